@@ -1,0 +1,29 @@
+/* The only place where concrete adapters are named: config in, wired ports out. */
+#pragma once
+
+#include "base/config.h"
+#include "pipeline.h"
+
+typedef enum AppMode {
+    APP_WRITER, /* owns the data folder; refused with "data_folder_busy" and who holds it when another process does */
+    APP_READER, /* looks only; works beside a writer */
+} AppMode;
+
+typedef struct App {
+    const Config *config;
+    PipelineSettings settings;
+    Ports ports;
+    struct AppStores *stores;
+} App;
+
+/* Opens the stores (a writer creates and migrates them). config must outlive app. */
+Status app_open(App *app, const Config *config, AppMode mode, Fault *fault);
+void app_close(App *app);
+
+/* A second set of ports on the same stores, reading only, for another thread of the same process. */
+Status app_open_reader(const App *app, App *ret_reader, Fault *fault);
+
+/* Who holds the data folder now: the base URL of a running server ("http://127.0.0.1:8080"), in arena; empty when none
+ * serves. A server writes its address with app_announce once it listens. */
+Slice app_running_server(const Config *config, Arena *arena);
+Status app_announce(App *app, const char *base_url, Fault *fault);

@@ -1,0 +1,20 @@
+/* SHA-256 and HMAC-SHA-256 (OpenSSL), random bytes, base64. */
+#pragma once
+
+#include "base/arena.h"
+
+enum { DIGEST_BYTES = 32 };
+
+void digest_sha256(const Slice *parts, size_t count, uint8_t out[DIGEST_BYTES]);
+void digest_hmac_sha256(Slice key, const Slice *parts, size_t count, uint8_t out[DIGEST_BYTES]);
+void digest_random(void *out, size_t bytes);
+
+/* Compares without telling by time where the difference is. */
+bool digest_equal(const void *a, const void *b, size_t bytes);
+
+Slice digest_hex(Arena *arena, const uint8_t *bytes, size_t count);
+Slice digest_base64(Arena *arena, Slice bytes);     /* RFC 4648 section 4, padded */
+Slice digest_base64url(Arena *arena, Slice bytes);  /* RFC 4648 section 5, no padding */
+
+/* A random UUID (RFC 9562 version 4) as text; for transport ids that nobody gave. */
+void digest_uuid(char out[37]);

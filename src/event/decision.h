@@ -1,0 +1,68 @@
+/* A decision is data: what apply has to do for one event. It can be printed and compared; deciding touched nothing. */
+#pragma once
+
+#include "event/cdr.h"
+
+/* CONTRACTS: the seeds' BlacklistEntry. */
+typedef struct BlockEntry {
+    Slice phone;
+    int64_t added_ms;
+    Slice reason;   /* "DTMF opt-out (key 9)" */
+    Slice source;   /* user_optout admin_import compliance */
+    Slice call_id, campaign_id, contact_id, timestamp; /* metadata */
+    Slice actor;    /* who: "caller", "admin:jane", "import:file.csv" */
+    Slice action_id;/* the opt-out's action; empty for entries by hand. A known action id changes nothing again */
+} BlockEntry;
+
+/* CONTRACTS section 2: the fields of the original system. */
+typedef struct ActionRecord {
+    Slice id, call_id, campaign_id, contact_id, phone;
+    Slice action_type; /* donation_sms_sent donation_sms_failed donation_tts_fallback optout_blacklist_added optout_call_terminated */
+    Slice donation_link, sms_message_id;
+    bool tts_fallback_triggered;
+    int64_t timestamp_ms;
+    Slice status;      /* success failed */
+    Slice failure_reason;
+} ActionRecord;
+
+/* PENDING -> CLAIMED -> SENDING -> SENT | FAILED | CANCELLED | UNKNOWN */
+typedef enum EffectState {
+    EFFECT_PENDING, EFFECT_CLAIMED, EFFECT_SENDING, EFFECT_SENT, EFFECT_FAILED, EFFECT_CANCELLED, EFFECT_UNKNOWN,
+} EffectState;
+
+const char *effect_state_name(EffectState state);
+
+/* A thing to be done to the world exactly once: today, a donation link by SMS. */
+typedef struct Effect {
+    Slice action_id;  /* the ledger's key and the gateway's idempotency key */
+    Slice call_id, campaign_id, contact_id, phone;
+    Slice campaign_name, donation_link;
+    Slice message;    /* the template, placeholders still in it */
+    int64_t created_ms;
+
+    EffectState state; /* as the ledger has it */
+    int64_t fence;     /* of the claim we hold; a later claim has a higher one */
+    int64_t due_ms;    /* PENDING: not before; CLAIMED, SENDING: end of the lease */
+    int attempts;
+    Slice message_id;  /* the gateway's, once SENT */
+    Slice reason;      /* why FAILED, CANCELLED, UNKNOWN or back to PENDING */
+} Effect;
+
+typedef struct Decision {
+    Verdict verdict; /* DONE unless the event must be rejected or retried */
+    Fault fault;
+
+    const BlockEntry *blocks; /* opt-out: numbers to block (all candidate forms of a salvaged one) */
+    size_t block_count;
+    const ActionRecord *action; /* opt-out: recorded with the block */
+    Slice hang_up;              /* opt-out: call to end; empty = none */
+
+    Effect *effect; /* donation: to be claimed and sent, or recorded as CANCELLED */
+
+    Cdr *cdr;          /* call event: the record after this event */
+    bool cdr_changed;
+    bool duplicate;    /* nothing to do: it was applied before */
+} Decision;
+
+/* One line of JSON, for tests and for `--explain`. */
+void decision_print(const Decision *decision, Text *out);

@@ -1,0 +1,88 @@
+/* What the line carries from step to step: a Delivery comes in, becomes a Message (envelope.h), an Event (parse), and
+ * together with its Facts a Decision (decision.h). All of it is data in the batch's arena; nothing here does I/O. */
+#pragma once
+
+#include "base/json.h"
+
+/* CONTRACTS, verdicts. */
+typedef enum Verdict {
+    VERDICT_NONE,   /* not run yet */
+    VERDICT_DONE,   /* its effects are durable: acknowledge */
+    VERDICT_REJECT, /* can never succeed: it is a dead letter with its reason; acknowledge */
+    VERDICT_RETRY,  /* the world is unwell: kept for later, or left to the broker */
+    VERDICT_FATAL,  /* we are wrong or cannot store: do not acknowledge */
+} Verdict;
+
+const char *verdict_name(Verdict verdict);
+
+/* Opt-outs before donations before call events: a backlog of records never delays an opt-out. */
+typedef enum Lane { LANE_OPTOUT, LANE_DONATION, LANE_CALL, LANE_COUNT } Lane;
+
+/* A message as an ingress got it, before anyone looked inside. The ingress owns it and its bytes until the verdict. */
+typedef struct Delivery {
+    Slice body;          /* one carrier: an SNS or SQS envelope, an NDJSON line, or the bare body */
+    Slice topic;         /* name of the topic where the ingress knows it ("optout-events"), else empty: the body says it */
+    Slice message_id;    /* the transport's id where it has one */
+    int64_t received_ms; /* wall time of its first receipt */
+    int64_t spool_id;    /* row of the spool it comes back from; 0 for a new one */
+    int attempts;        /* how many times it was tried before */
+
+    Verdict verdict;      /* out */
+    Fault fault;          /* out: the reason, unless done */
+    int64_t dead_letter;  /* out: its row in the dead-letter store where it went there, else 0 */
+    bool duplicate;       /* out: nothing changed, it had been applied before */
+} Delivery;
+
+/* A message taken out of its carrier. */
+typedef struct Message {
+    Slice topic;         /* last part of the ARN */
+    Slice message_id;
+    Slice text;          /* the body as text, for dead letters */
+    const Json *body;    /* the body, an object */
+    int64_t received_ms;
+} Message;
+
+/* call_initiated … are the names on the wire; CALL_TIMEOUT is the sweeper's. */
+typedef enum CallEventType {
+    CALL_INITIATED,
+    CALL_ANSWERED,
+    CALL_DTMF,
+    CALL_ACTION,
+    CALL_ENDED,
+    CALL_STATE,   /* a change of state between initiated and answered: dialing, ringing */
+    CALL_TIMEOUT, /* no end event came within CALL_TIMEOUT: inferred, and any real end beats it */
+    CALL_OTHER,   /* a type that we do not know: stored and counted, never an error */
+} CallEventType;
+
+typedef struct EventHandler EventHandler;
+
+enum { CAMPAIGN_ID_BYTES_MAX = 128, CALL_ID_BYTES_MAX = 256, DIGIT_BYTES_MAX = 64 };
+
+/* A parsed event. Slices point into the message; empty = the event does not say. */
+typedef struct Event {
+    const EventHandler *handler;
+    Slice key;         /* its identity among the events of its kind: equal keys are the same event */
+    Slice call_id, campaign_id, contact_id, phone; /* phone is E.164, checked */
+    Slice campaign_name;                           /* metadata.campaignName */
+    Slice dtmf;        /* dtmfInput or digit */
+    int64_t at_ms;     /* its timestamp, or the time of receipt where it has none */
+    int64_t received_ms;
+    Slice timestamp;   /* as written */
+    bool at_known;     /* at_ms is plausible (2015 … receipt + 24 h): it may order things */
+
+    /* call events */
+    CallEventType type;
+    Slice type_name;   /* eventType as written, for CALL_OTHER */
+    Slice state;       /* status or state */
+    Slice outcome;
+    Slice action_type; /* action.type */
+    Slice action;      /* the action object, canonical JSON */
+    Slice extra;       /* metadata and unknown fields, one canonical JSON object; empty when there are none */
+    int64_t duration_s, billsec_s; /* -1 = the event does not say */
+    int32_t hangup_cause;          /* Q.850; 0 = unknown */
+
+    /* opt-outs whose message is malformed but whose number can be read: applied, then rejected */
+    bool salvaged;
+    const Slice *salvaged_phones;  /* candidate E.164 forms, all of them blocked */
+    size_t salvaged_count;
+} Event;

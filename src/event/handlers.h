@@ -1,0 +1,42 @@
+/* The table of events: a new event is one file and one row. Pure. */
+#pragma once
+
+#include "event/decision.h"
+
+/* What decide may look at; gathered through ports beforehand. */
+typedef struct Facts {
+    bool blocked;        /* the number is on the do-not-call list, or nobody could say */
+    Cdr *cdr;            /* record of the event's call with the batch's earlier events folded in; never NULL when needed */
+} Facts;
+
+/* Settings that decisions depend on; same for the whole process. Slices live as long as the process. */
+typedef struct EventSettings {
+    Rating rating;
+    Slice sms_template;           /* with {{placeholders}} */
+    Slice donation_link_base_url;
+    Slice donation_link_secret;   /* key of the link tokens, at least 16 bytes */
+    bool donation_link_plain;     /* base64(campaignId:contactId:phoneNumber), as the original system did */
+    int64_t call_timeout_ms;
+} EventSettings;
+
+struct EventHandler {
+    const char *topic; /* last part of the ARN */
+    Lane lane;
+    bool needs_block_state; /* gather asks the registry */
+    bool needs_cdr;         /* gather loads the call's record … */
+    bool (*wants_cdr)(const Event *event); /* … or only for events that this says (NULL = as needs_cdr) */
+
+    /* Message -> Event. May set fields and still give REJECT (a salvaged opt-out). */
+    Status (*parse)(const Message *message, Arena *arena, Event *ret_event, Fault *fault);
+
+    /* Event, Facts -> Decision. No I/O, no clock, no globals. */
+    void (*decide)(const Event *event, const Facts *facts, const EventSettings *settings, Arena *arena, Decision *ret);
+};
+
+extern const EventHandler donation_handler, optout_handler, call_handler;
+
+/* All handlers, ended by NULL. */
+extern const EventHandler *const event_handlers[];
+
+/* By topic name; NULL when no event comes by that topic. */
+const EventHandler *event_handler_of(Slice topic);

@@ -1,0 +1,16 @@
+/* Phone numbers: E.164 (ITU-T), '+' and 8 to 15 digits, ASCII only. Pure. */
+#pragma once
+
+#include "base/arena.h"
+
+enum { PHONE_BYTES_MAX = 16, PHONE_CANDIDATES_MAX = 16 };
+
+/* True for '+', a first digit of 1 to 9, and 8 to 15 digits in all. */
+bool phone_is_e164(Slice text);
+
+/* Every E.164 number that the text may mean once separators, "00", "tel:" and a missing '+' are taken into account;
+ * "(0)" gives both readings. For opt-outs only, where blocking too much is harmless. Returns how many went to out. */
+size_t phone_candidates(Slice text, Arena *arena, Slice out[PHONE_CANDIDATES_MAX]);
+
+/* Looks for phone numbers behind a "phoneNumber" key in bytes that are not JSON any more. */
+size_t phone_salvage(Slice bytes, Arena *arena, Slice out[PHONE_CANDIDATES_MAX]);

@@ -1,0 +1,33 @@
+/* The line: Delivery -> decode -> parse -> gather -> decide -> apply -> verdict, on batches of 1 to BATCH_MAX. */
+#pragma once
+
+#include "ports.h"
+
+typedef struct Pipeline Pipeline;
+
+/* How the line treats what it cannot finish. */
+typedef struct PipelineSettings {
+    EventSettings event;
+    int64_t lease_ms;          /* claim of an effect */
+    int max_attempts;          /* then a retry becomes a dead letter */
+    int64_t backoff_first_ms, backoff_most_ms;
+} PipelineSettings;
+
+/* Borrows ports and settings for its whole life. One pipeline belongs to one thread. */
+Pipeline *pipeline_new(const Ports *ports, const PipelineSettings *settings);
+void pipeline_free(Pipeline *line);
+
+/* Runs a batch. When it returns, each delivery has its verdict; whatever says DONE or REJECT is durable. Blocks for the
+ * ports. Deliveries are borrowed. */
+void pipeline_run(Pipeline *line, Delivery *const *deliveries, size_t count);
+
+/* ---- what runs beside the batches, on the same thread; each is one unit of work, and says how much it did ---- */
+
+/* Effects that wait for somebody (a crash, a gateway that was down). */
+Status pipeline_deliver_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
+/* Spooled messages whose time has come. */
+Status pipeline_run_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
+/* Calls that never ended: closes them by an inferred end. */
+Status pipeline_sweep(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
+/* Records older than the retention; retention_ms 0 keeps all. */
+Status pipeline_expire(Pipeline *line, int64_t now_ms, int64_t retention_ms, size_t *ret_count, Fault *fault);

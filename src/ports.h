@@ -1,0 +1,263 @@
+/* The ports: all that the line may do to the world outside of memory, in words of the trade. An adapter is one file that
+ * fills one of these structs; every adapter of a port passes the same contract suite (tests/contract).
+ *
+ * Common to all verbs:
+ *  - `self` is the adapter's own; only its verbs look inside. A Ports value belongs to one thread at a time.
+ *  - They block for at most the adapter's deadline. The embedded adapters block for the disk.
+ *  - OK: it holds, and will hold after a crash once the unit of work is committed. RETRY: nothing is promised, the same
+ *    call may be repeated. REJECT: this input can never be stored. FATAL: the store is broken or full.
+ *  - Every verb is repeat-safe: calling it again with the same input after a lost answer changes nothing more.
+ *  - Inputs are borrowed for the call. Outputs live in the arena that the caller passes, or for the visitor's call.
+ *  - Every batch verb takes at most BATCH_MAX items. */
+#pragma once
+
+#include "event/audit.h"
+#include "event/decision.h"
+#include "event/handlers.h"
+
+enum { BATCH_MAX = 512 };
+
+/* ---- unit of work: what lies between begin and commit becomes durable together, where the store can do that ---- */
+
+typedef struct UnitPort {
+    void *self;
+    Status (*begin)(void *self, Fault *fault);
+    /* Durable (synced) when it returns OK. Otherwise nothing of the unit holds, and the unit is over. */
+    Status (*commit)(void *self, Fault *fault);
+    void (*rollback)(void *self);
+} UnitPort;
+
+/* ---- registry: the do-not-call list, the record of actions, the audit chain ---- */
+
+typedef enum BlockResult {
+    BLOCK_ADDED,    /* the number is blocked now and was not before */
+    BLOCK_KNOWN,    /* it was blocked before: first added_ms stays, an audit entry says "block_again" */
+    BLOCK_REPEATED, /* this action id was applied before: nothing changed, no audit entry; also when an admin
+                       removed the number since */
+} BlockResult;
+
+typedef struct RegistryFilter {
+    Slice after;       /* cursor: the phone (list) or action id (actions) of the last row seen; empty = from the start */
+    Slice campaign_id, call_id, phone; /* empty = all */
+    Slice action_type; /* actions: exact, or empty */
+    size_t limit;
+} RegistryFilter;
+
+typedef struct RegistryPort {
+    void *self;
+    /* Puts numbers on the list and writes one audit entry each (unless REPEATED). results[i] answers entries[i]. */
+    Status (*block)(void *self, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault);
+    /* Takes a number off. Leaves an audit entry with actor and reason (both required). *ret_was_blocked may be false. */
+    Status (*unblock)(void *self, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault);
+    /* ret_blocked[i] answers phones[i]. Unless OK the caller must take every number for blocked. */
+    Status (*is_blocked)(void *self, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault);
+    /* The entry of a blocked number; *ret_found false when it is clear. */
+    Status (*show)(void *self, Slice phone, Arena *arena, BlockEntry *ret_entry, bool *ret_found, Fault *fault);
+    /* Blocked numbers in order of phone number. The visitor returns false to stop. */
+    Status (*list)(void *self, const RegistryFilter *filter, bool (*visit)(void *context, const BlockEntry *entry),
+                   void *context, Fault *fault);
+    Status (*count)(void *self, int64_t *ret_blocked, Fault *fault);
+    /* The first record of an action id wins. ret_new[i]: records[i] was not there before. New ones get an audit entry,
+     * except optout_*, which block() has audited. */
+    Status (*record_actions)(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault);
+    /* By action id, ascending. */
+    Status (*actions)(void *self, const RegistryFilter *filter, bool (*visit)(void *context, const ActionRecord *record),
+                      void *context, Fault *fault);
+    /* Appends an entry of a kind of its own (an import, a redrive); seq and hash are filled here. */
+    Status (*audit_append)(void *self, const AuditEntry *entry, Fault *fault);
+    /* The chain from entry `from_seq` on, as stored. subject: only that number's entries (empty = all). */
+    Status (*audit)(void *self, int64_t from_seq, Slice subject, bool (*visit)(void *context, const AuditEntry *entry),
+                    void *context, Fault *fault);
+    /* How many entries there should be and the last hash, kept apart from the chain: shows a chain cut at its end. */
+    Status (*audit_head)(void *self, int64_t *ret_entries, uint8_t ret_hash[DIGEST_BYTES], Fault *fault);
+} RegistryPort;
+
+/* ---- effects: the ledger of things done to the world ---- */
+
+typedef struct EffectFilter {
+    Slice campaign_id, phone; /* empty = all */
+    int state;                /* EffectState, or -1 = any */
+    Slice after;              /* cursor: action id */
+    size_t limit;
+} EffectFilter;
+
+typedef struct EffectsPort {
+    void *self;
+    /* For each wanted[i]: enters it as PENDING when its action id is new, then claims it when it is PENDING and due, or
+     * CLAIMED with a lease that is over: state CLAIMED, a new fence, lease until now + lease_ms. A SENDING whose lease is
+     * over is claimed again when resend_is_safe (the gateway is idempotent), else it becomes UNKNOWN. *ret_claimed[i]
+     * tells whether it is ours now; wanted[i] is filled with what the ledger holds (message, link, state, message_id)
+     * in arena, so that a repeat works on the first one's content. */
+    Status (*claim)(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, bool resend_is_safe,
+                    Arena *arena, bool *ret_claimed, Fault *fault);
+    /* CLAIMED -> SENDING where the fence is still ours; ret_ours[i] false: somebody else has it, do not send. */
+    Status (*sending)(void *self, const Effect *effects, size_t count, int64_t lease_until_ms, bool *ret_ours, Fault *fault);
+    /* Writes effects[i].state (SENT, FAILED, CANCELLED, UNKNOWN, or back to PENDING with due_ms), message_id and reason,
+     * where the fence is still ours. ret_moved[i]: it moved by this call. */
+    Status (*settle)(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault);
+    /* Up to max effects that wait for somebody: PENDING and due, or CLAIMED/SENDING with a lease that is over. */
+    Status (*due)(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault);
+    Status (*list)(void *self, const EffectFilter *filter, bool (*visit)(void *context, const Effect *effect), void *context,
+                   Fault *fault);
+} EffectsPort;
+
+/* ---- cdrs: call detail records ---- */
+
+typedef struct CdrCursor { int64_t start_ms, row; } CdrCursor;
+
+typedef struct CdrFilter {
+    Slice campaign_id, outcome;    /* empty = all */
+    int64_t from_ms, until_ms;     /* start time in [from, until); 0 = open */
+    CdrCursor after;               /* the last one seen; {0,0} = from the newest */
+    size_t limit;
+} CdrFilter;
+
+typedef struct CdrsPort {
+    void *self;
+    /* cdrs[i] for call_ids[i] (unique in the call), in arena; rev 0 and no facts when there is none. */
+    Status (*load)(void *self, const Slice *call_ids, size_t count, Arena *arena, Cdr **cdrs, Fault *fault);
+    /* Stores cdrs[i] where the stored rev is still cdrs[i]->rev (0 = not there), with rev + 1, which is written back.
+     * ret_conflict[i]: somebody was faster; load, fold and save again. Derived fields must be fresh. */
+    Status (*save)(void *self, Cdr *const *cdrs, size_t count, int64_t now_ms, bool *ret_conflict, Fault *fault);
+    /* Newest start first. The visitor gets a cursor to go on behind this record; false stops. */
+    Status (*query)(void *self, const CdrFilter *filter, const Rating *rating,
+                    bool (*visit)(void *context, const Cdr *cdr, CdrCursor cursor), void *context, Fault *fault);
+    /* Every record, in no order, in one consistent view. For recount. */
+    Status (*scan)(void *self, const Rating *rating, bool (*visit)(void *context, const Cdr *cdr), void *context, Fault *fault);
+    /* Sums over a campaign's records (campaign_id empty: every campaign, by name). */
+    Status (*stats)(void *self, const CdrFilter *filter, bool (*visit)(void *context, const CampaignStats *stats),
+                    void *context, Fault *fault);
+    /* Call ids (in arena) of records that have no end and whose last event is older than before_ms. */
+    Status (*stale)(void *self, int64_t before_ms, size_t max, Arena *arena, Slice *out, size_t *ret_count, Fault *fault);
+    /* Deletes up to max records that were stored before before_ms; visits each first, so that counters can follow. */
+    Status (*expire)(void *self, int64_t before_ms, size_t max, const Rating *rating,
+                     bool (*visit)(void *context, const Cdr *cdr), void *context, size_t *ret_deleted, Fault *fault);
+    Status (*count)(void *self, int64_t *ret_records, Fault *fault);
+    Status (*started_since)(void *self, Slice campaign_id, int64_t since_ms, int64_t *ret_calls, Fault *fault); /* dialing rate */
+} CdrsPort;
+
+/* ---- live: counters, and the fast do-not-call cache ---- */
+
+/* A thing (a call, a donation, an opt-out) whose share of the counters is now `after`. */
+typedef struct Projection {
+    Slice key;    /* call id, or action id */
+    int64_t rev;  /* grows with each change of the thing */
+    const Contribution *before; /* its share at the revision that was read; NULL = none. Only an adapter that commits
+                                   together with the source may rely on it; others keep (rev, share) themselves */
+    const Contribution *after;
+} Projection;
+
+typedef struct LivePort {
+    void *self;
+    /* Where items[i].rev is newer than what was projected for that key: adds the difference to the campaign's counters. */
+    Status (*project)(void *self, const Projection *items, size_t count, Fault *fault);
+    /* Adds deltas, e.g. what recount found missing. */
+    Status (*adjust)(void *self, const Contribution *deltas, size_t count, Fault *fault);
+    /* Each campaign (or the one named) with all its counters. */
+    Status (*read)(void *self, Slice campaign_id,
+                   bool (*visit)(void *context, Slice campaign_id, int64_t last_activity_ms, const Counter *counters, size_t count),
+                   void *context, Fault *fault);
+    /* The cache of the do-not-call list. NULL where the registry itself is as fast. */
+    Status (*block)(void *self, const BlockEntry *entries, size_t count, Fault *fault);
+} LivePort;
+
+/* ---- sms: the gateway ---- */
+
+typedef enum SmsResult {
+    SMS_ACCEPTED, /* the gateway has it */
+    SMS_REFUSED,  /* it said no for good (a definite 4xx) */
+    SMS_UNSENT,   /* it certainly does not have it: may be tried later */
+    SMS_UNKNOWN,  /* nobody can say */
+} SmsResult;
+
+typedef struct SmsOutcome {
+    SmsResult result;
+    Slice message_id; /* in arena */
+    Slice reason;
+} SmsOutcome;
+
+typedef struct SmsRecord {
+    int64_t row;
+    Slice id, action_id, call_id, campaign_id, contact_id, phone, message, status, failure_reason;
+    int64_t queued_ms;
+} SmsRecord;
+
+typedef struct SmsFilter {
+    Slice campaign_id, phone; /* empty = all */
+    int64_t before_row;       /* cursor; 0 = from the newest */
+    size_t limit;
+} SmsFilter;
+
+typedef struct SmsPort {
+    void *self;
+    bool joins_unit;       /* send() becomes durable with the unit of work, and undone with it */
+    bool is_idempotent;    /* sending an action id twice is one message */
+    /* outcomes[i] answers effects[i]. The action id is the idempotency key. */
+    Status (*send)(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault);
+    /* Newest first; NULL where the gateway keeps no list. */
+    Status (*list)(void *self, const SmsFilter *filter, bool (*visit)(void *context, const SmsRecord *record), void *context, Fault *fault);
+} SmsPort;
+
+/* ---- calls: the telephony side ---- */
+
+typedef struct CallsPort {
+    void *self;
+    /* Starts ending these calls and returns at once; never waits for the answer. NULL self and NULL verbs: no telephony
+     * is configured, and nothing claims that a call was ended. */
+    Status (*hang_up)(void *self, const Slice *call_ids, size_t count, Fault *fault);
+    /* Waits for what hang_up started, at most deadline_ms. ret_ended[i]: the call is over (also when it was already). */
+    Status (*collect)(void *self, const Slice *call_ids, size_t count, int64_t deadline_ms, bool *ret_ended, Fault *fault);
+} CallsPort;
+
+/* ---- spool: messages to try again, and dead letters ---- */
+
+typedef enum SpoolState { SPOOL_WAITING, SPOOL_DEAD } SpoolState;
+
+typedef struct SpoolItem {
+    int64_t id;          /* given by keep */
+    SpoolState state;
+    Slice topic, message_id;
+    Slice body;          /* the carrier's bytes as they came; may be anything */
+    int64_t received_ms, due_ms;
+    int attempts;
+    Slice code, reason;  /* of the fault */
+} SpoolItem;
+
+typedef struct SpoolFilter {
+    SpoolState state;
+    Slice topic;       /* empty = all */
+    int64_t before_id; /* cursor; 0 = from the newest */
+    size_t limit;
+} SpoolFilter;
+
+typedef struct SpoolPort {
+    void *self;
+    /* id 0: a new row, or the row that already holds the same dead letter (same topic and body): its attempts count on.
+     * id set: that row gets the new state, due time, attempts and reason. Ids are written back. */
+    Status (*keep)(void *self, SpoolItem *items, size_t count, Fault *fault);
+    /* It is done: the row goes. */
+    Status (*settle)(void *self, const int64_t *ids, size_t count, Fault *fault);
+    /* Up to max waiting rows with due_ms <= now_ms, oldest due first, in arena. Does not change them. */
+    Status (*due)(void *self, int64_t now_ms, size_t max, Arena *arena, SpoolItem *out, size_t *ret_count, Fault *fault);
+    /* When the next waiting row is due; INT64_MAX = none waits. */
+    Status (*next_due)(void *self, int64_t *ret_due_ms, Fault *fault);
+    Status (*list)(void *self, const SpoolFilter *filter, bool (*visit)(void *context, const SpoolItem *item), void *context, Fault *fault);
+    Status (*show)(void *self, int64_t id, Arena *arena, SpoolItem *ret_item, bool *ret_found, Fault *fault);
+    /* A dead letter waits again, due now, attempts 0. *ret_changed is how many rows (ids NULL: all dead ones). */
+    Status (*redrive)(void *self, const int64_t *ids, size_t count, int64_t now_ms, size_t *ret_changed, Fault *fault);
+    /* A dead letter is deleted for good. */
+    Status (*drop)(void *self, const int64_t *ids, size_t count, size_t *ret_changed, Fault *fault);
+    Status (*count)(void *self, SpoolState state, int64_t *ret_rows, Fault *fault);
+} SpoolPort;
+
+/* All of them, wired by app.c. spool.self is NULL where the broker is the spool. */
+typedef struct Ports {
+    UnitPort unit;
+    RegistryPort registry;
+    EffectsPort effects;
+    CdrsPort cdrs;
+    LivePort live;
+    SmsPort sms;
+    CallsPort calls;
+    SpoolPort spool;
+} Ports;

@@ -1,0 +1,15 @@
+/* Counters against the records they are a projection of. Read in one consistent view, so traffic need not stop: a
+ * difference found there stays right, and adding it later heals the counters. */
+#pragma once
+
+#include "ports.h"
+
+typedef struct CounterDrift { Slice campaign_id, counter; int64_t live, recounted; } CounterDrift;
+
+/* Calls report for each counter that differs (all of them when every is true). The caller holds a unit of work. */
+Status recount_compare(const Ports *ports, const Rating *rating, bool every,
+                       bool (*report)(void *context, const CounterDrift *drift), void *context,
+                       void (*progress)(void *context, int64_t records), Fault *fault);
+
+/* Adds what is missing, in the caller's unit of work. *ret_drifts: how many counters were off. */
+Status recount_fix(const Ports *ports, const Rating *rating, int64_t *ret_drifts, Fault *fault);
