@@ -12,6 +12,7 @@ typedef struct Slice {
 } Slice;
 
 #define SLICE(literal) ((Slice){(literal), sizeof(literal) - 1})
+#define SLICE_INIT(literal) {(literal), sizeof(literal) - 1} /* the same in the initialiser of a table */
 
 /* For printf: printf("%.*s", SLICE_ARG(name)) */
 #define SLICE_ARG(slice) (int)(slice).bytes, (slice).at ? (slice).at : ""

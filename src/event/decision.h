@@ -62,6 +62,7 @@ typedef struct Decision {
     Cdr *cdr;          /* call event: the record after this event */
     bool cdr_changed;
     bool duplicate;    /* nothing to do: it was applied before */
+    bool conflict;     /* its identity is known with another content: the first effect stands */
 } Decision;
 
 /* One line of JSON, for tests and for `--explain`. */

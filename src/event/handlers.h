@@ -22,6 +22,7 @@ typedef struct EventSettings {
 struct EventHandler {
     const char *topic; /* last part of the ARN */
     Lane lane;
+    bool salvages;          /* parse also gets messages that are no JSON (body NULL), and finds what must be done anyway */
     bool needs_block_state; /* gather asks the registry */
     bool needs_cdr;         /* gather loads the call's record … */
     bool (*wants_cdr)(const Event *event); /* … or only for events that this says (NULL = as needs_cdr) */

@@ -1,0 +1,199 @@
+/* The record as people and other programs read it. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "event/cdr.h"
+
+static void add_key(Text *out, const char *key) { text_printf(out, ",\"%s\":", key); }
+
+static void add_text_or_null(Text *out, const char *key, Slice text)
+{
+    add_key(out, key);
+    if (slice_empty(text))
+        text_add_literal(out, "null");
+    else
+        json_add_string(out, text);
+}
+
+static void add_time(Text *out, const char *key, int64_t unix_ms)
+{
+    add_key(out, key);
+    json_add_time(out, unix_ms);
+}
+
+static void add_seconds(Text *out, const char *key, int64_t seconds)
+{
+    add_key(out, key);
+    if (seconds < 0)
+        text_add_literal(out, "null");
+    else
+        text_printf(out, "%lld", (long long)seconds);
+}
+
+static void add_dtmf(const Cdr *cdr, Text *out)
+{
+    bool first = true;
+    text_add_literal(out, ",\"dtmfInputs\":[");
+    for (size_t i = 0; i < cdr->fact_count; i++) {
+        if (cdr->facts[i].type != CALL_DTMF)
+            continue;
+        if (!first)
+            text_add_byte(out, ',');
+        json_add_string(out, cdr->facts[i].digit);
+        first = false;
+    }
+    first = true;
+    text_add_literal(out, "],\"dtmf\":[");
+    for (size_t i = 0; i < cdr->fact_count; i++) {
+        if (cdr->facts[i].type != CALL_DTMF)
+            continue;
+        text_add(out, first ? SLICE("{\"digit\":") : SLICE(",{\"digit\":"));
+        json_add_string(out, cdr->facts[i].digit);
+        add_time(out, "at", cdr->facts[i].at_ms);
+        text_add_byte(out, '}');
+        first = false;
+    }
+    text_add_byte(out, ']');
+}
+
+static void add_actions(const Cdr *cdr, Text *out)
+{
+    bool first = true;
+    text_add_literal(out, ",\"actionsTriggered\":[");
+    for (size_t i = 0; i < cdr->fact_count; i++) {
+        const Fact *fact = &cdr->facts[i];
+        if (fact->type != CALL_ACTION)
+            continue;
+        text_add(out, first ? SLICE("{\"type\":") : SLICE(",{\"type\":"));
+        json_add_string(out, fact->action_type);
+        add_time(out, "at", fact->at_ms);
+        add_key(out, "action");
+        text_add(out, slice_empty(fact->action) ? SLICE("null") : fact->action);
+        text_add_byte(out, '}');
+        first = false;
+    }
+    text_add_byte(out, ']');
+}
+
+/* Members of all facts' metadata: the latest fact to name a key stands. */
+static void add_metadata(const Cdr *cdr, Arena *arena, Text *out)
+{
+    Json merged = {.type = cJSON_Object};
+    Json *last = NULL;
+    for (size_t i = cdr->fact_count; i-- > 0;) {
+        const Json *extra = NULL;
+        if (slice_empty(cdr->facts[i].extra) || json_parse(cdr->facts[i].extra, arena, &extra, NULL))
+            continue;
+        json_each(member, extra)
+        {
+            if (json_get(&merged, member->string))
+                continue;
+            Json *copy = arena_alloc(arena, sizeof *copy);
+            *copy = *member;
+            copy->next = NULL;
+            *(last ? &last->next : &merged.child) = copy;
+            last = copy;
+        }
+    }
+    add_key(out, "metadata");
+    json_add_canonical(out, &merged);
+}
+
+static bool is_flagged(const Cdr *cdr)
+{
+    for (size_t i = 0; i < cdr->fact_count; i++) {
+        if (!cdr->facts[i].at_known)
+            return true;
+    }
+    return false;
+}
+
+void cdr_print(const Cdr *cdr, Arena *arena, Text *out)
+{
+    text_add_literal(out, "{\"callId\":");
+    json_add_string(out, cdr->call_id);
+    add_text_or_null(out, "campaignId", cdr->campaign_id);
+    add_text_or_null(out, "contactId", cdr->contact_id);
+    add_text_or_null(out, "phoneNumber", cdr->phone);
+    add_text_or_null(out, "status", cdr->status);
+    add_text_or_null(out, "outcome", cdr->outcome);
+    add_time(out, "startTime", cdr->start_ms);
+    add_time(out, "answerTime", cdr->answer_ms);
+    add_time(out, "endTime", cdr->end_ms);
+    add_seconds(out, "duration", cdr->duration_s);
+    add_seconds(out, "billsec", cdr->billsec_s);
+    add_dtmf(cdr, out);
+    add_actions(cdr, out);
+    text_printf(out, ",\"cost\":%.6f,\"costMicros\":%lld", (double)cdr->cost_micros / 1e6, (long long)cdr->cost_micros);
+    add_text_or_null(out, "currency", cdr->currency);
+    if (cdr->hangup_cause)
+        text_printf(out, ",\"hangupCause\":%d", cdr->hangup_cause);
+    add_metadata(cdr, arena, out);
+    add_time(out, "createdAt", cdr->created_ms);
+    add_time(out, "updatedAt", cdr->updated_ms);
+    text_printf(out, ",\"inferred\":%s", cdr->inferred ? "true" : "false");
+    if (is_flagged(cdr))
+        text_add_literal(out, ",\"implausibleTimestamps\":true");
+    text_add_byte(out, '}');
+}
+
+/* ---- CSV ---- */
+
+static const char *const csv_columns[] = {
+    "callId", "campaignId", "contactId", "phoneNumber", "status", "outcome", "startTime", "answerTime", "endTime", "duration",
+    "billsec", "dtmfInputs", "actionsTriggered", "cost", "currency", "inferred",
+};
+
+void cdr_print_csv_header(Text *out)
+{
+    for (size_t i = 0; i < sizeof csv_columns / sizeof *csv_columns; i++)
+        text_printf(out, "%s%s", i ? "," : "", csv_columns[i]);
+    text_add_literal(out, "\r\n");
+}
+
+static Slice time_cell(int64_t unix_ms, Arena *arena)
+{
+    if (!unix_ms)
+        return (Slice){0};
+    char *printed = arena_alloc(arena, TIME_TEXT_BYTES);
+    time_print(unix_ms, printed);
+    return slice_of(printed);
+}
+
+static Slice seconds_cell(int64_t seconds, Arena *arena)
+{
+    return seconds < 0 ? (Slice){0} : arena_printf(arena, "%lld", (long long)seconds);
+}
+
+/* Digits, or action types, with a blank between. */
+static Slice list_cell(const Cdr *cdr, CallEventType type, Arena *arena)
+{
+    Text cell = text_in(arena);
+    for (size_t i = 0; i < cdr->fact_count; i++) {
+        if (cdr->facts[i].type != type)
+            continue;
+        if (cell.bytes)
+            text_add_byte(&cell, ' ');
+        text_add(&cell, type == CALL_DTMF ? cdr->facts[i].digit : cdr->facts[i].action_type);
+    }
+    return text_slice(&cell);
+}
+
+void cdr_print_csv(const Cdr *cdr, Arena *arena, Text *out)
+{
+    const Slice cells[] = {
+        cdr->call_id, cdr->campaign_id, cdr->contact_id, cdr->phone, cdr->status, cdr->outcome,
+        time_cell(cdr->start_ms, arena), time_cell(cdr->answer_ms, arena), time_cell(cdr->end_ms, arena),
+        seconds_cell(cdr->duration_s, arena), seconds_cell(cdr->billsec_s, arena),
+        list_cell(cdr, CALL_DTMF, arena), list_cell(cdr, CALL_ACTION, arena),
+        arena_printf(arena, "%.6f", (double)cdr->cost_micros / 1e6), cdr->currency,
+        cdr->inferred ? SLICE("true") : SLICE("false"),
+    };
+    _Static_assert(sizeof cells / sizeof *cells == sizeof csv_columns / sizeof *csv_columns, "a cell for each column");
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        if (i)
+            text_add_byte(out, ',');
+        csv_add_cell(out, cells[i]);
+    }
+    text_add_literal(out, "\r\n");
+}

@@ -1,0 +1,33 @@
+/* CSV cells by RFC 4180, safe to open in a spreadsheet: what could be read as a formula gets an apostrophe in front. */
+#include "event/cdr.h"
+
+static bool starts_formula(Slice cell)
+{
+    if (slice_empty(cell))
+        return false;
+    if (strchr("=+-@\t\r", cell.at[0]))
+        return true;
+    return slice_starts_with(cell, SLICE("\xef\xbc\x9d")); /* full-width = */
+}
+
+void csv_add_cell(Text *out, Slice cell)
+{
+    bool formula = starts_formula(cell);
+    bool quoted = formula;
+    for (size_t i = 0; i < cell.bytes && !quoted; i++)
+        quoted = strchr(",\"\r\n", cell.at[i]) != NULL;
+    if (!quoted) {
+        text_add(out, cell);
+        return;
+    }
+    text_add_byte(out, '"');
+    if (formula)
+        text_add_byte(out, '\'');
+    for (size_t i = 0; i < cell.bytes; i++) {
+        if (cell.at[i] == '"')
+            text_add_byte(out, '"');
+        if (cell.at[i])
+            text_add_byte(out, cell.at[i]);
+    }
+    text_add_byte(out, '"');
+}

@@ -1,0 +1,40 @@
+/* A decision in print: for tests and for people who ask why. */
+#include "event/decision.h"
+
+const char *effect_state_name(EffectState state)
+{
+    static const char *const names[] = {"pending", "claimed", "sending", "sent", "failed", "cancelled", "unknown"};
+    return names[state];
+}
+
+static void add_member(Text *out, const char *key, Slice value)
+{
+    if (slice_empty(value))
+        return;
+    text_printf(out, ",\"%s\":", key);
+    json_add_string(out, value);
+}
+
+void decision_print(const Decision *decision, Text *out)
+{
+    text_printf(out, "{\"verdict\":\"%s\"", verdict_name(decision->verdict));
+    if (decision->verdict != VERDICT_DONE)
+        add_member(out, "code", slice_of(decision->fault.code));
+    for (size_t i = 0; i < decision->block_count; i++) {
+        add_member(out, "block", decision->blocks[i].phone);
+        add_member(out, "reason", decision->blocks[i].reason);
+    }
+    add_member(out, "hangUp", decision->hang_up);
+    if (decision->action)
+        add_member(out, "action", decision->action->id);
+    if (decision->effect) {
+        add_member(out, "effect", decision->effect->action_id);
+        add_member(out, "state", slice_of(effect_state_name(decision->effect->state)));
+        add_member(out, "link", decision->effect->donation_link);
+    }
+    if (decision->cdr)
+        text_printf(out, ",\"cdr\":\"%s\"", decision->cdr_changed ? "changed" : "unchanged");
+    if (decision->duplicate)
+        text_add_literal(out, ",\"duplicate\":true");
+    text_add_byte(out, '}');
+}

@@ -1,0 +1,84 @@
+/* Carriers differ in two things only: what they call the topic and the message, and whether the message is text that holds
+ * JSON or JSON itself. */
+#include "event/envelope.h"
+
+Slice envelope_topic_of_arn(Slice arn)
+{
+    for (size_t i = arn.bytes; i > 0; i--) {
+        if (arn.at[i - 1] == ':')
+            return (Slice){arn.at + i, arn.bytes - i};
+    }
+    return arn;
+}
+
+typedef struct Carrier {
+    const char *topic, *message, *message_id;
+} Carrier;
+
+static const Carrier carriers[] = {
+    {"topic", "message", "messageId"},    /* NDJSON line */
+    {"TopicArn", "Message", "MessageId"}, /* SNS notification */
+};
+
+/* The carrier that the body is, NULL when it is the bare message. */
+static const Carrier *carrier_of(const Json *body, const Json **ret_message)
+{
+    for (size_t i = 0; i < sizeof carriers / sizeof *carriers; i++) {
+        const Json *message = json_get(body, carriers[i].message);
+        if (message && json_get(body, carriers[i].topic)) {
+            *ret_message = message;
+            return &carriers[i];
+        }
+    }
+    return NULL;
+}
+
+static Status expect_object(const Json *value, Fault *fault)
+{
+    if (json_is_object(value))
+        return STATUS_OK;
+    return fault_set(fault, STATUS_REJECT, "json_not_object", "the message must be one JSON object");
+}
+
+static Status open_carrier(const Carrier *carrier, const Json *body, const Json *inner, Arena *arena, Message *message, Fault *fault)
+{
+    Slice topic = json_text(json_get(body, carrier->topic));
+    Slice message_id = json_text(json_get(body, carrier->message_id));
+    if (!slice_empty(topic))
+        message->topic = envelope_topic_of_arn(topic);
+    if (!slice_empty(message_id))
+        message->message_id = message_id;
+    if (!json_is_string(inner)) {
+        message->body = inner;
+        return expect_object(inner, fault);
+    }
+    message->text = json_text(inner);
+    Status status = json_parse(message->text, arena, &message->body, fault);
+    return status ? status : expect_object(message->body, fault);
+}
+
+Status envelope_decode(const Delivery *delivery, Arena *arena, Message *message, Fault *fault)
+{
+    *message = (Message){.topic = envelope_topic_of_arn(delivery->topic), .message_id = delivery->message_id,
+                         .text = delivery->body, .received_ms = delivery->received_ms};
+    const Json *body = NULL, *inner = NULL;
+    Status status = json_parse(delivery->body, arena, &body, fault);
+    if (status)
+        return status;
+    status = expect_object(body, fault);
+    if (status)
+        return status;
+
+    const Carrier *carrier = carrier_of(body, &inner);
+    if (carrier) {
+        status = open_carrier(carrier, body, inner, arena, message, fault);
+        if (status)
+            return status;
+    } else {
+        message->body = body;
+    }
+    if (slice_empty(message->topic))
+        return fault_set(fault, STATUS_REJECT, "topic_missing",
+                         "the line does not say its topic: it must be {\"topic\":…,\"message\":{…}}");
+    return STATUS_OK;
+}
