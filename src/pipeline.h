@@ -17,6 +17,9 @@ typedef struct PipelineSettings {
 Pipeline *pipeline_new(const Ports *ports, const PipelineSettings *settings);
 void pipeline_free(Pipeline *line);
 
+/* The ports it runs on, for whoever works on the same thread. */
+const Ports *pipeline_ports(const Pipeline *line);
+
 /* Runs a batch. When it returns, each delivery has its verdict; whatever says DONE or REJECT is durable. Blocks for the
  * ports. Deliveries are borrowed. */
 void pipeline_run(Pipeline *line, Delivery *const *deliveries, size_t count);

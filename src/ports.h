@@ -21,10 +21,14 @@ enum { BATCH_MAX = 512 };
 
 typedef struct UnitPort {
     void *self;
+    bool atomic; /* every port of the line is in it: a failure anywhere undoes all of the batch. Otherwise each port stands
+                    for itself, and only the messages that it failed are tried again */
     Status (*begin)(void *self, Fault *fault);
     /* Durable (synced) when it returns OK. Otherwise nothing of the unit holds, and the unit is over. */
     Status (*commit)(void *self, Fault *fault);
     void (*rollback)(void *self);
+    /* Stores something of no meaning, durably, to see whether the store takes writes again. Not inside a unit. */
+    Status (*probe)(void *self, Fault *fault);
 } UnitPort;
 
 /* ---- registry: the do-not-call list, the record of actions, the audit chain ---- */

@@ -31,6 +31,7 @@ typedef struct Delivery {
     Fault fault;          /* out: the reason, unless done */
     int64_t dead_letter;  /* out: its row in the dead-letter store where it went there, else 0 */
     bool duplicate;       /* out: nothing changed, it had been applied before */
+    bool kept;            /* out: RETRY, and safe in the spool, which goes on with it: acknowledge */
 } Delivery;
 
 /* A message taken out of its carrier. */

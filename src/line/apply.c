@@ -1,0 +1,265 @@
+/* Apply: the decisions, written through ports. Durable stores first, counters second, the outside world last. */
+#include "line/batch.h"
+
+#include "base/metrics.h"
+
+enum { CONFLICT_TRIES = 8 };
+
+/* ---- opt-outs ---- */
+
+static bool blocks_somebody(const Decision *decision) { return decision->block_count > 0; }
+
+/* Ending the call must not wait for the store, so it starts before anything is written. */
+static void start_hang_ups(Batch *batch)
+{
+    const CallsPort *calls = &batch->ports->calls;
+    if (!calls->hang_up)
+        return;
+    Slice call_ids[BATCH_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (!slice_empty(batch->decisions[i].hang_up))
+            call_ids[count++] = batch->decisions[i].hang_up;
+    }
+    Fault ignored; /* the registry is what the law asks for; a call that cannot be ended now ends by itself */
+    if (count)
+        calls->hang_up(calls->self, call_ids, count, &ignored);
+}
+
+typedef struct BlockList {
+    BlockEntry *entries;
+    size_t *messages; /* which message each is from */
+    BlockResult *results;
+    size_t count;
+} BlockList;
+
+static BlockList collect_blocks(Batch *batch)
+{
+    BlockList list = {0};
+    for (size_t i = 0; i < batch->count; i++)
+        list.count += batch->decisions[i].block_count;
+    list.entries = ARENA_ARRAY(&batch->arena, BlockEntry, list.count);
+    list.messages = ARENA_ARRAY(&batch->arena, size_t, list.count);
+    list.results = ARENA_ARRAY(&batch->arena, BlockResult, list.count);
+    size_t at = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        for (size_t k = 0; k < batch->decisions[i].block_count; k++, at++) {
+            list.entries[at] = batch->decisions[i].blocks[k];
+            list.messages[at] = i;
+        }
+    }
+    return list;
+}
+
+static Status write_blocks(Batch *batch, BlockList *list, Fault *fault)
+{
+    const Ports *ports = batch->ports;
+    Status status = STATUS_OK;
+    for (size_t done = 0; !status && done < list->count; done += BATCH_MAX) {
+        size_t rest = list->count - done, count = rest < BATCH_MAX ? rest : BATCH_MAX;
+        status = ports->registry.block(ports->registry.self, list->entries + done, count, list->results + done, fault);
+        if (!status && ports->live.block)
+            status = ports->live.block(ports->live.self, list->entries + done, count, fault);
+    }
+    return status;
+}
+
+/* The action record of each opt-out, and its share of the campaign's counters: one, once. */
+static Status record_optouts(Batch *batch, Fault *fault)
+{
+    ActionRecord records[BATCH_MAX];
+    bool is_new[BATCH_MAX];
+    Projection items[BATCH_MAX];
+    size_t count = 0, projected = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch_is_alive(batch, i) && batch->decisions[i].action)
+            records[count++] = *batch->decisions[i].action;
+    }
+    if (!count)
+        return STATUS_OK;
+    const Ports *ports = batch->ports;
+    Status status = ports->registry.record_actions(ports->registry.self, records, count, is_new, fault);
+    if (status)
+        return status;
+    for (size_t i = 0; i < count; i++) {
+        if (slice_empty(records[i].campaign_id))
+            continue;
+        Contribution *share = ARENA_NEW(&batch->arena, Contribution);
+        share->campaign_id = records[i].campaign_id;
+        share->last_activity_ms = records[i].timestamp_ms;
+        contribution_add(share, SLICE("optouts"), 1);
+        items[projected++] = (Projection){records[i].id, 1, is_new[i] ? NULL : share, share};
+    }
+    return projected ? ports->live.project(ports->live.self, items, projected, fault) : STATUS_OK;
+}
+
+static Status apply_blocks(Batch *batch, Fault *fault)
+{
+    BlockList list = collect_blocks(batch);
+    if (!list.count)
+        return STATUS_OK;
+    Status status = write_blocks(batch, &list, fault);
+    for (size_t i = 0; !status && i < list.count; i++) {
+        batch->decisions[list.messages[i]].duplicate |= list.results[i] == BLOCK_REPEATED;
+        metric_add(METRIC_OPTOUTS_BLOCKED, list.results[i] == BLOCK_ADDED);
+    }
+    status = status ? status : record_optouts(batch, fault);
+    return batch_port_failed(batch, status, fault, blocks_somebody);
+}
+
+/* ---- call records ---- */
+
+static bool is_about_a_call(const Decision *decision) { return decision->cdr != NULL; }
+
+/* Somebody else saved this call in between: fold the batch's events into what is stored now. */
+static Status fold_again(Batch *batch, size_t index, Fault *fault)
+{
+    BatchCall *call = &batch->calls[index];
+    Slice call_id = call->cdr->call_id;
+    Status status = batch->ports->cdrs.load(batch->ports->cdrs.self, &call_id, 1, &batch->arena, &call->cdr, fault);
+    if (status)
+        return status;
+    const EventSettings *settings = &batch->settings->event;
+    cdr_derive(call->cdr, &settings->rating, &batch->arena);
+    cdr_contribution(call->cdr, &batch->arena, &call->before);
+    call->changed = false;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->call_of[i] != (int)index || !batch_is_alive(batch, i) || !batch->decisions[i].cdr)
+            continue;
+        batch->facts[i].cdr = call->cdr;
+        batch->decisions[i] = (Decision){.verdict = VERDICT_DONE};
+        batch->events[i].handler->decide(&batch->events[i], &batch->facts[i], settings, &batch->arena, &batch->decisions[i]);
+        call->changed |= batch->decisions[i].cdr_changed;
+    }
+    cdr_derive(call->cdr, &settings->rating, &batch->arena);
+    cdr_contribution(call->cdr, &batch->arena, &call->after);
+    return STATUS_OK;
+}
+
+/* Saves what changed; calls that somebody else saved meanwhile are folded again and saved again. */
+static Status save_calls(Batch *batch, Fault *fault)
+{
+    for (int tries = 0; tries < CONFLICT_TRIES; tries++) {
+        Cdr *cdrs[BATCH_MAX];
+        size_t indices[BATCH_MAX], count = 0;
+        bool conflict[BATCH_MAX], any = false;
+        for (size_t i = 0; i < batch->call_count; i++) {
+            if (!batch->calls[i].changed)
+                continue;
+            cdrs[count] = batch->calls[i].cdr;
+            indices[count++] = i;
+        }
+        if (!count)
+            return STATUS_OK;
+        Status status = batch->ports->cdrs.save(batch->ports->cdrs.self, cdrs, count, batch->now_ms, conflict, fault);
+        for (size_t i = 0; !status && i < count; i++) {
+            batch->calls[indices[i]].changed = false;
+            any |= conflict[i];
+            if (conflict[i])
+                status = fold_again(batch, indices[i], fault);
+        }
+        if (status || !any)
+            return status;
+    }
+    return fault_set(fault, STATUS_RETRY, "cdr_contended", "a call's record is being written by many at once");
+}
+
+/* Also for calls that did not change: a crash between save and projection heals by the next delivery. */
+static Status project_calls(Batch *batch, Fault *fault)
+{
+    Projection items[BATCH_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < batch->call_count; i++) {
+        BatchCall *call = &batch->calls[i];
+        if (call->cdr->fact_count)
+            items[count++] = (Projection){call->cdr->call_id, call->cdr->rev, &call->before, &call->after};
+    }
+    return count ? batch->ports->live.project(batch->ports->live.self, items, count, fault) : STATUS_OK;
+}
+
+static Status apply_calls(Batch *batch, Fault *fault)
+{
+    if (!batch->call_count)
+        return STATUS_OK;
+    Status status = save_calls(batch, fault);
+    status = status ? status : project_calls(batch, fault);
+    return batch_port_failed(batch, status, fault, is_about_a_call);
+}
+
+/* ---- donations ---- */
+
+static bool wants_effect(const Decision *decision) { return decision->effect != NULL; }
+
+static bool is_settled(EffectState state) { return state >= EFFECT_SENT; }
+
+/* What became of an effect says what becomes of its message. */
+static void answer_effect(Batch *batch, size_t message, const Effect *effect, bool was_ours)
+{
+    Decision *decision = &batch->decisions[message];
+    *decision->effect = *effect;
+    decision->duplicate = !was_ours && is_settled(effect->state);
+    bool ledger_goes_on = batch->ports->spool.self && effect->state == EFFECT_PENDING; /* its due loop runs here */
+    if (is_settled(effect->state) || was_ours || ledger_goes_on)
+        return;
+    Fault fault;
+    fault_set(&fault, STATUS_RETRY, "sms_in_progress", "another process is sending this SMS");
+    batch_stop(batch, message, &fault);
+}
+
+typedef struct EffectList {
+    Effect *effects;
+    size_t messages[BATCH_MAX]; /* which message each is from */
+    size_t count;
+} EffectList;
+
+static bool is_listed(const EffectList *list, Slice action_id)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (slice_equal(list->effects[i].action_id, action_id))
+            return true;
+    }
+    return false;
+}
+
+/* A press that comes twice in one batch is one effect. */
+static void collect_effects(Batch *batch, EffectList *list)
+{
+    list->count = 0;
+    list->effects = ARENA_ARRAY(&batch->arena, Effect, batch->count);
+    for (size_t i = 0; i < batch->count; i++) {
+        Decision *decision = &batch->decisions[i];
+        if (!batch_is_alive(batch, i) || !decision->effect)
+            continue;
+        if (is_listed(list, decision->effect->action_id)) {
+            decision->duplicate = true;
+            continue;
+        }
+        list->effects[list->count] = *decision->effect;
+        list->messages[list->count++] = i;
+    }
+}
+
+static Status apply_effects(Batch *batch, Fault *fault)
+{
+    EffectList list;
+    collect_effects(batch, &list);
+    if (!list.count)
+        return STATUS_OK;
+    bool *claimed = ARENA_ARRAY(&batch->arena, bool, list.count);
+    Status status = deliver_claim(batch, list.effects, list.count, claimed, fault);
+    if (!status && batch->ports->sms.joins_unit)
+        status = deliver_claimed(batch, list.effects, claimed, list.count, fault);
+    if (status)
+        return batch_port_failed(batch, status, fault, wants_effect);
+    for (size_t i = 0; i < list.count; i++)
+        answer_effect(batch, list.messages[i], &list.effects[i], claimed[i]);
+    return STATUS_OK;
+}
+
+Status step_apply(Batch *batch, Fault *fault)
+{
+    start_hang_ups(batch);
+    Status status = apply_blocks(batch, fault);
+    status = status ? status : apply_calls(batch, fault);
+    return status ? status : apply_effects(batch, fault);
+}

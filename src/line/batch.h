@@ -1,0 +1,65 @@
+/* What the steps of the line hand on. Each array has an item a message; each step fills the next one. */
+#pragma once
+
+#include "pipeline.h"
+
+/* A call that messages of the batch are about. */
+typedef struct BatchCall {
+    Cdr *cdr;               /* as loaded, then with the batch's events folded in */
+    Contribution before, after;
+    bool changed;
+} BatchCall;
+
+typedef struct Batch {
+    const Ports *ports;
+    const PipelineSettings *settings;
+    Arena arena;
+    int64_t now_ms;
+    uint64_t random;         /* state of the jitter */
+    bool in_unit;
+
+    size_t count;
+    Delivery *const *deliveries;
+    Message messages[BATCH_MAX];
+    Event events[BATCH_MAX];
+    Facts facts[BATCH_MAX];
+    Decision decisions[BATCH_MAX];
+    int call_of[BATCH_MAX];  /* index into calls, -1 = needs no record */
+
+    BatchCall calls[BATCH_MAX];
+    size_t call_count;
+} Batch;
+
+/* The steps, in their order. Each returns OK, or why the batch cannot go on. */
+Status step_decode(Batch *batch, Fault *fault);
+Status step_parse(Batch *batch, Fault *fault);
+Status step_begin(Batch *batch, Fault *fault);
+Status step_gather(Batch *batch, Fault *fault);
+Status step_decide(Batch *batch, Fault *fault);
+Status step_apply(Batch *batch, Fault *fault);
+Status step_verdict(Batch *batch, Fault *fault);
+Status step_commit(Batch *batch, Fault *fault);
+Status step_deliver(Batch *batch, Fault *fault);
+
+/* True while message i has neither been rejected nor put off. */
+static inline bool batch_is_alive(const Batch *batch, size_t i) { return batch->decisions[i].verdict == VERDICT_DONE; }
+
+/* Message i ends here with that fault. */
+void batch_stop(Batch *batch, size_t i, const Fault *fault);
+
+/* A port failed for some messages. In an atomic unit, or when it is fatal, all of the batch fails: returns the status.
+ * Otherwise those that `concerned` picks are tried again later, and the rest goes on: returns OK. */
+Status batch_port_failed(Batch *batch, Status status, const Fault *fault, bool (*concerned)(const Decision *decision));
+
+/* Uniform in [0, most_ms]. */
+int64_t batch_jitter(Batch *batch, int64_t most_ms);
+
+/* Claims effects in the unit; claimed[i] tells which are ours. */
+Status deliver_claim(Batch *batch, Effect *effects, size_t count, bool *claimed, Fault *fault);
+
+/* Takes those that are ours through the last check, the gateway and back into the ledger; effects are filled with what
+ * became of them. Called in a unit and ends in one; around the gateway that unit is closed unless the gateway joins it. */
+Status deliver_claimed(Batch *batch, Effect *effects, const bool *claimed, size_t count, Fault *fault);
+
+/* The pipeline's own batch, for what runs beside the line on the same thread. */
+Batch *pipeline_batch(Pipeline *line);

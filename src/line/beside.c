@@ -1,0 +1,169 @@
+/* What runs beside the batches on the same thread: effects and spooled messages whose time has come, calls that never
+ * ended, records that are old enough to go. */
+#include "line/batch.h"
+
+#include "base/clock.h"
+#include "base/metrics.h"
+
+enum { DUE_MAX = 256 };
+
+static Status finish(Batch *batch, Status status, Fault *fault)
+{
+    if (!status)
+        return step_commit(batch, fault);
+    if (batch->in_unit)
+        batch->ports->unit.rollback(batch->ports->unit.self);
+    batch->in_unit = false;
+    return status;
+}
+
+static Batch *fresh_batch(Pipeline *line, int64_t now_ms)
+{
+    Batch *batch = pipeline_batch(line);
+    arena_reset(&batch->arena);
+    batch->count = batch->call_count = 0;
+    batch->now_ms = now_ms;
+    return batch;
+}
+
+/* ---- effects ---- */
+
+static Status deliver_due(Batch *batch, size_t *ret_count, Fault *fault)
+{
+    Effect *effects = ARENA_ARRAY(&batch->arena, Effect, DUE_MAX);
+    bool claimed[DUE_MAX];
+    const EffectsPort *ledger = &batch->ports->effects;
+    Status status = ledger->due(ledger->self, batch->now_ms, DUE_MAX, &batch->arena, effects, ret_count, fault);
+    if (status || !*ret_count)
+        return status;
+    status = deliver_claim(batch, effects, *ret_count, claimed, fault);
+    return status ? status : deliver_claimed(batch, effects, claimed, *ret_count, fault);
+}
+
+Status pipeline_deliver_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault)
+{
+    Batch *batch = fresh_batch(line, now_ms);
+    *ret_count = 0;
+    Status status = step_begin(batch, fault);
+    return status ? status : finish(batch, deliver_due(batch, ret_count, fault), fault);
+}
+
+/* ---- spool ---- */
+
+Status pipeline_run_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault)
+{
+    const SpoolPort *spool = &pipeline_batch(line)->ports->spool;
+    *ret_count = 0;
+    if (!spool->self)
+        return STATUS_OK;
+    Arena arena; /* outlives the batch that these run in */
+    arena_init(&arena);
+    SpoolItem *items = ARENA_ARRAY(&arena, SpoolItem, DUE_MAX);
+    Status status = spool->due(spool->self, now_ms, DUE_MAX, &arena, items, ret_count, fault);
+    Delivery *deliveries = ARENA_ARRAY(&arena, Delivery, *ret_count + 1);
+    Delivery *pointers[DUE_MAX];
+    for (size_t i = 0; !status && i < *ret_count; i++) {
+        deliveries[i] = (Delivery){.body = items[i].body, .topic = items[i].topic, .message_id = items[i].message_id,
+                                   .received_ms = items[i].received_ms, .spool_id = items[i].id, .attempts = items[i].attempts};
+        pointers[i] = &deliveries[i];
+    }
+    if (!status && *ret_count)
+        pipeline_run(line, pointers, *ret_count);
+    for (size_t i = 0; !status && i < *ret_count; i++) {
+        if (deliveries[i].verdict == VERDICT_FATAL || (deliveries[i].verdict == VERDICT_RETRY && !deliveries[i].kept)) {
+            *fault = deliveries[i].fault;
+            status = fault->status;
+        }
+    }
+    arena_done(&arena);
+    return status;
+}
+
+/* ---- calls that never end ---- */
+
+/* The sweeper is a publisher like any other: its event goes down the line, and any real end beats it. */
+static Delivery timeout_of(const Cdr *cdr, int64_t now_ms, Arena *arena)
+{
+    char last[TIME_TEXT_BYTES];
+    time_print(cdr->last_event_ms, last);
+    Text body = text_in(arena);
+    text_add_literal(&body, "{\"callId\":");
+    json_add_string(&body, cdr->call_id);
+    text_printf(&body, ",\"eventType\":\"call_timeout\",\"timestamp\":\"%s\"}", last);
+    return (Delivery){.body = text_slice(&body), .topic = slice_of(call_handler.topic), .received_ms = now_ms};
+}
+
+static Status load_stale(const Batch *batch, int64_t now_ms, Arena *arena, Cdr **cdrs, size_t *ret_count, Fault *fault)
+{
+    const CdrsPort *port = &batch->ports->cdrs;
+    Slice call_ids[DUE_MAX];
+    int64_t before_ms = now_ms - batch->settings->event.call_timeout_ms;
+    Status status = port->stale(port->self, before_ms, DUE_MAX, arena, call_ids, ret_count, fault);
+    if (status || !*ret_count)
+        return status;
+    status = port->load(port->self, call_ids, *ret_count, arena, cdrs, fault);
+    for (size_t i = 0; !status && i < *ret_count; i++)
+        cdr_derive(cdrs[i], &batch->settings->event.rating, arena);
+    return status;
+}
+
+Status pipeline_sweep(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault)
+{
+    Arena arena;
+    arena_init(&arena);
+    Cdr *cdrs[DUE_MAX];
+    *ret_count = 0;
+    Status status = load_stale(pipeline_batch(line), now_ms, &arena, cdrs, ret_count, fault);
+    Delivery *deliveries = ARENA_ARRAY(&arena, Delivery, *ret_count + 1);
+    Delivery *pointers[DUE_MAX];
+    for (size_t i = 0; !status && i < *ret_count; i++) {
+        deliveries[i] = timeout_of(cdrs[i], now_ms, &arena);
+        pointers[i] = &deliveries[i];
+    }
+    if (!status && *ret_count) {
+        pipeline_run(line, pointers, *ret_count);
+        metric_add(METRIC_CALLS_INFERRED, (int64_t)*ret_count);
+    }
+    arena_done(&arena);
+    return status;
+}
+
+/* ---- retention ---- */
+
+typedef struct Expiry {
+    Batch *batch;
+    Contribution *taken; /* what leaves the counters with the records */
+    size_t count;
+} Expiry;
+
+static bool take_back(void *context, const Cdr *cdr)
+{
+    Expiry *expiry = context;
+    Contribution *share = &expiry->taken[expiry->count++];
+    cdr_contribution(cdr, &expiry->batch->arena, share);
+    share->campaign_id = arena_copy(&expiry->batch->arena, share->campaign_id);
+    share->last_activity_ms = 0;
+    for (size_t i = 0; i < share->count; i++) {
+        share->counters[i].name = arena_copy(&expiry->batch->arena, share->counters[i].name);
+        share->counters[i].value = -share->counters[i].value;
+    }
+    return expiry->count < DUE_MAX;
+}
+
+Status pipeline_expire(Pipeline *line, int64_t now_ms, int64_t retention_ms, size_t *ret_count, Fault *fault)
+{
+    *ret_count = 0;
+    if (retention_ms <= 0)
+        return STATUS_OK;
+    Batch *batch = fresh_batch(line, now_ms);
+    Expiry expiry = {batch, ARENA_ARRAY(&batch->arena, Contribution, DUE_MAX), 0};
+    const Ports *ports = batch->ports;
+    Status status = step_begin(batch, fault);
+    if (status)
+        return status;
+    status = ports->cdrs.expire(ports->cdrs.self, now_ms - retention_ms, DUE_MAX, &batch->settings->event.rating, take_back,
+                                &expiry, ret_count, fault);
+    if (!status && expiry.count)
+        status = ports->live.adjust(ports->live.self, expiry.taken, expiry.count, fault);
+    return finish(batch, status, fault);
+}

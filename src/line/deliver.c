@@ -1,0 +1,235 @@
+/* Deliver: effects that are ours, through one last look at the do-not-call list, to the gateway and back into the ledger.
+ *
+ *   CLAIMED -> (blocked? CANCELLED) -> SENDING -> send -> SENT | FAILED | UNKNOWN | PENDING again
+ *
+ * SENDING must be durable before the gateway is asked, unless the gateway joins the unit of work. */
+#include "line/batch.h"
+
+#include "base/metrics.h"
+
+static const Slice REASON_BLOCKED = SLICE_INIT("the number is on the do-not-call list");
+
+Status deliver_claim(Batch *batch, Effect *effects, size_t count, bool *claimed, Fault *fault)
+{
+    const EffectsPort *ledger = &batch->ports->effects;
+    return ledger->claim(ledger->self, effects, count, batch->now_ms, batch->settings->lease_ms,
+                         batch->ports->sms.is_idempotent, &batch->arena, claimed, fault);
+}
+
+/* 9 beats 1: whoever opted out since the press gets no text. */
+static Status cancel_blocked(Batch *batch, Effect *effects, size_t count, Fault *fault)
+{
+    Slice phones[BATCH_MAX];
+    bool blocked[BATCH_MAX];
+    for (size_t i = 0; i < count; i++)
+        phones[i] = effects[i].phone;
+    Status status = batch->ports->registry.is_blocked(batch->ports->registry.self, phones, count, blocked, fault);
+    for (size_t i = 0; !status && i < count; i++) {
+        if (!blocked[i])
+            continue;
+        effects[i].state = EFFECT_CANCELLED;
+        effects[i].reason = REASON_BLOCKED;
+    }
+    return status;
+}
+
+/* Moves the claimed ones that may go out to SENDING; those that lost their fence are left alone. */
+static Status mark_sending(Batch *batch, Effect *effects, size_t count, Fault *fault)
+{
+    Effect leaving[BATCH_MAX];
+    size_t indices[BATCH_MAX], leaving_count = 0;
+    bool ours[BATCH_MAX];
+    for (size_t i = 0; i < count; i++) {
+        if (effects[i].state != EFFECT_CLAIMED)
+            continue;
+        indices[leaving_count] = i;
+        leaving[leaving_count++] = effects[i];
+    }
+    if (!leaving_count)
+        return STATUS_OK;
+    const EffectsPort *ledger = &batch->ports->effects;
+    Status status = ledger->sending(ledger->self, leaving, leaving_count, batch->now_ms + batch->settings->lease_ms, ours, fault);
+    for (size_t i = 0; !status && i < leaving_count; i++) {
+        if (ours[i])
+            effects[indices[i]].state = EFFECT_SENDING;
+    }
+    return status;
+}
+
+static void put_back(Batch *batch, Effect *effect, Slice reason)
+{
+    effect->attempts++;
+    effect->reason = reason;
+    if (effect->attempts >= batch->settings->max_attempts) {
+        effect->state = EFFECT_FAILED;
+        return;
+    }
+    int64_t most_ms = batch->settings->backoff_first_ms << (effect->attempts < 20 ? effect->attempts : 20);
+    if (most_ms > batch->settings->backoff_most_ms)
+        most_ms = batch->settings->backoff_most_ms;
+    effect->state = EFFECT_PENDING;
+    effect->due_ms = batch->now_ms + batch_jitter(batch, most_ms);
+}
+
+static void take_outcome(Batch *batch, Effect *effect, const SmsOutcome *outcome)
+{
+    static const EffectState states[] = {[SMS_ACCEPTED] = EFFECT_SENT, [SMS_REFUSED] = EFFECT_FAILED, [SMS_UNKNOWN] = EFFECT_UNKNOWN};
+    if (outcome->result == SMS_UNSENT) {
+        put_back(batch, effect, outcome->reason);
+        return;
+    }
+    effect->state = states[outcome->result];
+    effect->message_id = outcome->message_id;
+    effect->reason = outcome->reason;
+}
+
+static Status send_texts(Batch *batch, Effect *effects, size_t count, Fault *fault)
+{
+    Effect leaving[BATCH_MAX];
+    size_t indices[BATCH_MAX], leaving_count = 0;
+    SmsOutcome outcomes[BATCH_MAX] = {0};
+    for (size_t i = 0; i < count; i++) {
+        if (effects[i].state != EFFECT_SENDING)
+            continue;
+        indices[leaving_count] = i;
+        leaving[leaving_count++] = effects[i];
+    }
+    if (!leaving_count)
+        return STATUS_OK;
+    const SmsPort *sms = &batch->ports->sms;
+    Status status = sms->send(sms->self, leaving, leaving_count, batch->now_ms, &batch->arena, outcomes, fault);
+    for (size_t i = 0; !status && i < leaving_count; i++)
+        take_outcome(batch, &effects[indices[i]], &outcomes[i]);
+    return status;
+}
+
+/* ---- back into the ledger ---- */
+
+static ActionRecord record_of(const Effect *effect, int64_t now_ms)
+{
+    bool sent = effect->state == EFFECT_SENT;
+    return (ActionRecord){
+        .id = effect->action_id, .call_id = effect->call_id, .campaign_id = effect->campaign_id,
+        .contact_id = effect->contact_id, .phone = effect->phone,
+        .action_type = sent ? SLICE("donation_sms_sent") : SLICE("donation_sms_failed"),
+        .donation_link = effect->donation_link, .sms_message_id = effect->message_id, .timestamp_ms = now_ms,
+        .status = sent ? SLICE("success") : SLICE("failed"), .failure_reason = sent ? (Slice){0} : effect->reason,
+    };
+}
+
+static Status record_actions(Batch *batch, const Effect *effects, size_t count, Fault *fault)
+{
+    ActionRecord records[BATCH_MAX];
+    bool is_new[BATCH_MAX];
+    size_t recorded = 0;
+    for (size_t i = 0; i < count; i++) {
+        EffectState state = effects[i].state;
+        if (state == EFFECT_SENT || state == EFFECT_FAILED || state == EFFECT_CANCELLED)
+            records[recorded++] = record_of(&effects[i], batch->now_ms);
+    }
+    const RegistryPort *registry = &batch->ports->registry;
+    return recorded ? registry->record_actions(registry->self, records, recorded, is_new, fault) : STATUS_OK;
+}
+
+/* The donations counter moves with SENT, once: the projection's key is the action. */
+static Status project_donations(Batch *batch, const Effect *effects, const bool *moved, size_t count, Fault *fault)
+{
+    Projection items[BATCH_MAX];
+    size_t projected = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (effects[i].state != EFFECT_SENT)
+            continue;
+        Contribution *share = ARENA_NEW(&batch->arena, Contribution);
+        share->campaign_id = effects[i].campaign_id;
+        share->last_activity_ms = effects[i].created_ms;
+        contribution_add(share, SLICE("donations"), 1);
+        items[projected++] = (Projection){effects[i].action_id, 1, moved[i] ? NULL : share, share};
+    }
+    return projected ? batch->ports->live.project(batch->ports->live.self, items, projected, fault) : STATUS_OK;
+}
+
+static void account(const Effect *effects, const bool *moved, size_t count)
+{
+    static const int metrics[] = {[EFFECT_SENT] = METRIC_SMS_SENT, [EFFECT_FAILED] = METRIC_SMS_FAILED,
+                                  [EFFECT_CANCELLED] = METRIC_SMS_CANCELLED, [EFFECT_UNKNOWN] = METRIC_SMS_UNKNOWN};
+    for (size_t i = 0; i < count; i++) {
+        if (moved[i] && effects[i].state >= EFFECT_SENT)
+            metric_add((Metric)metrics[effects[i].state], 1);
+    }
+}
+
+static Status settle(Batch *batch, Effect *effects, size_t count, Fault *fault)
+{
+    bool moved[BATCH_MAX] = {0};
+    const EffectsPort *ledger = &batch->ports->effects;
+    Status status = ledger->settle(ledger->self, effects, count, batch->now_ms, moved, fault);
+    status = status ? status : record_actions(batch, effects, count, fault);
+    status = status ? status : project_donations(batch, effects, moved, count, fault);
+    if (!status)
+        account(effects, moved, count);
+    return status;
+}
+
+/* ---- both ways ---- */
+
+/* The ones that are ours, moved together; their places in `from` go to `places`. */
+static size_t pick_claimed(const Effect *from, const bool *claimed, size_t count, Effect *ours, size_t *places)
+{
+    size_t picked = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!claimed[i])
+            continue;
+        places[picked] = i;
+        ours[picked++] = from[i];
+    }
+    return picked;
+}
+
+static Status close_unit(Batch *batch, Fault *fault) { return batch->ports->sms.joins_unit ? STATUS_OK : step_commit(batch, fault); }
+static Status open_unit(Batch *batch, Fault *fault) { return batch->ports->sms.joins_unit ? STATUS_OK : step_begin(batch, fault); }
+
+Status deliver_claimed(Batch *batch, Effect *effects, const bool *claimed, size_t count, Fault *fault)
+{
+    Effect ours[BATCH_MAX];
+    size_t places[BATCH_MAX], ours_count = pick_claimed(effects, claimed, count, ours, places);
+    if (!ours_count)
+        return STATUS_OK;
+    Status status = cancel_blocked(batch, ours, ours_count, fault);
+    status = status ? status : mark_sending(batch, ours, ours_count, fault);
+    status = status ? status : close_unit(batch, fault);
+    status = status ? status : send_texts(batch, ours, ours_count, fault);
+    status = status ? status : open_unit(batch, fault);
+    status = status ? status : settle(batch, ours, ours_count, fault);
+    for (size_t i = 0; !status && i < ours_count; i++)
+        effects[places[i]] = ours[i];
+    return status;
+}
+
+/* For a gateway outside of the unit: what the committed unit claimed goes out now. A failure here costs nothing: the
+ * ledger knows where it stopped, and takes it up again when the lease is over. */
+Status step_deliver(Batch *batch, Fault *fault)
+{
+    if (batch->ports->sms.joins_unit)
+        return STATUS_OK;
+    Effect *effects = ARENA_ARRAY(&batch->arena, Effect, batch->count);
+    bool claimed[BATCH_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        const Effect *effect = batch->decisions[i].effect;
+        if (!effect || !batch_is_alive(batch, i) || effect->state != EFFECT_CLAIMED || batch->decisions[i].duplicate)
+            continue;
+        effects[count] = *effect;
+        claimed[count++] = true;
+    }
+    if (!count)
+        return STATUS_OK;
+    Fault outside;
+    Status status = step_begin(batch, &outside);
+    status = status ? status : deliver_claimed(batch, effects, claimed, count, &outside);
+    status = status ? status : step_commit(batch, &outside);
+    if (status && batch->in_unit)
+        batch->ports->unit.rollback(batch->ports->unit.self);
+    batch->in_unit = false;
+    (void)fault;
+    return STATUS_OK;
+}

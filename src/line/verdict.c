@@ -1,0 +1,80 @@
+/* Verdict: what is done leaves the spool, what must wait goes there with a time, what can never succeed becomes a dead
+ * letter with its reason. Where the broker is the spool, the ingress reports the verdict instead. */
+#include "line/batch.h"
+
+static int64_t backoff_ms(Batch *batch, int attempts)
+{
+    int64_t most_ms = batch->settings->backoff_first_ms;
+    for (int i = 1; i < attempts && most_ms < batch->settings->backoff_most_ms; i++)
+        most_ms *= 2;
+    if (most_ms > batch->settings->backoff_most_ms)
+        most_ms = batch->settings->backoff_most_ms;
+    return batch_jitter(batch, most_ms);
+}
+
+static SpoolItem item_of(Batch *batch, size_t i)
+{
+    const Delivery *delivery = batch->deliveries[i];
+    const Decision *decision = &batch->decisions[i];
+    int attempts = delivery->attempts + 1;
+    bool waits = decision->verdict == VERDICT_RETRY && attempts < batch->settings->max_attempts;
+    return (SpoolItem){
+        .id = delivery->spool_id, .state = waits ? SPOOL_WAITING : SPOOL_DEAD, .topic = batch->messages[i].topic,
+        .message_id = batch->messages[i].message_id, .body = delivery->body, .received_ms = delivery->received_ms,
+        .due_ms = waits ? batch->now_ms + backoff_ms(batch, attempts) : 0, .attempts = attempts,
+        .code = slice_of(decision->fault.code), .reason = slice_of(decision->fault.text),
+    };
+}
+
+static void answer(Delivery *delivery, const Decision *decision)
+{
+    delivery->verdict = decision->verdict;
+    delivery->duplicate = decision->duplicate && decision->verdict == VERDICT_DONE;
+    delivery->kept = false;
+    delivery->dead_letter = 0;
+    if (decision->verdict != VERDICT_DONE)
+        delivery->fault = decision->fault;
+}
+
+static void answer_kept(Delivery *delivery, const SpoolItem *item)
+{
+    if (item->state == SPOOL_WAITING) {
+        delivery->kept = true;
+        delivery->spool_id = item->id;
+        return;
+    }
+    delivery->verdict = VERDICT_REJECT;
+    delivery->dead_letter = item->id;
+}
+
+static Status spool_batch(Batch *batch, Fault *fault)
+{
+    const SpoolPort *spool = &batch->ports->spool;
+    SpoolItem *items = NULL;
+    size_t kept[BATCH_MAX], kept_count = 0, done_count = 0;
+    int64_t done[BATCH_MAX];
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->decisions[i].verdict == VERDICT_DONE) {
+            if (batch->deliveries[i]->spool_id)
+                done[done_count++] = batch->deliveries[i]->spool_id;
+            continue;
+        }
+        if (!items)
+            items = ARENA_ARRAY(&batch->arena, SpoolItem, batch->count);
+        items[kept_count] = item_of(batch, i);
+        kept[kept_count++] = i;
+    }
+    Status status = kept_count ? spool->keep(spool->self, items, kept_count, fault) : STATUS_OK;
+    if (!status && done_count)
+        status = spool->settle(spool->self, done, done_count, fault);
+    for (size_t i = 0; !status && i < kept_count; i++)
+        answer_kept(batch->deliveries[kept[i]], &items[i]);
+    return status;
+}
+
+Status step_verdict(Batch *batch, Fault *fault)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        answer(batch->deliveries[i], &batch->decisions[i]);
+    return batch->ports->spool.self ? spool_batch(batch, fault) : STATUS_OK;
+}

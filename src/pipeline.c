@@ -1,0 +1,291 @@
+/* The line. A batch goes through the steps below from top to bottom; what fails as a whole is undone as a whole, and a
+ * message that poisons its batch is found by running the batch one by one. */
+#include "pipeline.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "event/envelope.h"
+#include "line/batch.h"
+
+struct Pipeline {
+    Batch batch;
+};
+
+/* ---- the line ---- */
+
+static Status run_line(Batch *batch, Fault *fault)
+{
+    static Status (*const steps[])(Batch *, Fault *) = {
+        step_decode,  /* bytes    -> Message: topic, id, body */
+        step_parse,   /* Message  -> Event: typed, checked */
+        step_begin,
+        step_gather,  /* Event    -> Facts: reads through ports */
+        step_decide,  /* Facts    -> Decision: pure */
+        step_apply,   /* Decision -> writes through ports */
+        step_verdict, /* what is done, rejected, to be tried again */
+        step_commit,
+        step_deliver, /* the outside world last */
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        Status status = steps[i](batch, fault);
+        if (status)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+/* ---- decode, parse, decide: no I/O ---- */
+
+void batch_stop(Batch *batch, size_t i, const Fault *fault)
+{
+    static const Verdict verdicts[] = {VERDICT_DONE, VERDICT_REJECT, VERDICT_RETRY, VERDICT_FATAL};
+    batch->decisions[i].verdict = verdicts[fault->status];
+    batch->decisions[i].fault = *fault;
+}
+
+Status step_decode(Batch *batch, Fault *fault)
+{
+    (void)fault;
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->decisions[i] = (Decision){.verdict = VERDICT_DONE};
+        Fault why;
+        if (envelope_decode(batch->deliveries[i], &batch->arena, &batch->messages[i], &why))
+            batch_stop(batch, i, &why);
+    }
+    return STATUS_OK;
+}
+
+static void parse_message(Batch *batch, size_t i)
+{
+    const Message *message = &batch->messages[i];
+    Event *event = &batch->events[i];
+    *event = (Event){.handler = event_handler_of(message->topic)};
+    bool decoded = batch_is_alive(batch, i);
+    Fault why;
+    if (!event->handler) {
+        fault_set(&why, STATUS_REJECT, "topic_unknown", "no event comes by the topic \"%.64s\"",
+                  arena_copy(&batch->arena, message->topic).at);
+        if (decoded)
+            batch_stop(batch, i, &why);
+        return;
+    }
+    if (!decoded && !event->handler->salvages)
+        return;
+    if (event->handler->parse(message, &batch->arena, event, &why) && decoded)
+        batch_stop(batch, i, &why);
+}
+
+Status step_parse(Batch *batch, Fault *fault)
+{
+    (void)fault;
+    for (size_t i = 0; i < batch->count; i++)
+        parse_message(batch, i);
+    return STATUS_OK;
+}
+
+/* A rejected event may still have something that must be done: a number to block. */
+static void decide_salvaged(Batch *batch, size_t i)
+{
+    Decision rejected = batch->decisions[i];
+    batch->events[i].handler->decide(&batch->events[i], &batch->facts[i], &batch->settings->event, &batch->arena, &batch->decisions[i]);
+    batch->decisions[i].verdict = rejected.verdict;
+    batch->decisions[i].fault = rejected.fault;
+    if (!batch->decisions[i].block_count)
+        metric_add(METRIC_OPTOUTS_UNREADABLE, 1);
+}
+
+Status step_decide(Batch *batch, Fault *fault)
+{
+    (void)fault;
+    const EventSettings *settings = &batch->settings->event;
+    for (size_t i = 0; i < batch->count; i++) {
+        const Event *event = &batch->events[i];
+        if (batch_is_alive(batch, i))
+            event->handler->decide(event, &batch->facts[i], settings, &batch->arena, &batch->decisions[i]);
+        else if (event->salvaged)
+            decide_salvaged(batch, i);
+        if (batch->decisions[i].cdr_changed)
+            batch->calls[batch->call_of[i]].changed = true;
+    }
+    for (size_t i = 0; i < batch->call_count; i++) {
+        BatchCall *call = &batch->calls[i];
+        if (call->changed)
+            cdr_derive(call->cdr, &settings->rating, &batch->arena);
+        cdr_contribution(call->cdr, &batch->arena, &call->after);
+    }
+    return STATUS_OK;
+}
+
+/* ---- unit of work ---- */
+
+Status step_begin(Batch *batch, Fault *fault)
+{
+    Status status = batch->ports->unit.begin(batch->ports->unit.self, fault);
+    batch->in_unit = !status;
+    return status;
+}
+
+Status step_commit(Batch *batch, Fault *fault)
+{
+    batch->in_unit = false;
+    return batch->ports->unit.commit(batch->ports->unit.self, fault);
+}
+
+Status batch_port_failed(Batch *batch, Status status, const Fault *fault, bool (*concerned)(const Decision *decision))
+{
+    if (!status || batch->ports->unit.atomic || status == STATUS_FATAL)
+        return status;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch_is_alive(batch, i) && concerned(&batch->decisions[i]))
+            batch_stop(batch, i, fault);
+    }
+    return STATUS_OK;
+}
+
+/* xorshift64*: good enough to spread retries. */
+int64_t batch_jitter(Batch *batch, int64_t most_ms)
+{
+    batch->random ^= batch->random >> 12;
+    batch->random ^= batch->random << 25;
+    batch->random ^= batch->random >> 27;
+    uint64_t random = (batch->random * 0x2545f4914f6cdd1du) >> 11;
+    return most_ms > 0 ? (int64_t)(random % ((uint64_t)most_ms + 1)) : 0;
+}
+
+/* ---- after the line ---- */
+
+static const Metric done_metrics[LANE_COUNT] = {
+    [LANE_OPTOUT] = METRIC_EVENTS_DONE_OPTOUT, [LANE_DONATION] = METRIC_EVENTS_DONE_DONATION, [LANE_CALL] = METRIC_EVENTS_DONE_CALL,
+};
+
+static void log_message(const Delivery *delivery, const Message *message)
+{
+    if (delivery->verdict == VERDICT_DONE)
+        return;
+    log_line(delivery->verdict == VERDICT_REJECT ? LOG_WARN : LOG_INFO, "message not applied",
+             LOG_CSTR("verdict", verdict_name(delivery->verdict)), LOG_TEXT("topic", message->topic),
+             LOG_TEXT("message_id", message->message_id), LOG_CSTR("code", delivery->fault.code),
+             LOG_CSTR("error", delivery->fault.text), LOG_NUMBER("attempts", delivery->attempts),
+             LOG_NUMBER("dead_letter", delivery->dead_letter));
+}
+
+static void account(const Batch *batch)
+{
+    int64_t done[LANE_COUNT] = {0}, rejected = 0, retried = 0, duplicates = 0, conflicts = 0, unknown = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        const Delivery *delivery = batch->deliveries[i];
+        const Event *event = &batch->events[i];
+        log_message(delivery, &batch->messages[i]);
+        rejected += delivery->verdict == VERDICT_REJECT;
+        retried += delivery->verdict == VERDICT_RETRY;
+        if (delivery->verdict != VERDICT_DONE)
+            continue;
+        done[event->handler->lane]++;
+        duplicates += delivery->duplicate;
+        conflicts += batch->decisions[i].conflict;
+        unknown += event->handler == &call_handler && event->type == CALL_OTHER;
+    }
+    for (size_t lane = 0; lane < LANE_COUNT; lane++)
+        metric_add(done_metrics[lane], done[lane]);
+    metric_add(METRIC_EVENTS_REJECTED, rejected);
+    metric_add(METRIC_EVENTS_RETRIED, retried);
+    metric_add(METRIC_EVENTS_DUPLICATE, duplicates);
+    metric_add(METRIC_PAYLOAD_CONFLICTS, conflicts);
+    metric_add(METRIC_EVENTS_UNKNOWN_TYPE, unknown);
+}
+
+static void fail_all(Batch *batch, const Fault *fault)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        Delivery *delivery = batch->deliveries[i];
+        delivery->verdict = fault->status == STATUS_RETRY ? VERDICT_RETRY : VERDICT_FATAL;
+        delivery->fault = *fault;
+        delivery->kept = delivery->duplicate = false;
+        delivery->dead_letter = 0;
+    }
+    metric_add(METRIC_BATCH_FAILURES, 1);
+}
+
+/* One message that no store takes: it becomes a dead letter, in a unit of its own. */
+static Status keep_poison(Batch *batch, const Fault *fault)
+{
+    Fault why = *fault, broken;
+    why.status = STATUS_REJECT;
+    arena_reset(&batch->arena);
+    Status status = step_decode(batch, &broken);
+    batch->decisions[0] = (Decision){.verdict = VERDICT_REJECT, .fault = why};
+    status = status ? status : step_begin(batch, &broken);
+    status = status ? status : step_verdict(batch, &broken);
+    return status ? status : step_commit(batch, &broken);
+}
+
+static void undo(Batch *batch)
+{
+    if (batch->in_unit)
+        batch->ports->unit.rollback(batch->ports->unit.self);
+    batch->in_unit = false;
+}
+
+static void run_batch(Batch *batch, Delivery *const *deliveries, size_t count)
+{
+    arena_reset(&batch->arena);
+    batch->deliveries = deliveries;
+    batch->count = count;
+    batch->call_count = 0;
+    batch->now_ms = clock_wall_ms();
+    int64_t started_ns = clock_elapsed_ns();
+
+    Fault fault = {0};
+    Status status = run_line(batch, &fault);
+    if (status) {
+        undo(batch);
+        if (status == STATUS_REJECT && count > 1) {
+            for (size_t i = 0; i < count; i++)
+                run_batch(batch, deliveries + i, 1);
+            return;
+        }
+        if (status != STATUS_REJECT || keep_poison(batch, &fault)) {
+            undo(batch);
+            fail_all(batch, &fault);
+        }
+    }
+    account(batch);
+    metric_add(METRIC_BATCHES, 1);
+    metric_add(METRIC_BATCH_MICROSECONDS, (clock_elapsed_ns() - started_ns) / 1000);
+}
+
+void pipeline_run(Pipeline *line, Delivery *const *deliveries, size_t count)
+{
+    for (size_t done = 0; done < count; done += BATCH_MAX) {
+        size_t rest = count - done;
+        run_batch(&line->batch, deliveries + done, rest < BATCH_MAX ? rest : BATCH_MAX);
+    }
+}
+
+Pipeline *pipeline_new(const Ports *ports, const PipelineSettings *settings)
+{
+    Pipeline *line = calloc(1, sizeof *line);
+    if (!line)
+        abort();
+    line->batch.ports = ports;
+    line->batch.settings = settings;
+    digest_random(&line->batch.random, sizeof line->batch.random);
+    line->batch.random |= 1;
+    return line;
+}
+
+void pipeline_free(Pipeline *line)
+{
+    if (!line)
+        return;
+    arena_done(&line->batch.arena);
+    free(line);
+}
+
+Batch *pipeline_batch(Pipeline *line) { return &line->batch; }
+
+const Ports *pipeline_ports(const Pipeline *line) { return line->batch.ports; }
