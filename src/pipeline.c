@@ -59,12 +59,24 @@ Status step_decode(Batch *batch, Fault *fault)
     return STATUS_OK;
 }
 
+/* A carrier so broken that it does not say its topic, but speaks of opt-outs, is read as one: never drop it silently. */
+static const EventHandler *handler_of(const Message *message, bool decoded)
+{
+    const EventHandler *handler = event_handler_of(message->topic);
+    if (handler || decoded || !message->text.bytes)
+        return handler;
+    const char *topic = optout_handler.topic;
+    return memmem(message->text.at, message->text.bytes, topic, strlen(topic)) ? &optout_handler : NULL;
+}
+
 static void parse_message(Batch *batch, size_t i)
 {
-    const Message *message = &batch->messages[i];
+    Message *message = &batch->messages[i];
     Event *event = &batch->events[i];
-    *event = (Event){.handler = event_handler_of(message->topic)};
     bool decoded = batch_is_alive(batch, i);
+    *event = (Event){.handler = handler_of(message, decoded)};
+    if (!decoded)
+        message->body = NULL;
     Fault why;
     if (!event->handler) {
         fault_set(&why, STATUS_REJECT, "topic_unknown", "no event comes by the topic \"%.64s\"",

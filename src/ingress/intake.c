@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
+enum { EXPIRE_EVERY_MS = 60 * 1000 };
+
 typedef struct Entry {
     Delivery *delivery;
     Ticket *ticket;
@@ -25,6 +27,7 @@ struct Intake {
     Pipeline *line;
     IntakeSettings settings;
     pthread_t worker;
+    int64_t expire_at_ms; /* worker only; elapsed time */
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
@@ -163,6 +166,16 @@ static Status probe(Intake *intake, Fault *fault)
     return unit->probe ? unit->probe(unit->self, fault) : STATUS_OK;
 }
 
+/* Retention is a matter of days: once a minute is plenty, and again at once while there is more. */
+static Status expire(Intake *intake, int64_t now_ms, size_t *ret_done, Fault *fault)
+{
+    if (clock_elapsed_ms() < intake->expire_at_ms)
+        return STATUS_OK;
+    Status status = pipeline_expire(intake->line, now_ms, intake->settings.retention_ms, ret_done, fault);
+    intake->expire_at_ms = clock_elapsed_ms() + (*ret_done && !status ? 0 : EXPIRE_EVERY_MS);
+    return status;
+}
+
 static Status run_beside(Intake *intake, size_t *ret_done, Fault *fault)
 {
     int64_t now_ms = clock_wall_ms();
@@ -170,7 +183,7 @@ static Status run_beside(Intake *intake, size_t *ret_done, Fault *fault)
     Status status = pipeline_deliver_due(intake->line, now_ms, &counts[0], fault);
     status = status ? status : pipeline_run_due(intake->line, now_ms, &counts[1], fault);
     status = status ? status : pipeline_sweep(intake->line, now_ms, &counts[2], fault);
-    status = status ? status : pipeline_expire(intake->line, now_ms, intake->settings.retention_ms, &counts[3], fault);
+    status = status ? status : expire(intake, now_ms, &counts[3], fault);
     *ret_done = counts[0] + counts[1] + counts[2] + counts[3];
     return status;
 }

@@ -121,7 +121,10 @@ Status pipeline_sweep(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *
         pointers[i] = &deliveries[i];
     }
     if (!status && *ret_count) {
-        pipeline_run(line, pointers, *ret_count);
+        size_t stale = *ret_count;
+        pipeline_run(line, pointers, stale);
+        for (size_t i = *ret_count = 0; i < stale; i++)
+            *ret_count += deliveries[i].verdict == VERDICT_DONE;
         metric_add(METRIC_CALLS_INFERRED, (int64_t)*ret_count);
     }
     arena_done(&arena);
