@@ -13,7 +13,8 @@ typedef struct Config {
 #define SETTING(field, type, env, fallback, section, help) Config##type field;
 #include "base/config.def"
 #undef SETTING
-    Arena arena; /* holds the texts */
+    Arena arena;               /* holds the texts */
+    const char *const *sources; /* of each row */
 } Config;
 
 typedef enum ConfigType { CONFIG_TEXT, CONFIG_SECRET, CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_DAYS, CONFIG_FLAG } ConfigType;
