@@ -44,7 +44,7 @@ typedef struct RegistryFilter {
     Slice after;       /* cursor: the phone (list) or action id (actions) of the last row seen; empty = from the start */
     Slice campaign_id, call_id, phone; /* empty = all */
     Slice action_type; /* actions: exact, or empty */
-    size_t limit;
+    size_t limit;      /* 0 = all */
 } RegistryFilter;
 
 typedef struct RegistryPort {
@@ -82,7 +82,7 @@ typedef struct EffectFilter {
     Slice campaign_id, phone; /* empty = all */
     int state;                /* EffectState, or -1 = any */
     Slice after;              /* cursor: action id */
-    size_t limit;
+    size_t limit;      /* 0 = all */
 } EffectFilter;
 
 typedef struct EffectsPort {
@@ -113,7 +113,7 @@ typedef struct CdrFilter {
     Slice campaign_id, outcome;    /* empty = all */
     int64_t from_ms, until_ms;     /* start time in [from, until); 0 = open */
     CdrCursor after;               /* the last one seen; {0,0} = from the newest */
-    size_t limit;
+    size_t limit;      /* 0 = all */
 } CdrFilter;
 
 typedef struct CdrsPort {
@@ -189,7 +189,7 @@ typedef struct SmsRecord {
 typedef struct SmsFilter {
     Slice campaign_id, phone; /* empty = all */
     int64_t before_row;       /* cursor; 0 = from the newest */
-    size_t limit;
+    size_t limit;      /* 0 = all */
 } SmsFilter;
 
 typedef struct SmsPort {
@@ -231,7 +231,7 @@ typedef struct SpoolFilter {
     SpoolState state;
     Slice topic;       /* empty = all */
     int64_t before_id; /* cursor; 0 = from the newest */
-    size_t limit;
+    size_t limit;      /* 0 = all */
 } SpoolFilter;
 
 typedef struct SpoolPort {
