@@ -1,0 +1,29 @@
+# The few things that everybody needs. Everything else is in tools/ and in Meson.
+
+PORT ?= 8080
+DATA ?= ./data
+export PORT DATA
+
+.PHONY: help run test bench build clean
+
+help:            ## say what there is
+	@sed -n 's/^\([a-z]*\): .*## /  make \1	/p' Makefile
+
+run: build       ## serve on PORT (8080) with DATA (./data), play a campaign, show what came out
+	@tools/run
+
+test:            ## build in every way and run every suite; the last line counts
+	@tools/install-packages build test
+	@tools/test
+
+bench:           ## measure, beside the ceilings; writes docs/performance.md
+	@tools/install-packages build test bench
+	@tools/build build-bench --buildtype=release
+	@tests/bench/run build-bench
+
+build:           ## build/pledgeline
+	@tools/install-packages build
+	@tools/build build
+
+clean:           ## remove what was built, not your data
+	@rm -rf build build-*
