@@ -1,0 +1,62 @@
+"""Servers for the black-box tests, each in a folder of its own."""
+import importlib.util
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.dont_write_bytecode = True
+
+from support.program import BINARY, ROOT, Clock, Server  # noqa: E402
+
+NOON_MS = 1746014400000  # 2025-04-30T12:00:00Z: a little after everything that the tests and the campaign tell of
+
+
+def pytest_configure(config):
+    if not os.access(BINARY, os.X_OK):
+        pytest.exit(f"{BINARY} is not there: build first, or set PLEDGELINE_BIN", returncode=3)
+
+
+@pytest.fixture
+def make_server(tmp_path):
+    """make_server(SETTING=value, …) starts a server; all are stopped at the end and must leave cleanly."""
+    started = []
+
+    def make(data=None, **more):
+        server = Server(data or tmp_path / f"data{len(started)}", **more).start()
+        started.append(server)
+        return server
+
+    yield make
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def server(make_server):
+    return make_server()
+
+
+@pytest.fixture
+def clock(tmp_path):
+    return Clock(tmp_path, NOON_MS)
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory):
+    """One server for the tests of a file that each use ids of their own. Its clock stands still."""
+    folder = tmp_path_factory.mktemp("shared")
+    server = Server(folder / "data", **Clock(folder, NOON_MS).settings).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def generator():
+    """examples/generate.py"""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "examples" / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

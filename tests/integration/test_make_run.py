@@ -1,0 +1,138 @@
+"""`make run`, as a newcomer types it."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import urllib.request
+
+import pytest
+from support.program import BINARY, PATIENCE_S, ROOT, run
+
+EXPECTED = json.loads((ROOT / "examples" / "campaign.expected.json").read_text())
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class MakeRun:
+    """`make run` until it says what to try next; then it serves on."""
+
+    def __init__(self, data, port):
+        self.port, self.data = port, data
+        environment = {**os.environ, "PORT": str(port), "DATA": str(data), "BUILD": os.path.dirname(BINARY)}
+        self.process = subprocess.Popen(["make", "--no-print-directory", "run"], cwd=ROOT, env=environment, text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line)
+            if "Ctrl-C" in line:
+                break
+        self.said = "".join(lines)
+
+    def interrupt(self):
+        """Ctrl-C goes to everybody at the terminal."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        rest = self.process.communicate(timeout=PATIENCE_S)[0]
+        return self.process.returncode, rest
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE_S) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory):
+    """What `make run` shows on a fresh folder, and again on the same one."""
+    data, seen = tmp_path_factory.mktemp("make-run") / "data", []
+    for _ in range(2):
+        running = MakeRun(data, free_port())
+        campaigns = EXPECTED["campaigns"]
+        seen.append({
+            "said": running.said,
+            "cli stats": {each["campaignId"]: each for each in cli(data, "stats")},
+            "cli live": {each["campaignId"]: each["counters"] for each in cli(data, "live")},
+            "http stats": {name: running.get(f"/v1/campaigns/{name}/stats") for name in campaigns},
+            "http live": {name: running.get(f"/v1/campaigns/{name}/live")["counters"] for name in campaigns},
+            "sms": cli(data, "sms", "list", "--limit", "0"),
+            "blocked": [entry["phoneNumber"] for entry in cli(data, "blacklist", "export")],
+            "end": running.interrupt(),
+        })
+    return seen
+
+
+def cli(data, *arguments):
+    done = run(data, *arguments, "--output", "json")
+    assert done.code == 0, done
+    return json.loads(done.out)
+
+
+def table_rows(said):
+    """Rows of the campaign table by campaign: the numbers in each, in order."""
+    rows = {}
+    for line in said.splitlines():
+        name, *cells = line.split()[:9] or [""]
+        if name in EXPECTED["campaigns"]:
+            rows[name] = [int(cell) for cell in cells if re.fullmatch(r"\d+", cell)]
+    return rows
+
+
+@pytest.mark.parametrize("time", [0, 1], ids=["fresh folder", "same folder again"])
+class TestMakeRun:
+    def test_table_equals_the_generators_own_expectation(self, twice, time):
+        expected = {name: [each["stats"][column] for column in ("totalAttempts", "answered", "busy", "failed", "noAnswer", "converted",
+                                                                "optOuts")] for name, each in EXPECTED["campaigns"].items()}
+        assert {name: row[:7] for name, row in table_rows(twice[time]["said"]).items()} == expected
+
+    def test_stats_agree_on_the_command_line_over_http_and_with_the_expectation(self, twice, time):
+        assert twice[time]["cli stats"] == twice[time]["http stats"]
+        for name, each in EXPECTED["campaigns"].items():
+            found = twice[time]["http stats"][name]
+            assert {column: found[column] for column in each["stats"]} == each["stats"]
+
+    def test_live_counters_agree_with_the_records(self, twice, time):
+        assert twice[time]["cli live"] == twice[time]["http live"]
+        for name, each in EXPECTED["campaigns"].items():
+            found = twice[time]["http live"][name]
+            assert {counter: value for counter, value in found.items() if value} == {c: v for c, v in each["live"].items() if v}
+
+    def test_each_donation_got_one_text(self, twice, time):
+        found = [{key: text[key] for key in ("callId", "campaignId", "phoneNumber")} for text in twice[time]["sms"]]
+        assert sorted(map(str, found)) == sorted(map(str, EXPECTED["sms"]))
+
+    def test_opt_outs_are_blocked(self, twice, time):
+        assert twice[time]["blocked"] == EXPECTED["blocked"]
+
+    def test_shows_texts_blocked_numbers_and_what_to_try_next(self, twice, time):
+        said = twice[time]["said"]
+        assert "https://donate.example.org?ref=" in said
+        assert any(phone in said for phone in EXPECTED["blocked"])
+        for hint in ("curl -s http://127.0.0.1:", "/v1/campaigns/winter-appeal-2024/stats", "aws sns publish", "--endpoint-url",
+                     "blacklist check", "live"):
+            assert hint in said
+
+    def test_ctrl_c_stops_it_cleanly(self, twice, time):
+        code, said = twice[time]["end"]
+        assert code in (0, 130, -signal.SIGINT) and "Traceback" not in said
+
+
+def test_port_that_is_taken_is_said_clearly(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(["make", "--no-print-directory", "run"], cwd=ROOT, text=True, capture_output=True, timeout=PATIENCE_S,
+                              env={**os.environ, "PORT": str(port), "DATA": str(tmp_path), "BUILD": os.path.dirname(BINARY)})
+    assert done.returncode != 0
+    assert f"{port} is taken" in done.stdout + done.stderr
+
+
+def test_folder_that_is_busy_is_said_clearly(server):
+    done = subprocess.run(["make", "--no-print-directory", "run"], cwd=ROOT, text=True, capture_output=True, timeout=PATIENCE_S,
+                          env={**os.environ, "PORT": str(free_port()), "DATA": str(server.data), "BUILD": os.path.dirname(BINARY)})
+    assert done.returncode != 0
+    assert str(server.process.pid) in done.stdout + done.stderr or server.url in done.stdout + done.stderr
