@@ -1,0 +1,385 @@
+/* The do-not-call list on the command line. Checking fails closed: who cannot be read or asked is blocked. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "event/phone.h"
+#include "service/blacklist.h"
+#include "service/print.h"
+#include "verb/desk.h"
+#include "verb/files.h"
+#include "verb/functions.h"
+#include "verb/output.h"
+
+enum { IMPORT_ROWS_A_UNIT = 256 };
+
+static const char *actor_of(const Invocation *invocation)
+{
+    const char *actor = invocation_option(invocation, "actor");
+    const char *login = getlogin() ? getlogin() : getenv("USER");
+    return actor ? actor : login ? login : "command line";
+}
+
+static Slice option_or(const Invocation *invocation, const char *name, const char *fallback)
+{
+    Slice given = invocation_option_slice(invocation, name);
+    return slice_empty(given) ? slice_of(fallback) : given;
+}
+
+/* Runs work in one unit of the folder's stores. */
+static Status in_unit(const Ports *ports, Status (*work)(const Ports *ports, void *context, Fault *fault), void *context, Fault *fault)
+{
+    Status status = ports->unit.begin(ports->unit.self, fault);
+    if (status)
+        return status;
+    status = work(ports, context, fault);
+    if (!status)
+        return ports->unit.commit(ports->unit.self, fault);
+    ports->unit.rollback(ports->unit.self);
+    return status;
+}
+
+/* ---- add ---- */
+
+typedef struct Addition {
+    const Invocation *invocation;
+    Slice phone;
+    BlockResult result;
+} Addition;
+
+static Status add_in_folder(const Ports *ports, void *context, Fault *fault)
+{
+    Addition *addition = context;
+    const Invocation *invocation = addition->invocation;
+    return blacklist_add(ports, addition->phone, option_or(invocation, "source", "admin_import"),
+                         option_or(invocation, "reason", "added by hand"), slice_of(actor_of(invocation)), clock_wall_ms(),
+                         &addition->result, fault);
+}
+
+static void add_member(Text *json, const char *key, Slice value)
+{
+    text_printf(json, "%s\"%s\":", json->bytes > 1 ? "," : "", key);
+    json_add_string(json, value);
+}
+
+static Status add_by_server(Desk *desk, Addition *addition, Fault *fault)
+{
+    const Invocation *invocation = addition->invocation;
+    Text json = text_in(desk->arena);
+    text_add_byte(&json, '{');
+    add_member(&json, "phoneNumber", addition->phone);
+    add_member(&json, "reason", option_or(invocation, "reason", "added by hand"));
+    add_member(&json, "source", option_or(invocation, "source", "admin_import"));
+    add_member(&json, "actor", slice_of(actor_of(invocation)));
+    text_add_byte(&json, '}');
+    Slice body;
+    return desk_ask(desk, "POST", SLICE("/v1/blacklist"), "application/json", text_slice(&json), &body, fault);
+}
+
+static bool is_known_source(Slice source)
+{
+    return slice_equal(source, SLICE("admin_import")) || slice_equal(source, SLICE("compliance")) || slice_equal(source, SLICE("user_optout"));
+}
+
+int blacklist_add_verb(const Invocation *invocation)
+{
+    if (!is_known_source(option_or(invocation, "source", "admin_import")))
+        return verb_usage("--source is admin_import, compliance or user_optout");
+    Desk desk;
+    if (!desk_open_to_change(&desk, invocation))
+        return EXIT_FAILED;
+    int code = EXIT_OK;
+    for (int i = 0; i < invocation->argument_count; i++) {
+        Fault fault;
+        Addition addition = {.invocation = invocation, .phone = slice_of(invocation->arguments[i])};
+        Status status = desk.client ? add_by_server(&desk, &addition, &fault)
+                                    : in_unit(&desk.app.ports, add_in_folder, &addition, &fault);
+        verb_note("%s%s%s", invocation->arguments[i], status ? ": " : " is blocked", status ? fault.text : "");
+        code = status ? EXIT_FAILED : code;
+    }
+    desk_close(&desk);
+    return code;
+}
+
+/* ---- remove ---- */
+
+typedef struct Removal {
+    const Invocation *invocation;
+    bool was_blocked;
+} Removal;
+
+static Status remove_in_folder(const Ports *ports, void *context, Fault *fault)
+{
+    Removal *removal = context;
+    const Invocation *invocation = removal->invocation;
+    return blacklist_remove(ports, slice_of(invocation->arguments[0]), invocation_option_slice(invocation, "reason"),
+                            invocation_option_slice(invocation, "actor"), clock_wall_ms(), &removal->was_blocked, fault);
+}
+
+static Status remove_by_server(Desk *desk, Removal *removal, Fault *fault)
+{
+    const Invocation *invocation = removal->invocation;
+    Slice phone = http_client_escape(slice_of(invocation->arguments[0]), desk->arena);
+    Slice actor = http_client_escape(invocation_option_slice(invocation, "actor"), desk->arena);
+    Slice reason = http_client_escape(invocation_option_slice(invocation, "reason"), desk->arena);
+    Slice path = arena_printf(desk->arena, "/v1/blacklist/%.*s?actor=%.*s&reason=%.*s", SLICE_ARG(phone), SLICE_ARG(actor), SLICE_ARG(reason));
+    Slice body;
+    Status status = desk_ask(desk, "DELETE", path, NULL, (Slice){0}, &body, fault);
+    removal->was_blocked = !status;
+    return status;
+}
+
+int blacklist_remove_verb(const Invocation *invocation)
+{
+    if (!invocation_option(invocation, "actor") || !invocation_option(invocation, "reason"))
+        return verb_usage("taking a number off the list needs --actor (who) and --reason (why it may be called again)");
+    Desk desk;
+    if (!desk_open_to_change(&desk, invocation))
+        return EXIT_FAILED;
+    Fault fault;
+    Removal removal = {.invocation = invocation};
+    Status status = desk.client ? remove_by_server(&desk, &removal, &fault) : in_unit(&desk.app.ports, remove_in_folder, &removal, &fault);
+    desk_close(&desk);
+    if (status)
+        return verb_fail(&fault);
+    verb_note(removal.was_blocked ? "%s may be called again; its history stays" : "%s was not on the list", invocation->arguments[0]);
+    return removal.was_blocked ? EXIT_OK : EXIT_FAILED;
+}
+
+/* ---- check ---- */
+
+static const Column check_columns[] = {{"number", COLUMN_TEXT}, {"answer", COLUMN_TEXT}, {"why", COLUMN_WIDE}};
+
+static void check_row(Output *output, Arena *arena, Slice phone, bool blocked, Slice why)
+{
+    const Slice cells[] = {phone, blocked ? SLICE("blocked") : SLICE("clear"), why};
+    Text json = text_in(arena);
+    text_add_literal(&json, "{\"phoneNumber\":");
+    json_add_string(&json, phone);
+    text_printf(&json, ",\"blocked\":%s,\"reason\":", blocked ? "true" : "false");
+    json_add_string(&json, why);
+    text_add_byte(&json, '}');
+    output_row(output, cells, text_slice(&json));
+}
+
+static bool check_one(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
+{
+    if (!phone_is_e164(phone)) {
+        *ret_why = SLICE("not an E.164 number (+ and 8 to 15 digits), so nobody can say");
+        return true;
+    }
+    BlockEntry entry;
+    bool found = false;
+    Fault fault;
+    if (ports->registry.show(ports->registry.self, phone, arena, &entry, &found, &fault)) {
+        *ret_why = arena_printf(arena, "the list cannot be read, so nobody can say: %s", fault.text);
+        return true;
+    }
+    *ret_why = (Slice){0};
+    if (found)
+        *ret_why = arena_printf(arena, "%.*s, since %.*s", SLICE_ARG(entry.reason), SLICE_ARG(cell_time(arena, entry.added_ms)));
+    return found;
+}
+
+int blacklist_check_verb(const Invocation *invocation)
+{
+    Desk desk;
+    if (!desk_open_to_read(&desk, invocation))
+        return EXIT_BLOCKED; /* nobody can say */
+    Output *output = output_open(invocation, check_columns, sizeof check_columns / sizeof *check_columns, NULL);
+    bool any = false;
+    for (int i = 0; i < invocation->argument_count; i++) {
+        Slice phone = slice_of(invocation->arguments[i]), why;
+        bool blocked = check_one(&desk.app.ports, phone, invocation->arena, &why);
+        check_row(output, invocation->arena, phone, blocked, why);
+        any |= blocked;
+    }
+    output_close(output);
+    desk_close(&desk);
+    return any ? EXIT_BLOCKED : EXIT_OK;
+}
+
+/* ---- show, list, export ---- */
+
+static const Column entry_columns[] = {
+    {"phoneNumber", COLUMN_TEXT}, {"addedAt", COLUMN_TEXT}, {"source", COLUMN_TEXT}, {"reason", COLUMN_WIDE},
+    {"actor", COLUMN_TEXT}, {"callId", COLUMN_TEXT}, {"campaignId", COLUMN_TEXT},
+};
+enum { ENTRY_COLUMNS = sizeof entry_columns / sizeof *entry_columns };
+
+typedef struct Listing {
+    Output *output;
+    Arena arena;
+} Listing;
+
+static bool list_entry(void *context, const BlockEntry *entry)
+{
+    Listing *listing = context;
+    arena_reset(&listing->arena);
+    const Slice cells[] = {entry->phone, cell_time(&listing->arena, entry->added_ms), entry->source, entry->reason,
+                           entry->actor, entry->call_id, entry->campaign_id};
+    Text json = text_in(&listing->arena);
+    print_block_entry(&json, entry);
+    output_row(listing->output, cells, text_slice(&json));
+    return true;
+}
+
+static int list_entries(const Invocation *invocation, size_t limit)
+{
+    Desk desk;
+    if (!desk_open_to_read(&desk, invocation))
+        return EXIT_FAILED;
+    Fault fault;
+    Listing listing = {.output = output_open(invocation, entry_columns, ENTRY_COLUMNS, "nobody is on the do-not-call list")};
+    RegistryFilter filter = {.limit = limit};
+    const RegistryPort *registry = &desk.app.ports.registry;
+    Status status = registry->list(registry->self, &filter, list_entry, &listing, &fault);
+    output_close(listing.output);
+    arena_done(&listing.arena);
+    desk_close(&desk);
+    return status ? verb_fail(&fault) : EXIT_OK;
+}
+
+int blacklist_list_verb(const Invocation *invocation)
+{
+    Fault fault;
+    size_t limit;
+    if (invocation_number(invocation, "limit", 50, &limit, &fault))
+        return verb_fail(&fault);
+    return list_entries(invocation, limit);
+}
+
+int blacklist_export_verb(const Invocation *invocation)
+{
+    Invocation as_csv = *invocation;
+    if (as_csv.output == OUTPUT_TABLE)
+        as_csv.output = OUTPUT_CSV;
+    return list_entries(&as_csv, 0);
+}
+
+static const Column history_columns[] = {
+    {"seq", COLUMN_NUMBER}, {"at", COLUMN_TEXT}, {"kind", COLUMN_TEXT}, {"actor", COLUMN_TEXT}, {"reason", COLUMN_WIDE}, {"action", COLUMN_TEXT},
+};
+
+static bool list_history(void *context, const AuditEntry *entry)
+{
+    Listing *listing = context;
+    arena_reset(&listing->arena);
+    const Slice cells[] = {cell_number(&listing->arena, entry->seq), cell_time(&listing->arena, entry->at_ms), entry->kind,
+                           entry->actor, entry->reason, entry->action_id};
+    Text json = text_in(&listing->arena);
+    print_audit_entry(&json, entry);
+    output_row(listing->output, cells, text_slice(&json));
+    return true;
+}
+
+int blacklist_show_verb(const Invocation *invocation)
+{
+    Desk desk;
+    if (!desk_open_to_read(&desk, invocation))
+        return EXIT_FAILED;
+    Slice phone = slice_of(invocation->arguments[0]), why;
+    const RegistryPort *registry = &desk.app.ports.registry;
+    Fault fault;
+    bool blocked = check_one(&desk.app.ports, phone, invocation->arena, &why);
+    verb_note("%s is %s%s%.*s", invocation->arguments[0], blocked ? "blocked" : "clear", slice_empty(why) ? "" : ": ", SLICE_ARG(why));
+    Listing listing = {.output = output_open(invocation, history_columns, sizeof history_columns / sizeof *history_columns,
+                                             "the audit log has nothing about it")};
+    Status status = registry->audit(registry->self, 1, phone, list_history, &listing, &fault);
+    output_close(listing.output);
+    arena_done(&listing.arena);
+    desk_close(&desk);
+    if (status)
+        return verb_fail(&fault);
+    return blocked ? EXIT_BLOCKED : EXIT_OK;
+}
+
+/* ---- import ---- */
+
+typedef struct Import {
+    const Invocation *invocation;
+    ImportReader reader;
+    ImportReport report;
+    Arena arena;
+    bool more;
+} Import;
+
+static Status import_unit(const Ports *ports, void *context, Fault *fault)
+{
+    Import *import = context;
+    const Invocation *invocation = import->invocation;
+    Slice actor = slice_of(actor_of(invocation));
+    arena_reset(&import->arena);
+    Status status = blacklist_import_some(ports, &import->reader, IMPORT_ROWS_A_UNIT, option_or(invocation, "reason", "imported list"),
+                                          actor, clock_wall_ms(), &import->arena, &import->report, &import->more, fault);
+    if (status || import->more)
+        return status;
+    return blacklist_import_audit(ports, slice_of(invocation->arguments[0]), actor, &import->report, clock_wall_ms(), fault);
+}
+
+static Status import_in_folder(Desk *desk, Import *import, Slice csv, Fault *fault)
+{
+    Progress progress;
+    progress_init(&progress, "importing", (int64_t)csv.bytes);
+    import_reader_init(&import->reader, csv);
+    Status status = STATUS_OK;
+    for (import->more = true; !status && import->more;) {
+        status = in_unit(&desk->app.ports, import_unit, import, fault);
+        progress_show(&progress, (int64_t)(csv.bytes - import->reader.rest.bytes));
+    }
+    progress_done(&progress);
+    arena_done(&import->arena);
+    return status;
+}
+
+static int64_t number_of(const Json *object, const char *key)
+{
+    const Json *value = json_get(object, key);
+    return json_is_number(value) ? (int64_t)value->valuedouble : 0;
+}
+
+static Status import_by_server(Desk *desk, Import *import, Slice csv, Fault *fault)
+{
+    const Invocation *invocation = import->invocation;
+    Slice actor = http_client_escape(slice_of(actor_of(invocation)), desk->arena);
+    Slice reason = http_client_escape(option_or(invocation, "reason", "imported list"), desk->arena);
+    Slice path = arena_printf(desk->arena, "/v1/blacklist/import?actor=%.*s&reason=%.*s", SLICE_ARG(actor), SLICE_ARG(reason));
+    Slice body;
+    const Json *answer = NULL;
+    Status status = desk_ask(desk, "POST", path, "text/csv", csv, &body, fault);
+    status = status ? status : json_parse(body, desk->arena, &answer, fault);
+    if (status)
+        return status;
+    import->report.added = number_of(answer, "added");
+    import->report.known = number_of(answer, "known");
+    import->report.rejected = number_of(answer, "rejected");
+    import->report.first_bad_line = (size_t)number_of(answer, "firstBadLine");
+    return STATUS_OK;
+}
+
+static int report_import(const ImportReport *report)
+{
+    verb_note("%lld numbers blocked, %lld were blocked before, %lld lines could not be read", (long long)report->added,
+              (long long)report->known, (long long)report->rejected);
+    if (!report->rejected)
+        return EXIT_OK;
+    verb_note("the first of them is line %zu; look at it, no number on it is blocked", report->first_bad_line);
+    return EXIT_FAILED;
+}
+
+int blacklist_import_verb(const Invocation *invocation)
+{
+    Slice csv;
+    Fault fault;
+    if (file_read(invocation->arguments[0], invocation->arena, &csv, &fault))
+        return verb_fail(&fault);
+    Desk desk;
+    if (!desk_open_to_change(&desk, invocation))
+        return EXIT_FAILED;
+    Import import = {.invocation = invocation};
+    Status status = desk.client ? import_by_server(&desk, &import, csv, &fault) : import_in_folder(&desk, &import, csv, &fault);
+    desk_close(&desk);
+    return status ? verb_fail(&fault) : report_import(&import.report);
+}

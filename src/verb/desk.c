@@ -1,0 +1,66 @@
+/* The choice between folder and server is made here, once, so that no verb has to. */
+#include "verb/desk.h"
+
+enum { ASK_TIMEOUT_MS = 60 * 1000 };
+
+static bool opened(Desk *desk, Status status, const Fault *fault)
+{
+    desk->is_open = !status;
+    if (status)
+        verb_fail(fault);
+    return desk->is_open;
+}
+
+bool desk_open_to_read(Desk *desk, const Invocation *invocation)
+{
+    Fault fault;
+    *desk = (Desk){.arena = invocation->arena};
+    return opened(desk, app_open(&desk->app, invocation->config, APP_READER, &fault), &fault);
+}
+
+bool desk_open_to_change(Desk *desk, const Invocation *invocation)
+{
+    Fault fault;
+    *desk = (Desk){.arena = invocation->arena};
+    desk->server = app_running_server(invocation->config, invocation->arena);
+    if (!slice_empty(desk->server)) {
+        desk->client = http_client_new(invocation->config->server_token);
+        return true;
+    }
+    return opened(desk, app_open(&desk->app, invocation->config, APP_WRITER, &fault), &fault);
+}
+
+void desk_close(Desk *desk)
+{
+    if (desk->is_open)
+        app_close(&desk->app);
+    http_client_free(desk->client);
+}
+
+/* RFC 9457: "detail" is for people. */
+static Status fault_of_answer(const HttpAnswer *answer, Arena *arena, Fault *fault)
+{
+    const Json *problem = NULL;
+    Slice detail = {0}, code = {0};
+    if (!json_parse(answer->body, arena, &problem, NULL)) {
+        detail = json_text(json_get(problem, "detail"));
+        code = json_text(json_get(problem, "code"));
+    }
+    Status status = answer->code == 503 || answer->code == 429 ? STATUS_RETRY : STATUS_REJECT;
+    if (slice_empty(detail))
+        return fault_set(fault, status, "server", "the server answered %ld", answer->code);
+    return fault_set(fault, status, slice_empty(code) ? "server" : arena_copy(arena, code).at, "%.*s", SLICE_ARG(detail));
+}
+
+Status desk_ask(Desk *desk, const char *method, Slice path, const char *content_type, Slice body, Slice *ret_body, Fault *fault)
+{
+    HttpAnswer answer;
+    Slice url = arena_printf(desk->arena, "%.*s%.*s", SLICE_ARG(desk->server), SLICE_ARG(path));
+    Status status = http_client_send(desk->client, method, url.at, content_type, body, ASK_TIMEOUT_MS, desk->arena, &answer, fault);
+    if (status)
+        return status;
+    if (answer.code < 200 || answer.code > 299)
+        return fault_of_answer(&answer, desk->arena, fault);
+    *ret_body = answer.body;
+    return STATUS_OK;
+}

@@ -1,0 +1,22 @@
+/* Where a verb works: on the stores itself, or, when a server holds the data folder, through that server. */
+#pragma once
+
+#include "net/http_client.h"
+#include "verb/verb.h"
+
+typedef struct Desk {
+    App app;
+    bool is_open;        /* app is */
+    HttpClient *client;  /* set when a server does the work */
+    Slice server;        /* its base URL */
+    Arena *arena;
+} Desk;
+
+/* For looking: beside whoever runs. Prints the fault; false = leave with EXIT_FAILED. */
+bool desk_open_to_read(Desk *desk, const Invocation *invocation);
+/* For changing: the folder when it is free, else its server. */
+bool desk_open_to_change(Desk *desk, const Invocation *invocation);
+void desk_close(Desk *desk);
+
+/* One request to the server. A problem document becomes the fault. */
+Status desk_ask(Desk *desk, const char *method, Slice path, const char *content_type, Slice body, Slice *ret_body, Fault *fault);

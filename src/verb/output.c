@@ -1,0 +1,171 @@
+/* Tables by libsmartcols; JSON as an array of objects, one a line; CSV by RFC 4180. */
+#include "verb/output.h"
+
+#include <libsmartcols.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+struct Output {
+    OutputFormat format;
+    const Column *columns;
+    size_t column_count, rows;
+    const char *nothing;
+    struct libscols_table *table;
+    Arena arena;
+};
+
+static bool is_terminal(void) { return isatty(STDOUT_FILENO); }
+
+static struct libscols_table *open_table(const Column *columns, size_t count)
+{
+    scols_init_debug(0);
+    struct libscols_table *table = scols_new_table();
+    if (!table)
+        abort();
+    scols_table_set_column_separator(table, "  ");
+    scols_table_enable_colors(table, is_terminal() && !getenv("NO_COLOR"));
+    if (!is_terminal())
+        scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+    for (size_t i = 0; i < count; i++) {
+        int flags = columns[i].kind == COLUMN_NUMBER ? SCOLS_FL_RIGHT : columns[i].kind == COLUMN_WIDE && is_terminal() ? SCOLS_FL_TRUNC : 0;
+        struct libscols_column *column = scols_table_new_column(table, columns[i].title, 0, flags);
+        if (column && is_terminal() && !getenv("NO_COLOR"))
+            scols_cell_set_color(scols_column_get_header(column), "bold");
+    }
+    return table;
+}
+
+static void csv_header(Output *output)
+{
+    Text line = text_in(&output->arena);
+    for (size_t i = 0; i < output->column_count; i++) {
+        if (i)
+            text_add_byte(&line, ',');
+        csv_add_cell(&line, slice_of(output->columns[i].title));
+    }
+    text_add_literal(&line, "\r\n");
+    fwrite(line.at, 1, line.bytes, stdout);
+}
+
+Output *output_open(const Invocation *invocation, const Column *columns, size_t count, const char *nothing)
+{
+    Output *output = calloc(1, sizeof *output);
+    if (!output)
+        abort();
+    *output = (Output){.format = invocation->output, .columns = columns, .column_count = count, .nothing = nothing};
+    if (output->format == OUTPUT_TABLE)
+        output->table = open_table(columns, count);
+    if (output->format == OUTPUT_CSV)
+        csv_header(output);
+    if (output->format == OUTPUT_JSON)
+        fputs("[", stdout);
+    return output;
+}
+
+static void table_row(Output *output, const Slice *cells)
+{
+    struct libscols_line *line = scols_table_new_line(output->table, NULL);
+    for (size_t i = 0; line && i < output->column_count; i++) {
+        if (!slice_empty(cells[i]))
+            scols_line_set_data(line, i, arena_copy(&output->arena, cells[i]).at);
+    }
+    arena_reset(&output->arena);
+}
+
+static void csv_row(Output *output, const Slice *cells)
+{
+    Text line = text_in(&output->arena);
+    for (size_t i = 0; i < output->column_count; i++) {
+        if (i)
+            text_add_byte(&line, ',');
+        csv_add_cell(&line, cells[i]);
+    }
+    text_add_literal(&line, "\r\n");
+    fwrite(line.at, 1, line.bytes, stdout);
+    arena_reset(&output->arena);
+}
+
+void output_row(Output *output, const Slice *cells, Slice json)
+{
+    if (output->format == OUTPUT_TABLE)
+        table_row(output, cells);
+    else if (output->format == OUTPUT_CSV)
+        csv_row(output, cells);
+    else
+        printf("%s\n%.*s", output->rows ? "," : "", SLICE_ARG(json));
+    output->rows++;
+}
+
+size_t output_close(Output *output)
+{
+    size_t rows = output->rows;
+    if (output->format == OUTPUT_JSON)
+        printf("%s]\n", rows ? "\n" : "");
+    if (output->format == OUTPUT_TABLE && rows)
+        scols_print_table(output->table);
+    fflush(stdout);
+    if (!rows && output->nothing)
+        verb_note("%s", output->nothing);
+    if (output->table)
+        scols_unref_table(output->table);
+    arena_done(&output->arena);
+    free(output);
+    return rows;
+}
+
+/* ---- cells ---- */
+
+Slice cell_number(Arena *arena, int64_t number) { return arena_printf(arena, "%lld", (long long)number); }
+Slice cell_percent(Arena *arena, double percent) { return arena_printf(arena, "%.1f %%", percent); }
+
+Slice cell_money(Arena *arena, int64_t micros, const char *currency)
+{
+    return arena_printf(arena, "%.2f %s", (double)micros / 1e6, currency);
+}
+
+Slice cell_duration(Arena *arena, int64_t seconds)
+{
+    if (seconds < 0)
+        return (Slice){0};
+    return arena_printf(arena, "%lld:%02lld:%02lld", (long long)seconds / 3600, (long long)seconds / 60 % 60, (long long)seconds % 60);
+}
+
+Slice cell_time(Arena *arena, int64_t unix_ms)
+{
+    if (!unix_ms)
+        return (Slice){0};
+    char printed[TIME_TEXT_BYTES];
+    time_print(unix_ms, printed);
+    return arena_printf(arena, "%.10s %.8s", printed, printed + 11);
+}
+
+/* ---- progress ---- */
+
+void progress_init(Progress *progress, const char *what, int64_t total)
+{
+    *progress = (Progress){what, total, clock_elapsed_ms(), isatty(STDERR_FILENO)};
+}
+
+void progress_show(Progress *progress, int64_t done)
+{
+    enum { EVERY_MS = 100, WIDTH = 30 };
+    if (!progress->visible || clock_elapsed_ms() - progress->shown_at_ms < EVERY_MS)
+        return;
+    progress->shown_at_ms = clock_elapsed_ms();
+    if (!progress->total) {
+        fprintf(stderr, "\r%s %lld ", progress->what, (long long)done);
+        return;
+    }
+    int filled = (int)(done * WIDTH / progress->total);
+    fprintf(stderr, "\r%s [%.*s%*s] %3d %%", progress->what, filled, "##############################", WIDTH - filled, "",
+            (int)(done * 100 / progress->total));
+}
+
+void progress_done(Progress *progress)
+{
+    if (progress->visible)
+        fprintf(stderr, "\r\033[K");
+}

@@ -1,0 +1,199 @@
+/* What was done: texts in the outbox, recorded actions, and the audit log that proves them. */
+#include <stdio.h>
+
+#include "service/print.h"
+#include "verb/desk.h"
+#include "verb/functions.h"
+#include "verb/output.h"
+
+typedef struct Listing {
+    Output *output;
+    Arena arena;
+} Listing;
+
+static int finish(Desk *desk, Listing *listing, Status status, const Fault *fault)
+{
+    output_close(listing->output);
+    arena_done(&listing->arena);
+    desk_close(desk);
+    return status ? verb_fail(fault) : EXIT_OK;
+}
+
+/* ---- texts ---- */
+
+static const Column sms_columns[] = {
+    {"queued", COLUMN_TEXT}, {"phone", COLUMN_TEXT}, {"campaign", COLUMN_TEXT}, {"call", COLUMN_TEXT}, {"status", COLUMN_TEXT}, {"message", COLUMN_WIDE},
+};
+
+static bool list_sms(void *context, const SmsRecord *record)
+{
+    Listing *listing = context;
+    arena_reset(&listing->arena);
+    const Slice cells[] = {cell_time(&listing->arena, record->queued_ms), record->phone, record->campaign_id, record->call_id,
+                           record->status, record->message};
+    Text json = text_in(&listing->arena);
+    print_sms(&json, record);
+    output_row(listing->output, cells, text_slice(&json));
+    return true;
+}
+
+int sms_list_verb(const Invocation *invocation)
+{
+    Fault fault;
+    SmsFilter filter = {.campaign_id = invocation_option_slice(invocation, "campaign"), .phone = invocation_option_slice(invocation, "phone")};
+    if (invocation_number(invocation, "limit", 20, &filter.limit, &fault))
+        return verb_fail(&fault);
+    Desk desk;
+    if (!desk_open_to_read(&desk, invocation))
+        return EXIT_FAILED;
+    Listing listing = {.output = output_open(invocation, sms_columns, sizeof sms_columns / sizeof *sms_columns, "no texts in the outbox")};
+    const SmsPort *sms = &desk.app.ports.sms;
+    Status status = sms->list(sms->self, &filter, list_sms, &listing, &fault);
+    return finish(&desk, &listing, status, &fault);
+}
+
+/* ---- actions ---- */
+
+static const Column action_columns[] = {
+    {"at", COLUMN_TEXT}, {"action", COLUMN_TEXT}, {"status", COLUMN_TEXT}, {"phone", COLUMN_TEXT}, {"campaign", COLUMN_TEXT},
+    {"id", COLUMN_TEXT}, {"failure", COLUMN_WIDE},
+};
+
+static bool list_action(void *context, const ActionRecord *record)
+{
+    Listing *listing = context;
+    arena_reset(&listing->arena);
+    const Slice cells[] = {cell_time(&listing->arena, record->timestamp_ms), record->action_type, record->status, record->phone,
+                           record->campaign_id, record->id, record->failure_reason};
+    Text json = text_in(&listing->arena);
+    print_action(&json, record);
+    output_row(listing->output, cells, text_slice(&json));
+    return true;
+}
+
+int actions_list_verb(const Invocation *invocation)
+{
+    Fault fault;
+    RegistryFilter filter = {.campaign_id = invocation_option_slice(invocation, "campaign"),
+                             .phone = invocation_option_slice(invocation, "phone"), .call_id = invocation_option_slice(invocation, "call")};
+    if (invocation_number(invocation, "limit", 50, &filter.limit, &fault))
+        return verb_fail(&fault);
+    Desk desk;
+    if (!desk_open_to_read(&desk, invocation))
+        return EXIT_FAILED;
+    Listing listing = {.output = output_open(invocation, action_columns, sizeof action_columns / sizeof *action_columns, "no actions recorded")};
+    const RegistryPort *registry = &desk.app.ports.registry;
+    Status status = registry->actions(registry->self, &filter, list_action, &listing, &fault);
+    return finish(&desk, &listing, status, &fault);
+}
+
+/* ---- audit ---- */
+
+static const Column audit_columns[] = {
+    {"seq", COLUMN_NUMBER}, {"at", COLUMN_TEXT}, {"kind", COLUMN_TEXT}, {"subject", COLUMN_TEXT}, {"actor", COLUMN_TEXT},
+    {"reason", COLUMN_WIDE}, {"action", COLUMN_TEXT},
+};
+
+static bool list_entry(void *context, const AuditEntry *entry)
+{
+    Listing *listing = context;
+    arena_reset(&listing->arena);
+    const Slice cells[] = {cell_number(&listing->arena, entry->seq), cell_time(&listing->arena, entry->at_ms), entry->kind,
+                           entry->subject, entry->actor, entry->reason, entry->action_id};
+    Text json = text_in(&listing->arena);
+    print_audit_entry(&json, entry);
+    output_row(listing->output, cells, text_slice(&json));
+    return true;
+}
+
+int audit_show_verb(const Invocation *invocation)
+{
+    Desk desk;
+    if (!desk_open_to_read(&desk, invocation))
+        return EXIT_FAILED;
+    Fault fault;
+    Listing listing = {.output = output_open(invocation, audit_columns, sizeof audit_columns / sizeof *audit_columns, "the audit log is empty")};
+    const RegistryPort *registry = &desk.app.ports.registry;
+    Status status = registry->audit(registry->self, 1, invocation_option_slice(invocation, "phone"), list_entry, &listing, &fault);
+    return finish(&desk, &listing, status, &fault);
+}
+
+typedef struct Verification {
+    AuditCheck check;
+    int wrong;
+    Progress progress;
+} Verification;
+
+static void report_wrong(Verification *verification, const Fault *fault)
+{
+    enum { SHOWN_MAX = 20 };
+    progress_done(&verification->progress);
+    if (verification->wrong++ < SHOWN_MAX)
+        printf("%s\n", fault->text);
+}
+
+static bool verify_entry(void *context, const AuditEntry *entry)
+{
+    Verification *verification = context;
+    Fault fault;
+    if (audit_check_next(&verification->check, entry, &fault))
+        report_wrong(verification, &fault);
+    progress_show(&verification->progress, verification->check.entries);
+    return true;
+}
+
+/* The chain cannot show that its end was cut off; the head, kept apart, does. */
+static void verify_head(Verification *verification, int64_t entries, const uint8_t *head)
+{
+    Fault fault;
+    int64_t last = verification->check.next_seq - 1;
+    if (last < entries)
+        fault_set(&fault, STATUS_REJECT, "audit_cut", "entry %lld is missing: the log ends with entry %lld of %lld", (long long)last + 1,
+                  (long long)last, (long long)entries);
+    else if (last > entries || !digest_equal(head, verification->check.head, DIGEST_BYTES))
+        fault_set(&fault, STATUS_REJECT, "audit_head", "the log does not end as it was left: entry %lld is not the one recorded as the last",
+                  (long long)last);
+    else
+        return;
+    report_wrong(verification, &fault);
+}
+
+static Status verify(const RegistryPort *registry, Verification *verification, Fault *fault)
+{
+    int64_t entries = 0;
+    uint8_t head[DIGEST_BYTES] = {0};
+    audit_check_init(&verification->check);
+    Status status = registry->audit_head(registry->self, &entries, head, fault);
+    progress_init(&verification->progress, "verifying", entries);
+    status = status ? status : registry->audit(registry->self, 1, (Slice){0}, verify_entry, verification, fault);
+    if (!status)
+        verify_head(verification, entries, head);
+    progress_done(&verification->progress);
+    return status;
+}
+
+int audit_verify_verb(const Invocation *invocation)
+{
+    Desk desk;
+    if (!desk_open_to_read(&desk, invocation))
+        return EXIT_FAILED;
+    Verification verification = {0};
+    Fault fault;
+    const Ports *ports = &desk.app.ports;
+    Status status = ports->unit.begin(ports->unit.self, &fault); /* chain and head in one view */
+    status = status ? status : verify(&ports->registry, &verification, &fault);
+    ports->unit.rollback(ports->unit.self);
+    desk_close(&desk);
+    if (status)
+        return verb_fail(&fault);
+    if (verification.wrong) {
+        verb_note("the audit log was tampered with or damaged: %d findings", verification.wrong);
+        return EXIT_FAILED;
+    }
+    Slice head = digest_hex(invocation->arena, verification.check.head, DIGEST_BYTES);
+    if (invocation->output == OUTPUT_JSON)
+        printf("{\"ok\":true,\"entries\":%lld,\"head\":\"%.*s\"}\n", (long long)verification.check.entries, SLICE_ARG(head));
+    else
+        printf("%lld entries, unbroken; head %.*s\n", (long long)verification.check.entries, SLICE_ARG(head));
+    return EXIT_OK;
+}

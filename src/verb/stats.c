@@ -1,0 +1,203 @@
+/* Campaigns: what the records say (stats), what the dashboard reads (live), and whether the two agree (recount). */
+#include "verb/desk.h"
+#include "verb/functions.h"
+#include "verb/output.h"
+
+#include "service/print.h"
+#include "service/recount.h"
+
+typedef struct Showing {
+    const Invocation *invocation;
+    Output *output;
+    Arena arena; /* one row */
+    int64_t count;
+    Progress progress;
+} Showing;
+
+/* ---- stats ---- */
+
+static const Column stats_columns[] = {
+    {"campaign", COLUMN_TEXT}, {"calls", COLUMN_NUMBER}, {"answered", COLUMN_NUMBER}, {"answer rate", COLUMN_NUMBER},
+    {"busy", COLUMN_NUMBER}, {"failed", COLUMN_NUMBER}, {"no answer", COLUMN_NUMBER}, {"converted", COLUMN_NUMBER},
+    {"conversion rate", COLUMN_NUMBER}, {"opt-outs", COLUMN_NUMBER}, {"opt-out rate", COLUMN_NUMBER},
+    {"duration", COLUMN_NUMBER}, {"cost", COLUMN_NUMBER},
+};
+
+static bool show_stats(void *context, const CampaignStats *stats)
+{
+    Showing *showing = context;
+    Arena *arena = &showing->arena;
+    const char *currency = showing->invocation->config->currency;
+    arena_reset(arena);
+    const Slice cells[] = {
+        slice_empty(stats->campaign_id) ? SLICE("(unknown)") : stats->campaign_id, cell_number(arena, stats->total_attempts),
+        cell_number(arena, stats->answered), cell_percent(arena, campaign_stats_answer_rate(stats)),
+        cell_number(arena, stats->busy), cell_number(arena, stats->failed), cell_number(arena, stats->no_answer),
+        cell_number(arena, stats->converted), cell_percent(arena, campaign_stats_conversion_rate(stats)),
+        cell_number(arena, stats->opt_outs), cell_percent(arena, campaign_stats_opt_out_rate(stats)),
+        cell_duration(arena, stats->total_duration_s), cell_money(arena, stats->total_cost_micros, currency),
+    };
+    Text json = text_in(arena);
+    campaign_stats_print(stats, slice_of(currency), &json);
+    output_row(showing->output, cells, text_slice(&json));
+    return true;
+}
+
+int stats_verb(const Invocation *invocation)
+{
+    Desk desk;
+    if (!desk_open_to_read(&desk, invocation))
+        return EXIT_FAILED;
+    Showing showing = {.invocation = invocation};
+    showing.output = output_open(invocation, stats_columns, sizeof stats_columns / sizeof *stats_columns, "no campaign has calls yet");
+    CdrFilter filter = {.campaign_id = slice_of(invocation->arguments[0])};
+    Fault fault;
+    Status status = desk.app.ports.cdrs.stats(desk.app.ports.cdrs.self, &filter, show_stats, &showing, &fault);
+    output_close(showing.output);
+    arena_done(&showing.arena);
+    desk_close(&desk);
+    return status ? verb_fail(&fault) : EXIT_OK;
+}
+
+/* ---- live ---- */
+
+static const Column live_columns[] = {
+    {"campaign", COLUMN_TEXT}, {"counter", COLUMN_TEXT}, {"value", COLUMN_NUMBER}, {"last activity", COLUMN_TEXT},
+};
+
+static void live_rows(Showing *showing, Slice campaign_id, Slice last, const Counter *counters, size_t count, Slice json)
+{
+    bool one_row_each = showing->invocation->output != OUTPUT_JSON;
+    if (!one_row_each) {
+        output_row(showing->output, NULL, json);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const Slice cells[] = {campaign_id, counters[i].name, cell_number(&showing->arena, counters[i].value), last};
+        output_row(showing->output, cells, json);
+    }
+}
+
+static bool show_live(void *context, Slice campaign_id, int64_t last_activity_ms, const Counter *counters, size_t count)
+{
+    Showing *showing = context;
+    arena_reset(&showing->arena);
+    Text json = text_in(&showing->arena);
+    print_live(&json, campaign_id, last_activity_ms, counters, count);
+    live_rows(showing, campaign_id, cell_time(&showing->arena, last_activity_ms), counters, count, text_slice(&json));
+    return true;
+}
+
+int live_verb(const Invocation *invocation)
+{
+    Desk desk;
+    if (!desk_open_to_read(&desk, invocation))
+        return EXIT_FAILED;
+    Showing showing = {.invocation = invocation};
+    showing.output = output_open(invocation, live_columns, sizeof live_columns / sizeof *live_columns, "no campaign has counters yet");
+    Fault fault;
+    Slice campaign_id = slice_of(invocation->arguments[0]);
+    Status status = desk.app.ports.live.read(desk.app.ports.live.self, campaign_id, show_live, &showing, &fault);
+    output_close(showing.output);
+    arena_done(&showing.arena);
+    desk_close(&desk);
+    return status ? verb_fail(&fault) : EXIT_OK;
+}
+
+/* ---- recount ---- */
+
+static const Column recount_columns[] = {
+    {"campaign", COLUMN_TEXT}, {"counter", COLUMN_TEXT}, {"live", COLUMN_NUMBER}, {"recounted", COLUMN_NUMBER}, {"drift", COLUMN_NUMBER},
+};
+
+static bool show_drift(void *context, const CounterDrift *drift)
+{
+    Showing *showing = context;
+    Arena *arena = &showing->arena;
+    arena_reset(arena);
+    progress_done(&showing->progress);
+    showing->count += drift->live != drift->recounted;
+    const Slice cells[] = {drift->campaign_id, drift->counter, cell_number(arena, drift->live),
+                           cell_number(arena, drift->recounted), cell_number(arena, drift->live - drift->recounted)};
+    Text json = text_in(arena);
+    text_add_literal(&json, "{\"campaignId\":");
+    json_add_string(&json, drift->campaign_id);
+    text_add_literal(&json, ",\"counter\":");
+    json_add_string(&json, drift->counter);
+    text_printf(&json, ",\"live\":%lld,\"recounted\":%lld}", (long long)drift->live, (long long)drift->recounted);
+    output_row(showing->output, cells, text_slice(&json));
+    return true;
+}
+
+static void show_progress(void *context, int64_t records) { progress_show(&((Showing *)context)->progress, records); }
+
+static int compare(const Invocation *invocation)
+{
+    Desk desk;
+    if (!desk_open_to_read(&desk, invocation))
+        return EXIT_FAILED;
+    Showing showing = {.invocation = invocation};
+    Fault fault;
+    const Ports *ports = &desk.app.ports;
+    int64_t records = 0;
+    ports->cdrs.count(ports->cdrs.self, &records, &fault);
+    progress_init(&showing.progress, "recounting", records);
+    showing.output = output_open(invocation, recount_columns, sizeof recount_columns / sizeof *recount_columns,
+                                 "no drift: every counter equals its records");
+    Status status = ports->unit.begin(ports->unit.self, &fault);
+    status = status ? status : recount_compare(ports, &desk.app.settings.event.rating, invocation_option(invocation, "all") != NULL,
+                                               show_drift, &showing, show_progress, &fault);
+    ports->unit.rollback(ports->unit.self);
+    progress_done(&showing.progress);
+    output_close(showing.output);
+    arena_done(&showing.arena);
+    desk_close(&desk);
+    if (status)
+        return verb_fail(&fault);
+    return showing.count ? EXIT_DRIFT : EXIT_OK;
+}
+
+static Status fix_in_folder(Desk *desk, int64_t *ret_drifts, Fault *fault)
+{
+    const Ports *ports = &desk->app.ports;
+    Status status = ports->unit.begin(ports->unit.self, fault);
+    if (status)
+        return status;
+    status = recount_fix(ports, &desk->app.settings.event.rating, ret_drifts, fault);
+    if (!status)
+        return ports->unit.commit(ports->unit.self, fault);
+    ports->unit.rollback(ports->unit.self);
+    return status;
+}
+
+static Status fix_by_server(Desk *desk, int64_t *ret_drifts, Fault *fault)
+{
+    Slice body;
+    const Json *answer = NULL;
+    Status status = desk_ask(desk, "POST", SLICE("/v1/recount"), "application/json", (Slice){0}, &body, fault);
+    status = status ? status : json_parse(body, desk->arena, &answer, fault);
+    const Json *drifts = status ? NULL : json_get(answer, "drifts");
+    if (json_is_number(drifts))
+        *ret_drifts = (int64_t)drifts->valuedouble;
+    return status;
+}
+
+static int fix(const Invocation *invocation)
+{
+    Desk desk;
+    if (!desk_open_to_change(&desk, invocation))
+        return EXIT_FAILED;
+    Fault fault;
+    int64_t drifts = 0;
+    Status status = desk.client ? fix_by_server(&desk, &drifts, &fault) : fix_in_folder(&desk, &drifts, &fault);
+    desk_close(&desk);
+    if (status)
+        return verb_fail(&fault);
+    verb_note("%lld counters were off and are right again", (long long)drifts);
+    return drifts ? EXIT_DRIFT : EXIT_OK;
+}
+
+int recount_verb(const Invocation *invocation)
+{
+    return invocation_option(invocation, "fix") ? fix(invocation) : compare(invocation);
+}

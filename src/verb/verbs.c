@@ -1,0 +1,70 @@
+/* The table of verbs: a new one is one file and one row. */
+#include "verb/functions.h"
+
+#define END {NULL, NULL, NULL}
+
+static const Option publish_options[] = {
+    {"topic", "NAME", "topic of a single message, or of lines that are bare bodies: call-events, donation-events, optout-events"},
+    {"topic-arn", "ARN", "the same as an ARN; its last part counts"},
+    {"message", "JSON", "one message, instead of a file"},
+    {"server", "URL", "publish to this server; default: the one that serves the data folder, else straight into the folder"},
+    {"deadline", "SECONDS", "how long to go on trying when a server does not answer (default 60)"},
+    END};
+static const Option add_options[] = {
+    {"reason", "TEXT", "why (default: added by hand)"}, {"actor", "NAME", "who (default: your login name)"},
+    {"source", "NAME", "admin_import, compliance or user_optout (default admin_import)"}, END};
+static const Option remove_options[] = {
+    {"reason", "TEXT", "why the number may be called again; required"}, {"actor", "NAME", "who takes it off; required"}, END};
+static const Option import_options[] = {
+    {"reason", "TEXT", "for rows without one (default: imported list)"}, {"actor", "NAME", "who (default: your login name)"}, END};
+static const Option list_options[] = {{"limit", "N", "how many at most (default 50; 0 = all)"}, END};
+static const Option cdr_options[] = {
+    {"campaign", "ID", "only this campaign"}, {"outcome", "NAME", "only this outcome"},
+    {"since", "TIME", "started at or after this date or RFC 3339 time"}, {"until", "TIME", "started before it"},
+    {"limit", "N", "how many at most (0 = all)"}, END};
+static const Option recount_options[] = {
+    {"fix", NULL, "add what is missing to the counters"}, {"all", NULL, "show the counters that agree, too"}, END};
+static const Option dlq_options[] = {
+    {"topic", "NAME", "only this topic"}, {"waiting", NULL, "messages that wait for their next try, instead of dead letters"},
+    {"limit", "N", "how many at most (default 50; 0 = all)"}, END};
+static const Option dlq_change_options[] = {{"all", NULL, "all dead letters"}, END};
+static const Option sms_options[] = {
+    {"campaign", "ID", "only this campaign"}, {"phone", "NUMBER", "only to this number"},
+    {"limit", "N", "how many at most (default 20; 0 = all)"}, END};
+static const Option actions_options[] = {
+    {"campaign", "ID", "only this campaign"}, {"phone", "NUMBER", "only of this number"}, {"call", "ID", "only of this call"},
+    {"limit", "N", "how many at most (default 50; 0 = all)"}, END};
+static const Option audit_options[] = {{"phone", "NUMBER", "only entries about this number"}, END};
+static const Option config_options[] = {
+    {"markdown", NULL, "print the settings' documentation page"}, {"sample", NULL, "print a settings file with every default"}, END};
+
+const Verb verbs[] = {
+    {"serve", NULL, "", 0, 0, "Serve the SNS API, events, reports and the dashboard's stream", "serve --port 8080 --data ./data", NULL, serve_verb},
+    {"publish", NULL, "[FILE…]", 0, -1, "Publish one message, or NDJSON lines of files or - (stdin)", "publish examples/campaign.ndjson", publish_options, publish_verb},
+    {"blacklist", "add", "PHONE…", 1, -1, "Put numbers on the do-not-call list", "blacklist add +12125550105 --reason 'asked by letter'", add_options, blacklist_add_verb},
+    {"blacklist", "remove", "PHONE", 1, 1, "Take a number off the list; its history stays", "blacklist remove +12125550105 --actor jane --reason 'asked to be called'", remove_options, blacklist_remove_verb},
+    {"blacklist", "check", "PHONE…", 1, -1, "May these numbers be called? Exit code 0: clear, 3: blocked", "blacklist check +12125550105", NULL, blacklist_check_verb},
+    {"blacklist", "show", "PHONE", 1, 1, "A number's entry and its history", "blacklist show +12125550105", NULL, blacklist_show_verb},
+    {"blacklist", "list", "", 0, 0, "Blocked numbers", "blacklist list --limit 0", list_options, blacklist_list_verb},
+    {"blacklist", "import", "FILE", 1, 1, "Block the numbers of a CSV file (any column order) or of one number a line; - is stdin", "blacklist import dnc.csv --actor jane", import_options, blacklist_import_verb},
+    {"blacklist", "export", "", 0, 0, "The whole list as CSV (or --output json)", "blacklist export > dnc.csv", NULL, blacklist_export_verb},
+    {"cdr", "show", "CALL_ID", 1, 1, "One call: its record, its texts and actions", "cdr show test-call", NULL, cdr_show_verb},
+    {"cdr", "list", "", 0, 0, "Call records, newest first", "cdr list --campaign winter-appeal-2024 --outcome converted", cdr_options, cdr_list_verb},
+    {"cdr", "export", "", 0, 0, "Call records as CSV, or NDJSON with --output json", "cdr export --since 2024-01-01 > calls.csv", cdr_options, cdr_export_verb},
+    {"stats", NULL, "[CAMPAIGN]", 0, 1, "Campaigns, summed over their call records", "stats", NULL, stats_verb},
+    {"live", NULL, "[CAMPAIGN]", 0, 1, "The live counters, as a dashboard reads them", "live test-campaign", NULL, live_verb},
+    {"recount", NULL, "", 0, 0, "Compare the live counters with the records. Exit code 4: they differ", "recount --fix", recount_options, recount_verb},
+    {"dlq", "list", "", 0, 0, "Dead letters, newest first", "dlq list --topic optout-events", dlq_options, dlq_list_verb},
+    {"dlq", "show", "ID", 1, 1, "One dead letter with its body", "dlq show 17", NULL, dlq_show_verb},
+    {"dlq", "redrive", "[ID…]", 0, -1, "Try dead letters again", "dlq redrive --all", dlq_change_options, dlq_redrive_verb},
+    {"dlq", "drop", "[ID…]", 0, -1, "Delete dead letters for good", "dlq drop 17", dlq_change_options, dlq_drop_verb},
+    {"sms", "list", "", 0, 0, "Texts in the outbox, newest first", "sms list --phone +972501234567", sms_options, sms_list_verb},
+    {"actions", "list", "", 0, 0, "Recorded actions: donation links and opt-outs", "actions list --call test-call", actions_options, actions_list_verb},
+    {"audit", "verify", "", 0, 0, "Check the chain of the audit log; names the first entry that is wrong", "audit verify", NULL, audit_verify_verb},
+    {"audit", "show", "", 0, 0, "Entries of the audit log", "audit show --phone +972501234567", audit_options, audit_show_verb},
+    {"config", NULL, "", 0, 0, "The effective settings and where each comes from; secrets masked", "config", config_options, config_verb},
+    {"completion", NULL, "", 0, 0, "Print bash completion: source <(pledgeline completion)", NULL, NULL, completion_verb},
+    {"man", NULL, "", 0, 0, "Print the manual page: pledgeline man | man -l -", NULL, NULL, man_verb},
+    {"help", NULL, "[VERB [ACTION]]", 0, 2, "Help", "help blacklist", NULL, help_verb_verb},
+    {NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
+};
