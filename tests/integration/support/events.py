@@ -19,7 +19,7 @@ def event(call_id, campaign_id, phone, **fields):
 
 
 def donation(call_id, campaign_id, phone, **fields):
-    return event(call_id, campaign_id, phone, dtmfInput="1", metadata={"campaignName": CAMPAIGN_NAME}, **fields)
+    return event(call_id, campaign_id, phone, **{"dtmfInput": "1", "metadata": {"campaignName": CAMPAIGN_NAME}, **fields})
 
 
 def optout(call_id, campaign_id, phone, **fields):
@@ -27,4 +27,4 @@ def optout(call_id, campaign_id, phone, **fields):
 
 
 def ended(call_id, campaign_id, phone, outcome="answered", **fields):
-    return event(call_id, campaign_id, phone, eventType="call_ended", outcome=outcome, **fields)
+    return event(call_id, campaign_id, phone, **{"eventType": "call_ended", "outcome": outcome, **fields})

@@ -1,0 +1,410 @@
+"""The command line, as people and scripts use it: data on stdout, the rest on stderr, and exit codes that can be relied on."""
+import csv
+import io
+import json
+import subprocess
+
+import pytest
+from support.events import donation, ended, optout
+from support.program import BINARY, ROOT, Clock, ndjson, run
+
+PHONE = "+12125550105"
+VERBS = ["serve", "publish", "blacklist", "cdr", "stats", "live", "recount", "dlq", "sms", "actions", "audit", "config", "completion", "man", "help"]
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def folder(data):
+    """A data folder with one call of each key, and a dead letter."""
+    lines = [
+        {"topic": "call-events", "message": ended("call-1", "winter", "+12125550101", "converted", timestamp="2025-04-30T10:05:00Z")},
+        {"topic": "donation-events", "message": donation("call-1", "winter", "+12125550101")},
+        {"topic": "call-events", "message": ended("call-2", "winter", PHONE, "opted_out", timestamp="2025-04-30T10:06:00Z")},
+        {"topic": "optout-events", "message": optout("call-2", "winter", PHONE)},
+        {"topic": "call-events", "message": ended("call-3", "spring", "+12125550103", "busy", timestamp="2025-04-30T10:07:00Z")},
+        {"topic": "call-events", "message": {"callId": "call-4", "phoneNumber": "0815", "eventType": "call_ended"}},
+    ]
+    done = run(data, "publish", "-", stdin=ndjson(lines))
+    assert "1" in done.err + done.out  # one was rejected
+    return data
+
+
+def output(data, *arguments):
+    done = run(data, *arguments)
+    assert done.code == 0, done
+    return done.out
+
+
+def as_json(data, *arguments):
+    return json.loads(output(data, *arguments, "--output", "json"))
+
+
+def as_csv(data, *arguments):
+    text = output(data, *arguments, "--output", "csv")
+    assert "\r\n" in text
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+# ---- publish ----
+
+def test_publish_one_message_into_a_folder(data):
+    assert run(data, "publish", "--topic", "optout-events", "--message", json.dumps(optout("c", "winter", PHONE))).code == 0
+    assert run(data, "blacklist", "check", PHONE).code == 3
+
+
+def test_publish_takes_a_topic_arn(data):
+    arn = "arn:aws:sns:us-east-1:123456789012:optout-events"
+    assert run(data, "publish", "--topic-arn", arn, "--message", json.dumps(optout("c", "winter", PHONE))).code == 0
+    assert run(data, "blacklist", "check", PHONE).code == 3
+
+
+def test_publish_lines_of_files_and_of_stdin(data, tmp_path):
+    file = tmp_path / "events.ndjson"
+    file.write_text(ndjson([{"topic": "call-events", "message": ended("call-1", "winter", PHONE)}]))
+    assert run(data, "publish", file).code == 0
+    assert run(data, "publish", "-", "--topic", "call-events", stdin=ndjson([ended("call-2", "winter", PHONE)])).code == 0
+    assert {record["callId"] for record in as_json(data, "cdr", "list")} == {"call-1", "call-2"}
+
+
+def test_publish_to_a_server(server):
+    event = json.dumps(optout("c", "winter", PHONE))
+    assert run("/nonexistent", "publish", "--server", server.url, "--topic", "optout-events", "--message", event).code == 0
+    assert server.run("blacklist", "check", PHONE).code == 3
+
+
+def test_publish_goes_through_the_server_that_holds_the_folder(server):
+    assert server.run("publish", "--topic", "optout-events", "--message", json.dumps(optout("c", "winter", PHONE))).code == 0
+    assert server.run("blacklist", "check", PHONE).code == 3
+
+
+def test_publish_of_a_message_that_can_never_succeed_says_so(data):
+    done = run(data, "publish", "--topic", "call-events", "--message", '{"callId": "c"}')
+    assert done.code == 1
+    assert "eventType" in done.err
+    assert len(as_json(data, "dlq", "list")) == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["--message", "{}"], ["/no/such/file"]], ids=["nothing", "no topic", "no file"])
+def test_publish_needs_something_to_publish(data, arguments):
+    done = run(data, "publish", *arguments)
+    assert done.code != 0 and done.err.startswith("pledgeline: ")
+
+
+# ---- looking ----
+
+def test_stats_as_table_json_and_csv(folder):
+    table = output(folder, "stats")
+    assert "winter" in table and "spring" in table
+    by_id = {each["campaignId"]: each for each in as_json(folder, "stats")}
+    assert by_id["winter"]["totalAttempts"] == 2 and by_id["spring"]["busy"] == 1
+    assert [row["calls"] for row in as_csv(folder, "stats")] == ["1", "2"]
+
+
+def test_stats_of_one_campaign(folder):
+    [only] = as_json(folder, "stats", "winter")
+    assert (only["campaignId"], only["converted"], only["optOuts"]) == ("winter", 1, 1)
+
+
+def test_live_shows_every_counter_of_the_seeds(folder):
+    [live] = as_json(folder, "live", "spring")
+    assert {"donations", "optouts", "total_attempts", "active_calls", "answered", "busy"} <= set(live["counters"])
+
+
+def test_cdr_show(folder):
+    assert "call-1" in output(folder, "cdr", "show", "call-1")
+
+
+def test_cdr_show_of_an_unknown_call_fails(folder):
+    done = run(folder, "cdr", "show", "no-such-call")
+    assert done.code == 1 and "no-such-call" in done.err
+
+
+@pytest.mark.parametrize("filters, expected", [
+    ([], ["call-3", "call-2", "call-1"]), (["--campaign", "winter"], ["call-2", "call-1"]), (["--outcome", "busy"], ["call-3"]),
+    (["--since", "2025-04-30T10:06:00Z"], ["call-3", "call-2"]), (["--until", "2025-04-30T10:06:00Z"], ["call-1"]),
+    (["--since", "2025-05-01"], []), (["--limit", "1"], ["call-3"])], ids=lambda value: " ".join(map(str, value)) or "all")
+def test_cdr_list_filters_newest_first(folder, filters, expected):
+    assert [record["callId"] for record in as_json(folder, "cdr", "list", *filters)] == expected
+
+
+def test_cdr_export_is_csv(folder):
+    rows = list(csv.DictReader(io.StringIO(output(folder, "cdr", "export"))))
+    assert {row["callId"] for row in rows} == {"call-1", "call-2", "call-3"}
+    assert list(rows[0])[:4] == ["callId", "campaignId", "contactId", "phoneNumber"]
+
+
+def test_cdr_export_as_json_is_a_record_a_line(folder):
+    lines = output(folder, "cdr", "export", "--output", "json").splitlines()
+    assert {json.loads(line)["callId"] for line in lines} == {"call-1", "call-2", "call-3"}
+
+
+def test_sms_list(folder):
+    [text] = as_json(folder, "sms", "list")
+    assert (text["phoneNumber"], text["status"]) == ("+12125550101", "queued")
+    assert as_json(folder, "sms", "list", "--phone", PHONE) == []
+
+
+def test_actions_list(folder):
+    assert {action["actionType"] for action in as_json(folder, "actions", "list")} == {"donation_sms_sent", "optout_blacklist_added"}
+
+
+def test_looking_works_beside_a_running_server(server):
+    server.publish("call-events", ended("call-1", "winter", PHONE))
+    assert [record["callId"] for record in server.json("cdr", "list")] == ["call-1"]
+
+
+# ---- the do-not-call list ----
+
+@pytest.mark.parametrize("phones, code", [(["+12125550199"], 0), ([PHONE], 3), (["+12125550199", PHONE], 3)],
+                         ids=["clear", "blocked", "one of two blocked"])
+def test_blacklist_check_says_it_by_its_exit_code(folder, phones, code):
+    done = run(folder, "blacklist", "check", *phones)
+    assert done.code == code
+    assert all(phone in done.out for phone in phones)
+
+
+def test_blacklist_check_without_a_readable_list_is_not_clear(folder):
+    [file] = folder.glob("*.db")
+    file.write_bytes(b"this is no database" * 1000)
+    assert run(folder, "blacklist", "check", "+12125550199").code not in (0,)
+
+
+def test_blacklist_check_of_what_is_no_number_is_not_clear(folder):
+    assert run(folder, "blacklist", "check", "0815").code in (1, 2, 3)
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["folder", "through its server"])
+def test_blacklist_add_show_remove(data, make_server, held):
+    if held:
+        make_server(data=data)
+    assert run(data, "blacklist", "add", PHONE, "--reason", "asked by letter", "--actor", "jane").code == 0
+    shown = run(data, "blacklist", "show", PHONE)
+    assert shown.code == 3 and "asked by letter" in shown.out and "jane" in shown.out
+    assert run(data, "blacklist", "remove", PHONE, "--actor", "joe", "--reason", "asked to be called").code == 0
+    assert run(data, "blacklist", "check", PHONE).code == 0
+    assert run(data, "audit", "verify").code == 0
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["folder", "through its server"])
+@pytest.mark.parametrize("text", [
+    "+12125550100\n+12125550101\n", "phoneNumber,reason\n+12125550100,letter\n+12125550101,\n",
+    "name,reason,phone\r\n\"Doe, J.\",\"said \"\"no\"\"\",+12125550100\r\nX,,+12125550101\r\n", "\ufeffphone\n+1 (212) 555-0100\n001 212 555 0101\n"],
+    ids=["one a line", "header", "any column order", "other spellings"])
+def test_blacklist_import(data, make_server, tmp_path, text, held):
+    if held:
+        make_server(data=data)
+    file = tmp_path / "dnc.csv"
+    file.write_text(text)
+    assert run(data, "blacklist", "import", file, "--actor", "jane").code == 0
+    assert [entry["phoneNumber"] for entry in as_json(data, "blacklist", "export")] == ["+12125550100", "+12125550101"]
+
+
+def test_blacklist_import_counts_unreadable_lines_and_takes_the_rest(data):
+    done = run(data, "blacklist", "import", "-", stdin="+12125550100\nnot a number\n")
+    assert "1" in done.err and "line 2" in done.err + done.out
+    assert len(as_json(data, "blacklist", "export")) == 1
+
+
+def test_blacklist_export_can_be_imported_again(folder, tmp_path):
+    other = tmp_path / "other"
+    assert run(other, "blacklist", "import", "-", stdin=output(folder, "blacklist", "export")).code == 0
+    assert run(other, "blacklist", "check", PHONE).code == 3
+
+
+def test_blacklist_add_of_what_is_no_number_fails(data):
+    assert run(data, "blacklist", "add", "0815").code != 0
+
+
+# ---- dead letters ----
+
+def test_dlq_list_show_drop(folder):
+    [letter] = as_json(folder, "dlq", "list")
+    assert letter["code"] == "phone_invalid"
+    assert "0815" in output(folder, "dlq", "show", letter["id"])
+    assert run(folder, "dlq", "drop", letter["id"]).code == 0
+    assert as_json(folder, "dlq", "list") == []
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["folder", "through its server"])
+def test_dlq_redrive_tries_again_and_gives_up_again(folder, make_server, held):
+    if held:
+        make_server(data=folder)
+    assert run(folder, "dlq", "redrive", "--all").code == 0
+    left = as_json(folder, "dlq", "list") + as_json(folder, "dlq", "list", "--waiting")
+    assert len(left) == 1
+
+
+def test_dlq_drop_of_nothing_in_particular_is_refused(folder):
+    assert run(folder, "dlq", "drop").code == 2
+    assert len(as_json(folder, "dlq", "list")) == 1
+
+
+# ---- recount ----
+
+def test_recount_finds_no_drift(folder):
+    assert run(folder, "recount").code == 0
+
+
+def test_recount_finds_and_heals_drift(folder):
+    import sqlite3
+    [file] = folder.glob("*.db")
+    with sqlite3.connect(file) as database:
+        assert database.execute("UPDATE counter SET value = value + 5 WHERE name = 'answered'").rowcount
+    done = run(folder, "recount")
+    assert done.code == 4 and "answered" in done.out
+    run(folder, "recount", "--fix")
+    assert run(folder, "recount").code == 0
+    assert as_json(folder, "live", "winter")[0]["counters"]["answered"] == 2
+
+
+# ---- usage ----
+
+@pytest.mark.parametrize("arguments, suggestion", [
+    (["stat"], "stats"), (["blaklist", "check", PHONE], "blacklist"), (["cdr", "export", "--campain", "x"], "--campaign"),
+    (["blacklist", "chek", PHONE], "check"), (["sms"], "list")], ids=" ".join)
+def test_slip_of_the_pen_gets_a_suggestion(data, arguments, suggestion):
+    done = run(data, *arguments)
+    assert done.code == 2 and suggestion in done.err and done.out == ""
+
+
+@pytest.mark.parametrize("arguments", [
+    ["cdr", "show"], ["cdr", "show", "a", "b"], ["stats", "--output", "xml"], ["cdr", "list", "--limit", "many"],
+    ["cdr", "list", "--since", "yesterday"], ["cdr", "list", "--limit"], ["serve", "--port", "http"], []], ids=lambda value: " ".join(value) or "nothing")
+def test_wrong_usage_is_exit_2(data, arguments):
+    done = run(data, *arguments)
+    assert done.code == 2 and done.err and done.out == ""
+
+
+def test_help_names_every_verb(data):
+    said = output(data, "--help")
+    assert all(verb in said for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb(data, verb):
+    assert verb in output(data, "help", verb)
+
+
+def test_help_of_an_action_names_its_options(data):
+    assert all(option in output(data, "blacklist", "remove", "--help") for option in ("--actor", "--reason"))
+
+
+def test_version(data):
+    assert output(data, "--version").startswith("pledgeline ")
+
+
+def test_bash_completion_is_bash_and_knows_the_verbs(data):
+    script = output(data, "completion")
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    complete = f'{script}\nCOMP_WORDS=(pledgeline blacklist ""); COMP_CWORD=2; $(complete -p pledgeline | sed "s/.*-F \\([^ ]*\\) .*/\\1/"); echo "${{COMPREPLY[@]}}"'
+    done = subprocess.run(["bash", "-c", complete], text=True, capture_output=True, check=True)
+    assert {"add", "remove", "check", "import", "export"} <= set(done.stdout.split())
+
+
+def test_man_page_renders_without_a_warning(data):
+    page = output(data, "man")
+    done = subprocess.run(["man", "-l", "--warnings", "-"], input=page, text=True, capture_output=True,
+                          env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "100"})
+    assert done.returncode == 0 and done.stderr == ""
+    assert all(verb in done.stdout for verb in VERBS)
+
+
+# ---- settings ----
+
+def test_config_masks_secrets_and_says_where_values_come_from(data):
+    done = run(data, "config", "--port", "9090", PLEDGELINE_TOKENS="admin:very-secret-token", PLEDGELINE_CURRENCY="EUR")
+    assert done.code == 0 and "very-secret" not in done.out
+    lines = {line.split()[0]: line for line in done.out.splitlines() if line.strip()}
+    assert "9090" in lines["PORT"] and "flag" in lines["PORT"]
+    assert "EUR" in lines["PLEDGELINE_CURRENCY"] and "environment" in lines["PLEDGELINE_CURRENCY"]
+    assert "default" in lines["LOG_LEVEL"]
+
+
+def test_settings_win_in_order_flag_environment_file(data, tmp_path):
+    file = tmp_path / "pledgeline.conf"
+    file.write_text("PORT = 1\nPLEDGELINE_CURRENCY = CHF\nLOG_LEVEL = warn\n")
+    done = run(data, "config", "--port", "3", PLEDGELINE_CONFIG=file, PORT="2", PLEDGELINE_CURRENCY="EUR")
+    values = {line.split()[0]: line.split()[1] for line in done.out.splitlines() if len(line.split()) > 1}
+    assert (values["PORT"], values["PLEDGELINE_CURRENCY"], values["LOG_LEVEL"]) == ("3", "EUR", "warn")
+
+
+def test_secret_may_come_from_a_file(data, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("admin:token-in-a-file\n")
+    done = run(data, "config", PLEDGELINE_TOKENS_FILE=file)
+    assert done.code == 0 and "token-in-a-file" not in done.out
+
+
+@pytest.mark.parametrize("settings", [{"PORT": "http"}, {"LOG_LEVEL": "loud"}, {"PLEDGELINE_TOKENS_FILE": "/no/such/file"}],
+                         ids=lambda settings: next(iter(settings)))
+def test_wrong_setting_is_named(data, settings):
+    done = run(data, "config", **settings)
+    assert done.code == 2 and next(iter(settings)).removesuffix("_FILE") in done.err
+
+
+def test_sample_file_is_a_settings_file(data, tmp_path):
+    file = tmp_path / "sample.conf"
+    file.write_text(output(data, "config", "--sample"))
+    assert run(data, "config", PLEDGELINE_CONFIG=file).code == 0
+
+
+def test_configuration_page_is_the_committed_one(data):
+    page = ROOT / "docs" / "configuration.md"
+    assert page.read_text() == output(data, "config", "--markdown")
+
+
+def test_rates_by_prefix_make_the_cost(data, tmp_path):
+    rates = tmp_path / "rates.csv"
+    rates.write_text("prefix,rate\n1,0.02\n1212,0.03\n")
+    call = [ended("call-1", "winter", PHONE, eventType=kind, timestamp=at) for kind, at in
+            (("call_initiated", "2025-04-30T10:00:00Z"), ("call_answered", "2025-04-30T10:00:10Z"), ("call_ended", "2025-04-30T10:01:11Z"))]
+    run(data, "publish", "--topic", "call-events", "-", stdin=ndjson(call), PLEDGELINE_RATES_FILE=rates)
+    done = run(data, "cdr", "list", "--output", "json", PLEDGELINE_RATES_FILE=rates)
+    assert json.loads(done.out)[0]["costMicros"] == 60000
+
+
+# ---- one process a folder ----
+
+def test_second_server_on_a_folder_is_refused_and_told_who_holds_it(server):
+    done = server.run("serve", PORT=0)
+    assert done.code == 1
+    assert str(server.process.pid) in done.err or server.url in done.err
+
+
+def test_folder_is_free_again_after_a_crash(make_server):
+    server = make_server()
+    server.kill()
+    server.start()
+    assert server.get("/readyz").status == 200
+
+
+def test_data_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run(tmp_path / "file" / "data", "publish", "--topic", "call-events", "--message", json.dumps(ended("c", "w", PHONE)))
+    assert done.code == 1 and "data" in done.err
+
+
+def test_call_that_never_ends_is_closed_as_inferred_and_a_late_end_wins(tmp_path, make_server):
+    clock = Clock(tmp_path, 1746014400000)
+    start = ended("call-1", "winter", PHONE, eventType="call_initiated", timestamp="2025-04-30T11:59:00Z")
+    del start["outcome"]
+    server = make_server(data=tmp_path / "data", **clock.settings)
+    server.publish("call-events", start)
+    server.stop()
+    clock.advance(hours=5)
+    server.start()
+    server.publish("call-events", ended("call-2", "winter", PHONE))  # the worker looked around when it started, before this
+    [record] = [each for each in server.json("cdr", "list") if each["callId"] == "call-1"]
+    assert (record["status"], record["inferred"]) == ("incomplete", True)
+    server.publish("call-events", ended("call-1", "winter", PHONE, "answered", timestamp="2025-04-30T12:01:00Z"))
+    [record] = [each for each in server.json("cdr", "list") if each["callId"] == "call-1"]
+    assert (record["status"], record["outcome"], record["inferred"]) == ("completed", "answered", False)
+
+
+def test_closed_output_is_not_a_crash(folder):
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", f"'{BINARY}' cdr export --data '{folder}' | true; exit 0"], capture_output=True, text=True)
+    assert "Sanitizer" not in done.stderr
