@@ -1,0 +1,87 @@
+/* The HTTP API: routes, roles, and the three ways a request is worked: at once, on a reader's thread, or as a change on
+ * the worker's thread in a unit of its own. */
+#pragma once
+
+#include "ingress/intake.h"
+#include "ingress/readers.h"
+#include "net/http_server.h"
+
+typedef enum Role { ROLE_NONE, ROLE_READER, ROLE_SERVICE, ROLE_ADMIN } Role;
+
+typedef struct Api Api;
+
+enum { CALL_PARTS_MAX = 3 };
+
+/* One request on its way. Lives in the request's arena. */
+typedef struct Call {
+    ReaderJob job;
+    Task task;
+    Ticket ticket;
+    Api *api;
+    HttpRequest *request;
+    Arena *arena;               /* the request's */
+    const struct Route *route;
+    Slice parts[CALL_PARTS_MAX]; /* what the {} of the route's pattern were, decoded */
+    void *context;              /* the handler's own */
+} Call;
+
+typedef enum RouteKind {
+    ROUTE_NOW,    /* answered on the server's thread: must not block; or defers by itself */
+    ROUTE_READ,   /* run on a reader's thread with its ports */
+    ROUTE_CHANGE, /* run on the worker's thread, between begin and commit; an answer of 400 and above rolls back */
+} RouteKind;
+
+typedef struct Route {
+    const char *method, *pattern; /* "GET", "/v1/cdrs/{}" */
+    Role role;
+    RouteKind kind;
+    void (*run)(Call *call, const Ports *ports); /* ports NULL for ROUTE_NOW */
+    const char *help;
+} Route;
+
+/* All routes, ended by a NULL method. */
+extern const Route routes[];
+
+typedef struct ApiSettings {
+    const char *tokens;  /* "role:token", separated by commas or white space; "" = none are needed */
+    bool loopback_only;  /* then only local Host names are answered, and no cross-site Origin */
+    Rating rating;
+    Slice currency;
+} ApiSettings;
+
+struct Api {
+    Intake *intake;
+    Readers *readers;
+    ApiSettings settings;
+    struct TokenList *tokens;
+    struct Streams *streams;
+};
+
+/* Checks the tokens' form. NULL and a fault otherwise. Everything is borrowed until api_close. */
+Api *api_open(const ApiSettings *settings, Intake *intake, Readers *readers, Fault *fault);
+/* Ends the streams; call before the server is closed. */
+void api_close_streams(Api *api);
+void api_close(Api *api);
+
+/* The server's handler; context is the Api. */
+void api_handle(HttpRequest *request, void *context);
+
+/* ---- answers; code and text as in RFC 9457 ---- */
+
+void answer_json(Call *call, unsigned code, const Text *json);
+void answer_text(Call *call, unsigned code, const char *content_type, Slice body);
+void answer_problem(Call *call, unsigned code, const char *name, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* REJECT 400 (or 404, 409 …: as said), RETRY 503 with Retry-After, FATAL 503. */
+void answer_fault(Call *call, unsigned code_of_reject, const Fault *fault);
+
+/* ---- asking for things ---- */
+
+/* The body as one JSON object; answers 400 and returns NULL when it is none. */
+const Json *call_body(Call *call);
+/* ?limit: 1 … most, default given. Answers 400 and returns false when it is none. */
+bool call_limit(Call *call, size_t fallback, size_t most, size_t *ret);
+Slice call_query(Call *call, const char *name);
+
+/* Defers the request and gives its deliveries to the line; finished is called with all verdicts. Answers 503 when there is
+ * no room. */
+void call_submit(Call *call, Delivery *deliveries, size_t count, void (*finished)(Call *call));
