@@ -99,15 +99,14 @@ bool call_limit(Call *call, size_t fallback, size_t most, size_t *ret)
 static void ticket_finished(Ticket *ticket)
 {
     Call *call = ticket->context;
-    void (*finished)(Call *) = (void (*)(Call *))call->task.context;
-    finished(call);
+    call->finished(call);
     http_resume(call->request);
 }
 
 void call_submit(Call *call, Delivery *deliveries, size_t count, void (*finished)(Call *call))
 {
     call->ticket = (Ticket){.deliveries = deliveries, .count = count, .finished = ticket_finished, .context = call};
-    call->task.context = (void *)finished;
+    call->finished = finished;
     http_defer(call->request);
     Fault fault;
     if (!intake_submit(call->api->intake, &call->ticket, &fault))

@@ -22,6 +22,7 @@ typedef struct Call {
     Arena *arena;               /* the request's */
     const struct Route *route;
     Slice parts[CALL_PARTS_MAX]; /* what the {} of the route's pattern were, decoded */
+    void (*finished)(struct Call *call); /* of call_submit */
     void *context;              /* the handler's own */
 } Call;
 
@@ -81,6 +82,12 @@ const Json *call_body(Call *call);
 /* ?limit: 1 … most, default given. Answers 400 and returns false when it is none. */
 bool call_limit(Call *call, size_t fallback, size_t most, size_t *ret);
 Slice call_query(Call *call, const char *name);
+
+/* True for what a sender may take for delivered: done, rejected (a dead letter holds it), or kept for later. */
+static inline bool delivery_is_taken(const Delivery *delivery)
+{
+    return delivery->verdict == VERDICT_DONE || delivery->verdict == VERDICT_REJECT || (delivery->verdict == VERDICT_RETRY && delivery->kept);
+}
 
 /* Defers the request and gives its deliveries to the line; finished is called with all verdicts. Answers 503 when there is
  * no room. */

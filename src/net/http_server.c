@@ -41,6 +41,7 @@ struct HttpTransport {
     /* streaming; guarded by lock */
     pthread_mutex_t lock;
     bool waits, ended, gone;
+    int holds;
     char *pending;
     size_t pending_from, pending_bytes, pending_capacity;
     HttpRequest *next_spare;
@@ -184,7 +185,6 @@ static void request_recycle(HttpServer *server, HttpRequest *request)
     arena_reset(&request->arena);
     request->reply = (HttpReply){0};
     request->context = NULL;
-    request->released = NULL;
     transport->phase = PHASE_BODY;
     transport->too_large = transport->waits = transport->ended = transport->gone = false;
     transport->next_spare = server->spares;
@@ -200,12 +200,15 @@ static void request_ended(void *context, struct MHD_Connection *connection, void
     if (!request)
         return;
     set_deadline(server, request->transport->watched, REST_MS);
-    if (request->released)
-        request->released(request);
     pthread_mutex_lock(&server->lock);
     server->open_requests--;
     pthread_mutex_unlock(&server->lock);
-    request_recycle(server, request);
+    pthread_mutex_lock(&request->transport->lock);
+    bool held = request->transport->holds > 0;
+    request->transport->gone = true;
+    pthread_mutex_unlock(&request->transport->lock);
+    if (!held)
+        request_recycle(server, request);
     *request_context = NULL;
 }
 
@@ -388,8 +391,25 @@ void http_stream_end(HttpRequest *request)
     struct HttpTransport *transport = request->transport;
     pthread_mutex_lock(&transport->lock);
     transport->ended = true;
-    go_on(transport);
+    if (!transport->gone)
+        go_on(transport);
     pthread_mutex_unlock(&transport->lock);
+}
+
+void http_hold(HttpRequest *request)
+{
+    pthread_mutex_lock(&request->transport->lock);
+    request->transport->holds++;
+    pthread_mutex_unlock(&request->transport->lock);
+}
+
+void http_release(HttpRequest *request)
+{
+    pthread_mutex_lock(&request->transport->lock);
+    bool last = --request->transport->holds == 0 && request->transport->gone;
+    pthread_mutex_unlock(&request->transport->lock);
+    if (last)
+        request_free(request);
 }
 
 size_t http_stream_pending(HttpRequest *request)

@@ -30,7 +30,6 @@ struct HttpRequest {
     Arena arena;              /* lives until the answer is sent */
     HttpReply reply;
     void *context;            /* the handler's own */
-    void (*released)(HttpRequest *request); /* the handler's own: called when the request ends, answered or cut off; may be NULL */
 
     HttpServer *server;       /* the rest is the server's own */
     struct HttpTransport *transport;
@@ -66,6 +65,9 @@ void http_resume(HttpRequest *request);
 /* A streamed body (reply.streams). Any thread. Push returns false when the client is gone or more than 4 MiB wait. */
 bool http_stream_push(HttpRequest *request, Slice bytes);
 void http_stream_end(HttpRequest *request);
+/* Keeps the request (its arena, its stream) alive for another thread, also when the client leaves: http_release ends it. */
+void http_hold(HttpRequest *request);
+void http_release(HttpRequest *request);
 /* How many bytes wait to be sent. */
 size_t http_stream_pending(HttpRequest *request);
 

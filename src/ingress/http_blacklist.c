@@ -1,0 +1,269 @@
+/* The do-not-call list over HTTP: the seeds' database API, the pre-dial check, and what an operator needs. */
+#include "base/clock.h"
+#include "event/phone.h"
+#include "ingress/http_handlers.h"
+#include "service/blacklist.h"
+#include "service/print.h"
+
+enum { LIST_MOST = 10000, LIST_USUAL = 1000, CHECK_MOST = 10000 };
+
+/* ---- lists ---- */
+
+typedef struct Listing {
+    Text json;
+    size_t count, limit;
+    Slice last;
+    Arena *arena;
+} Listing;
+
+static bool add_entry(void *context, const BlockEntry *entry)
+{
+    Listing *listing = context;
+    text_add(&listing->json, listing->count++ ? SLICE(",\n") : SLICE("\n"));
+    print_block_entry(&listing->json, entry);
+    listing->last = arena_copy(listing->arena, entry->phone);
+    return true;
+}
+
+void blacklist_list(Call *call, const Ports *ports)
+{
+    Fault fault;
+    Listing listing = {.json = text_in(call->arena), .arena = call->arena};
+    if (!call_limit(call, LIST_USUAL, LIST_MOST, &listing.limit))
+        return;
+    RegistryFilter filter = {.after = call_query(call, "cursor"), .limit = listing.limit};
+    text_add_literal(&listing.json, "{\"entries\":[");
+    if (ports->registry.list(ports->registry.self, &filter, add_entry, &listing, &fault)) {
+        answer_fault(call, 503, &fault);
+        return;
+    }
+    text_add_literal(&listing.json, "],\"nextCursor\":");
+    if (listing.count == listing.limit)
+        json_add_string(&listing.json, listing.last);
+    else
+        text_add_literal(&listing.json, "null");
+    text_add_literal(&listing.json, "}\n");
+    answer_json(call, 200, &listing.json);
+}
+
+static bool add_csv(void *context, const BlockEntry *entry)
+{
+    Listing *listing = context;
+    char added[TIME_TEXT_BYTES];
+    time_print(entry->added_ms, added);
+    const Slice cells[] = {entry->phone, slice_of(added), entry->source, entry->reason, entry->actor, entry->call_id, entry->campaign_id};
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        if (i)
+            text_add_byte(&listing->json, ',');
+        csv_add_cell(&listing->json, cells[i]);
+    }
+    text_add_literal(&listing->json, "\r\n");
+    return true;
+}
+
+void blacklist_export(Call *call, const Ports *ports)
+{
+    Fault fault;
+    Listing listing = {.json = text_in(call->arena), .arena = call->arena};
+    RegistryFilter filter = {0};
+    text_add_literal(&listing.json, "phoneNumber,addedAt,source,reason,actor,callId,campaignId\r\n");
+    if (ports->registry.list(ports->registry.self, &filter, add_csv, &listing, &fault))
+        answer_fault(call, 503, &fault);
+    else
+        answer_text(call, 200, "text/csv; charset=utf-8", text_slice(&listing.json));
+}
+
+/* ---- one number ---- */
+
+static bool add_history(void *context, const AuditEntry *entry)
+{
+    Listing *listing = context;
+    text_add(&listing->json, listing->count++ ? SLICE(",\n") : SLICE("\n"));
+    print_audit_entry(&listing->json, entry);
+    return true;
+}
+
+void blacklist_show(Call *call, const Ports *ports)
+{
+    Fault fault;
+    BlockEntry entry;
+    bool found = false;
+    Slice phone = call->parts[0];
+    if (!phone_is_e164(phone)) {
+        answer_problem(call, 400, "phone_invalid", "the number is not E.164: it must be + and 8 to 15 digits, like +972501234567");
+        return;
+    }
+    if (ports->registry.show(ports->registry.self, phone, call->arena, &entry, &found, &fault)) {
+        answer_fault(call, 503, &fault);
+        return;
+    }
+    if (!found) {
+        answer_problem(call, 404, "clear", "the number is clear: it is not on the do-not-call list");
+        return;
+    }
+    Listing listing = {.json = text_in(call->arena), .arena = call->arena};
+    print_block_entry(&listing.json, &entry);
+    listing.json.bytes--;
+    text_add_literal(&listing.json, ",\"history\":[");
+    if (ports->registry.audit(ports->registry.self, 1, phone, add_history, &listing, &fault)) {
+        answer_fault(call, 503, &fault);
+        return;
+    }
+    text_add_literal(&listing.json, "]}\n");
+    answer_json(call, 200, &listing.json);
+}
+
+/* ---- changes ---- */
+
+static bool is_source(Slice source)
+{
+    return slice_equal(source, SLICE("admin_import")) || slice_equal(source, SLICE("compliance")) || slice_equal(source, SLICE("user_optout"));
+}
+
+static Slice text_or(const Json *object, const char *key, Slice fallback)
+{
+    Slice text = json_text(json_get(object, key));
+    return slice_empty(text) ? fallback : text;
+}
+
+static BlockEntry entry_of(const Json *body, int64_t now_ms)
+{
+    const Json *metadata = json_get(body, "metadata");
+    BlockEntry entry = {
+        .phone = json_text(json_get(body, "phoneNumber")), .added_ms = now_ms, .reason = text_or(body, "reason", SLICE("added over HTTP")),
+        .source = text_or(body, "source", SLICE("admin_import")), .actor = text_or(body, "actor", SLICE("api")),
+    };
+    int64_t added_ms;
+    if (time_parse(json_text(json_get(body, "addedAt")), &added_ms) && added_ms <= now_ms)
+        entry.added_ms = added_ms;
+    if (!json_is_object(metadata))
+        return entry;
+    entry.call_id = json_text(json_get(metadata, "callId"));
+    entry.campaign_id = json_text(json_get(metadata, "campaignId"));
+    entry.contact_id = json_text(json_get(metadata, "contactId"));
+    entry.timestamp = json_text(json_get(metadata, "timestamp"));
+    return entry;
+}
+
+void blacklist_put(Call *call, const Ports *ports)
+{
+    const Json *body = call_body(call);
+    if (!body)
+        return;
+    BlockEntry entry = entry_of(body, clock_wall_ms());
+    Fault fault;
+    BlockResult result;
+    if (!phone_is_e164(entry.phone)) {
+        answer_problem(call, 422, "phone_invalid", "phoneNumber is not E.164: it must be + and 8 to 15 digits, like +972501234567");
+        return;
+    }
+    if (!is_source(entry.source)) {
+        answer_problem(call, 422, "source_invalid", "source must be user_optout, admin_import or compliance");
+        return;
+    }
+    if (ports->registry.block(ports->registry.self, &entry, 1, &result, &fault)) {
+        answer_fault(call, 422, &fault);
+        return;
+    }
+    Text json = text_in(call->arena);
+    print_block_entry(&json, &entry);
+    text_add_byte(&json, '\n');
+    answer_json(call, result == BLOCK_ADDED ? 201 : 200, &json);
+}
+
+void blacklist_delete(Call *call, const Ports *ports)
+{
+    Fault fault;
+    bool was_blocked = false;
+    Slice actor = call_query(call, "actor"), reason = call_query(call, "reason");
+    if (call->request->body.bytes) {
+        const Json *body = call_body(call);
+        if (!body)
+            return;
+        actor = text_or(body, "actor", actor);
+        reason = text_or(body, "reason", reason);
+    }
+    if (blacklist_remove(ports, call->parts[0], reason, actor, clock_wall_ms(), &was_blocked, &fault))
+        answer_fault(call, 422, &fault);
+    else if (was_blocked)
+        answer_text(call, 204, NULL, (Slice){0});
+    else
+        answer_problem(call, 404, "clear", "the number was not on the do-not-call list");
+}
+
+void blacklist_import(Call *call, const Ports *ports)
+{
+    Slice actor = call_query(call, "actor"), reason = call_query(call, "reason");
+    actor = slice_empty(actor) ? SLICE("api") : actor;
+    reason = slice_empty(reason) ? SLICE("imported list") : reason;
+    ImportReader reader;
+    ImportReport report = {0};
+    Fault fault;
+    int64_t now_ms = clock_wall_ms();
+    Status status = STATUS_OK;
+    import_reader_init(&reader, call->request->body);
+    for (bool more = true; more && !status;)
+        status = blacklist_import_some(ports, &reader, BATCH_MAX, reason, actor, now_ms, call->arena, &report, &more, &fault);
+    status = status ? status : blacklist_import_audit(ports, SLICE("HTTP import"), actor, &report, now_ms, &fault);
+    if (status) {
+        answer_fault(call, 422, &fault);
+        return;
+    }
+    Text json = text_in(call->arena);
+    text_printf(&json, "{\"added\":%lld,\"known\":%lld,\"rejected\":%lld,\"firstBadLine\":%zu}\n", (long long)report.added,
+                (long long)report.known, (long long)report.rejected, report.first_bad_line);
+    answer_json(call, 200, &json);
+}
+
+/* ---- the pre-dial check: closed when in doubt ---- */
+
+static void check_number(Call *call, const Ports *ports, Slice phone, Text *json)
+{
+    Fault fault;
+    bool blocked = true;
+    Slice reason = {0};
+    if (!phone_is_e164(phone))
+        reason = SLICE("not an E.164 number, so nobody can say");
+    else if (ports->registry.is_blocked(ports->registry.self, &phone, 1, &blocked, &fault)) {
+        blocked = true;
+        reason = arena_printf(call->arena, "the list cannot be read, so nobody can say: %s", fault.text);
+    } else if (blocked)
+        reason = SLICE("on the do-not-call list");
+    text_add_literal(json, "{\"phoneNumber\":");
+    json_add_string(json, phone);
+    text_printf(json, ",\"blocked\":%s", blocked ? "true" : "false");
+    if (!slice_empty(reason)) {
+        text_add_literal(json, ",\"reason\":");
+        json_add_string(json, reason);
+    }
+    text_add_byte(json, '}');
+}
+
+void blacklist_check(Call *call, const Ports *ports)
+{
+    const Json *body = call_body(call);
+    if (!body)
+        return;
+    Text json = text_in(call->arena);
+    const Json *many = json_get(body, "phoneNumbers");
+    if (!json_is_array(many)) {
+        check_number(call, ports, json_text(json_get(body, "phoneNumber")), &json);
+        text_add_byte(&json, '\n');
+        answer_json(call, 200, &json);
+        return;
+    }
+    size_t count = 0;
+    text_add_literal(&json, "{\"results\":[");
+    json_each(phone, many)
+    {
+        if (count++)
+            text_add_literal(&json, ",\n");
+        check_number(call, ports, json_text(phone), &json);
+        if (count > CHECK_MOST) {
+            answer_problem(call, 422, "too_many", "at most %d numbers at a time", CHECK_MOST);
+            return;
+        }
+    }
+    text_add_literal(&json, "]}\n");
+    answer_json(call, 200, &json);
+}

@@ -1,0 +1,41 @@
+/* The handlers that the table of routes points to. */
+#pragma once
+
+#include "ingress/api.h"
+
+void sns_api(Call *call, const Ports *ports);
+void events_of_topic(Call *call, const Ports *ports);
+void events_of_any_topic(Call *call, const Ports *ports);
+
+void blacklist_list(Call *call, const Ports *ports);
+void blacklist_put(Call *call, const Ports *ports);
+void blacklist_check(Call *call, const Ports *ports);
+void blacklist_import(Call *call, const Ports *ports);
+void blacklist_export(Call *call, const Ports *ports);
+void blacklist_show(Call *call, const Ports *ports);
+void blacklist_delete(Call *call, const Ports *ports);
+
+void actions_list(Call *call, const Ports *ports);
+void actions_put(Call *call, const Ports *ports);
+void sms_list(Call *call, const Ports *ports);
+
+void cdrs_list(Call *call, const Ports *ports);
+void cdrs_show(Call *call, const Ports *ports);
+
+void campaigns_list(Call *call, const Ports *ports);
+void campaigns_compare(Call *call, const Ports *ports);
+void campaign_stats(Call *call, const Ports *ports);
+void campaign_live(Call *call, const Ports *ports);
+void counters_recount(Call *call, const Ports *ports);
+
+void dlq_list(Call *call, const Ports *ports);
+void dlq_show(Call *call, const Ports *ports);
+void dlq_redrive(Call *call, const Ports *ports);
+void dlq_drop(Call *call, const Ports *ports);
+
+void live_stream(Call *call, const Ports *ports);
+
+void health(Call *call, const Ports *ports);
+void readiness(Call *call, const Ports *ports);
+void metrics_page(Call *call, const Ports *ports);
+void version_page(Call *call, const Ports *ports);

@@ -1,0 +1,141 @@
+/* Recorded actions and the outbox over HTTP. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "event/phone.h"
+#include "ingress/http_handlers.h"
+#include "service/print.h"
+
+enum { LIST_USUAL = 1000, LIST_MOST = 10000 };
+
+typedef struct Listing {
+    Text json;
+    size_t count, limit;
+    Slice last;
+    int64_t last_row;
+    Arena *arena;
+} Listing;
+
+static bool begin(Call *call, Listing *listing, const char *name)
+{
+    *listing = (Listing){.json = text_in(call->arena), .arena = call->arena};
+    text_printf(&listing->json, "{\"%s\":[", name);
+    return call_limit(call, LIST_USUAL, LIST_MOST, &listing->limit);
+}
+
+static void finish(Call *call, Listing *listing, Slice cursor)
+{
+    text_add_literal(&listing->json, "],\"nextCursor\":");
+    if (listing->count == listing->limit)
+        json_add_string(&listing->json, cursor);
+    else
+        text_add_literal(&listing->json, "null");
+    text_add_literal(&listing->json, "}\n");
+    answer_json(call, 200, &listing->json);
+}
+
+/* ---- actions ---- */
+
+static bool add_action(void *context, const ActionRecord *record)
+{
+    Listing *listing = context;
+    text_add(&listing->json, listing->count++ ? SLICE(",\n") : SLICE("\n"));
+    print_action(&listing->json, record);
+    listing->last = arena_copy(listing->arena, record->id);
+    return true;
+}
+
+void actions_list(Call *call, const Ports *ports)
+{
+    Fault fault;
+    Listing listing;
+    if (!begin(call, &listing, "actions"))
+        return;
+    RegistryFilter filter = {.after = call_query(call, "cursor"), .campaign_id = call_query(call, "campaignId"),
+                             .call_id = call_query(call, "callId"), .phone = call_query(call, "phoneNumber"),
+                             .action_type = call_query(call, "actionType"), .limit = listing.limit};
+    if (ports->registry.actions(ports->registry.self, &filter, add_action, &listing, &fault))
+        answer_fault(call, 503, &fault);
+    else
+        finish(call, &listing, listing.last);
+}
+
+static bool is_action_type(Slice type)
+{
+    static const Slice types[] = {SLICE_INIT("donation_sms_sent"), SLICE_INIT("donation_sms_failed"), SLICE_INIT("donation_tts_fallback"),
+                                  SLICE_INIT("optout_blacklist_added"), SLICE_INIT("optout_call_terminated")};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (slice_equal(types[i], type))
+            return true;
+    }
+    return false;
+}
+
+static ActionRecord record_of(const Json *body, int64_t now_ms)
+{
+    ActionRecord record = {
+        .id = json_text(json_get(body, "id")), .call_id = json_text(json_get(body, "callId")),
+        .campaign_id = json_text(json_get(body, "campaignId")), .contact_id = json_text(json_get(body, "contactId")),
+        .phone = json_text(json_get(body, "phoneNumber")), .action_type = json_text(json_get(body, "actionType")),
+        .donation_link = json_text(json_get(body, "donationLink")), .sms_message_id = json_text(json_get(body, "smsMessageId")),
+        .status = json_text(json_get(body, "status")), .failure_reason = json_text(json_get(body, "failureReason")), .timestamp_ms = now_ms,
+    };
+    int64_t at_ms;
+    const Json *fallback = json_get(body, "ttsFallbackTriggered");
+    record.tts_fallback_triggered = fallback && (fallback->type & 0xff) == cJSON_True;
+    if (time_parse(json_text(json_get(body, "timestamp")), &at_ms))
+        record.timestamp_ms = at_ms;
+    return record;
+}
+
+void actions_put(Call *call, const Ports *ports)
+{
+    const Json *body = call_body(call);
+    if (!body)
+        return;
+    Fault fault;
+    bool is_new = false;
+    ActionRecord record = record_of(body, clock_wall_ms());
+    bool has_status = slice_equal(record.status, SLICE("success")) || slice_equal(record.status, SLICE("failed"));
+    if (slice_empty(record.id) || !is_action_type(record.action_type) || !has_status || !phone_is_e164(record.phone)) {
+        answer_problem(call, 422, "action_invalid", "an action needs id, an actionType of ours, status success or failed, and an E.164 phoneNumber");
+        return;
+    }
+    if (ports->registry.record_actions(ports->registry.self, &record, 1, &is_new, &fault)) {
+        answer_fault(call, 422, &fault);
+        return;
+    }
+    Text json = text_in(call->arena);
+    print_action(&json, &record);
+    text_add_byte(&json, '\n');
+    answer_json(call, is_new ? 201 : 200, &json);
+}
+
+/* ---- texts ---- */
+
+static bool add_sms(void *context, const SmsRecord *record)
+{
+    Listing *listing = context;
+    text_add(&listing->json, listing->count++ ? SLICE(",\n") : SLICE("\n"));
+    print_sms(&listing->json, record);
+    listing->last_row = record->row;
+    return true;
+}
+
+void sms_list(Call *call, const Ports *ports)
+{
+    Fault fault;
+    Listing listing;
+    if (!begin(call, &listing, "messages"))
+        return;
+    Slice cursor = call_query(call, "cursor");
+    SmsFilter filter = {.campaign_id = call_query(call, "campaignId"), .phone = call_query(call, "phoneNumber"), .limit = listing.limit,
+                        .before_row = slice_empty(cursor) ? 0 : strtoll(cursor.at, NULL, 10)};
+    if (!ports->sms.list)
+        answer_problem(call, 404, "no_outbox", "the gateway in use keeps no list");
+    else if (ports->sms.list(ports->sms.self, &filter, add_sms, &listing, &fault))
+        answer_fault(call, 503, &fault);
+    else
+        finish(call, &listing, arena_printf(call->arena, "%lld", (long long)listing.last_row));
+}

@@ -1,0 +1,11 @@
+/* Server-sent events of the live counters (WHATWG HTML, 9.2). */
+#pragma once
+
+#include "ingress/api.h"
+
+typedef struct Streams Streams;
+
+/* Starts the thread that looks for changes, twice a second while somebody listens. */
+Streams *streams_open(Api *api);
+/* Ends every stream and the thread. */
+void streams_close(Streams *streams);

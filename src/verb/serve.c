@@ -1,0 +1,163 @@
+/* serve: settings in, a server out, until a signal; then everything is finished in the order in which it depends on each
+ * other: no new connections, the batch in hand, the reports, the answers, the stores. */
+#include "verb/serve.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "base/log.h"
+#include "ingress/api.h"
+#include "verb/verb.h"
+
+enum { READERS = 2, SWEEP_EVERY_MS = 250, GRACE_MS = 5000, DAY_MS = 24 * 60 * 60 * 1000, BODY_BYTES_MAX = 2 * 1024 * 1024 };
+
+typedef struct Service {
+    const Config *config;
+    App app;
+    App readers[READERS];
+    size_t reader_count;
+    Pipeline *line;
+    Intake *intake;
+    Readers *pool;
+    Api *api;
+    HttpServer *http;
+} Service;
+
+static bool is_loopback(const char *host)
+{
+    return !strncmp(host, "127.", 4) || !strcmp(host, "localhost") || !strcmp(host, "::1");
+}
+
+/* ---- open, in order; what is open is closed by service_close ---- */
+
+static Status open_readers(Service *service, Fault *fault)
+{
+    const Ports *ports[READERS];
+    for (; service->reader_count < READERS; service->reader_count++) {
+        Status status = app_open_reader(&service->app, &service->readers[service->reader_count], fault);
+        if (status)
+            return status;
+        ports[service->reader_count] = &service->readers[service->reader_count].ports;
+    }
+    service->pool = readers_open(ports, READERS, fault);
+    return service->pool ? STATUS_OK : STATUS_FATAL;
+}
+
+static Status open_intake(Service *service, Fault *fault)
+{
+    const Config *config = service->config;
+    IntakeSettings settings = {.lane_capacity = (size_t)config->queue_capacity, .sweep_every_ms = SWEEP_EVERY_MS,
+                               .retention_ms = config->cdr_retention_days * DAY_MS};
+    service->line = pipeline_new(&service->app.ports, &service->app.settings);
+    service->intake = intake_open(service->line, &settings, fault);
+    return service->intake ? STATUS_OK : STATUS_FATAL;
+}
+
+static Status open_http(Service *service, Fault *fault)
+{
+    const Config *config = service->config;
+    ApiSettings api = {.tokens = config->tokens, .loopback_only = is_loopback(config->listen_host),
+                       .rating = service->app.settings.event.rating, .currency = slice_of(config->currency)};
+    service->api = api_open(&api, service->intake, service->pool, fault);
+    if (!service->api)
+        return STATUS_REJECT;
+    HttpSettings http = {.host = config->listen_host, .port = (uint16_t)config->port, .max_connections = (unsigned)config->max_connections,
+                         .max_connections_per_ip = (unsigned)config->max_connections_per_ip, .body_bytes_max = BODY_BYTES_MAX,
+                         .handle = api_handle, .context = service->api};
+    service->http = http_server_open(&http, fault);
+    return service->http ? STATUS_OK : STATUS_REJECT;
+}
+
+static Status announce(Service *service, Fault *fault)
+{
+    char url[128];
+    bool is_ipv6 = strchr(service->config->listen_host, ':') != NULL;
+    snprintf(url, sizeof url, is_ipv6 ? "http://[%s]:%u" : "http://%s:%u", service->config->listen_host, http_server_port(service->http));
+    Status status = app_announce(&service->app, url, fault);
+    if (!status)
+        log_line(LOG_INFO, "listening", LOG_CSTR("address", url), LOG_CSTR("data", service->config->data_folder));
+    return status;
+}
+
+static Status check(const Config *config, Fault *fault)
+{
+    if (config->port > 65535)
+        return fault_set(fault, STATUS_REJECT, "usage_port", "PORT is %lld; it must be 0 to 65535", (long long)config->port);
+    if (is_loopback(config->listen_host) || *config->tokens)
+        return STATUS_OK;
+    return fault_set(fault, STATUS_REJECT, "usage_tokens",
+                     "to listen on %s, beyond this machine, set PLEDGELINE_TOKENS: whoever reaches the port could send texts and read numbers",
+                     config->listen_host);
+}
+
+static Status service_open(Service *service, Fault *fault)
+{
+    Status status = check(service->config, fault);
+    status = status ? status : app_open(&service->app, service->config, APP_WRITER, fault);
+    if (status)
+        return status;
+    status = open_readers(service, fault);
+    status = status ? status : open_intake(service, fault);
+    status = status ? status : open_http(service, fault);
+    return status ? status : announce(service, fault);
+}
+
+static void service_close(Service *service)
+{
+    if (service->http)
+        http_server_quiesce(service->http);
+    if (service->intake)
+        intake_close(service->intake);
+    if (service->api)
+        api_close_streams(service->api);
+    readers_close(service->pool);
+    if (service->http)
+        http_server_close(service->http, GRACE_MS);
+    api_close(service->api);
+    pipeline_free(service->line);
+    for (size_t i = 0; i < service->reader_count; i++)
+        app_close(&service->readers[i]);
+    if (service->app.stores)
+        app_close(&service->app);
+}
+
+/* ---- signals: blocked everywhere, waited for here ---- */
+
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+/* A second signal does not wait for anything. */
+static void leave_at_once_on_second_signal(const sigset_t *set)
+{
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, set, NULL);
+}
+
+int serve_run(const Config *config)
+{
+    sigset_t signals;
+    Service service = {.config = config};
+    Fault fault = {0};
+    block_signals(&signals);
+    if (service_open(&service, &fault)) {
+        service_close(&service);
+        return verb_fail(&fault);
+    }
+    int signal_number = 0;
+    sigwait(&signals, &signal_number);
+    log_line(LOG_INFO, "stopping", LOG_CSTR("signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT"));
+    leave_at_once_on_second_signal(&signals);
+    service_close(&service);
+    log_line(LOG_INFO, "stopped", LOG_NUMBER("exit", EXIT_OK));
+    return EXIT_OK;
+}
