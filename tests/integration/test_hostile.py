@@ -1,5 +1,6 @@
 """What nobody should send, and a disk that is full. Each gets its answer, nothing that was acknowledged is lost, and the next
 event is served."""
+import base64
 import json
 import os
 import resource
@@ -25,11 +26,6 @@ def serves_on(shared_server):
     assert look.call(shared_server, call_id)["status"] == "completed"
 
 
-def dead_letter(server, body):
-    [letter] = [each for each in server.json("dlq", "list", "--limit", "0") if each.get("body") == body]
-    return letter
-
-
 @pytest.mark.parametrize("body, code", [
     ('{"callId": "c"', "json_malformed"), ("", "json_malformed"), ("null", "json_not_object"), ("[1,2]", "json_not_object"),
     ("{'callId': 1}", "json_malformed"), ("{%s} trailing" % CALL, "json_malformed"), ("{%s,}" % CALL, "json_malformed"),
@@ -48,26 +44,19 @@ def dead_letter(server, body):
     ('{"callId":"%s","eventType":"call_ended"}' % ("c" * 300), "field_too_long"),
 ], ids=lambda value: value[:40] if isinstance(value, str) else None)
 def test_wrong_event_is_taken_and_kept_as_a_dead_letter_with_its_reason(shared_server, serves_on, body, code):
-    before = len(shared_server.json("dlq", "list", "--limit", "0"))
     answer = shared_server.post("/v1/events/call-events", body)
-    if not body:
-        assert answer.status == 400
-        return
-    assert answer.status == 200
-    assert (answer.json()["accepted"], answer.json()["rejected"]) == (0, 1)
-    assert len(shared_server.json("dlq", "list", "--limit", "0")) == before + 1
-    assert dead_letter(shared_server, body)["code"] == code
+    assert (answer.status, answer.json()["code"]) == (422, code)
+    letter = shared_server.get(f"/v1/dlq/{answer.json()['deadLetterId']}").json()
+    assert (letter["body"], letter["code"], letter["topic"]) == (body, code, "call-events")
 
 
 @pytest.mark.parametrize("bytes_", [b'{"callId":"\xff"}', b'{"callId":"\xc0\x80"}', b'{"callId":"\xed\xa0\x80"}', b'\xef\xbb\xbf{"callId":"c"}',
                                     b'{"callId":"a\x00b"}', b"\x00"], ids=repr)
 def test_bytes_that_are_no_text_are_kept_as_they_came(shared_server, serves_on, bytes_):
-    import base64
     answer = shared_server.post("/v1/events/call-events", bytes_)
-    assert answer.status == 200 and answer.json()["rejected"] == 1
-    kept = [each.get("bodyBase64") or base64.b64encode(each["body"].encode()).decode()
-            for each in shared_server.json("dlq", "list", "--limit", "0")]
-    assert base64.b64encode(bytes_).decode() in kept
+    assert answer.status == 422
+    letter = shared_server.get(f"/v1/dlq/{answer.json()['deadLetterId']}").json()
+    assert base64.b64decode(letter["bodyBase64"]) == bytes_
 
 
 def test_event_of_an_unknown_type_is_stored(shared_server, serves_on):
@@ -81,7 +70,7 @@ def test_event_of_an_unknown_type_is_stored(shared_server, serves_on):
 def test_big_and_odd_numbers_in_metadata_are_stored(shared_server, serves_on, number):
     call_id = unique("call")
     body = '{"callId":"%s","campaignId":"winter","eventType":"call_ended","metadata":{"n":%s}}' % (call_id, number)
-    assert shared_server.post("/v1/events/call-events", body).json()["accepted"] == 1
+    assert shared_server.post("/v1/events/call-events", body).status == 200
     assert look.call(shared_server, call_id)["metadata"]["n"] == pytest.approx(float(number))
 
 
@@ -119,8 +108,7 @@ def test_good_lines_among_bad_ones_are_applied(shared_server, serves_on):
 def test_malformed_optout_still_blocks_the_number(shared_server, serves_on, body, written):
     phone = unique_phone()
     spelled = "00" + phone[1:] if written == "00{:.0}" else written.format(phone)
-    answer = shared_server.post("/v1/events/optout-events", body.replace("%s", spelled))
-    assert answer.status == 200
+    assert shared_server.post("/v1/events/optout-events", body.replace("%s", spelled)).status in (200, 422)
     assert look.is_blocked(shared_server, phone)
 
 
@@ -161,10 +149,7 @@ bodies = st.binary(max_size=200) | st.dictionaries(st.sampled_from(FIELDS), json
 
 @given(topic=st.sampled_from(["call-events", "donation-events", "optout-events"]), body=bodies.filter(bool))
 def test_any_body_at_all_gets_a_verdict(publisher, topic, body):
-    answer = publisher.post(f"/v1/events/{topic}", body)
-    assert answer.status == 200, answer
-    counted = answer.json()
-    assert counted["accepted"] + counted["rejected"] == 1
+    assert publisher.post(f"/v1/events/{topic}", body).status in (200, 202, 422)
 
 
 def test_records_are_whole_after_any_body_at_all(shared_server):

@@ -33,14 +33,15 @@ def call(campaign, start, call_id=None, **fields):
 # ---- events ----
 
 def test_one_event_is_one_json_body(shared_server):
-    answer = shared_server.post("/v1/events/call-events", call("winter", "2025-04-30T10:00:00Z"))
-    assert answer.status == 200
-    assert (answer.json()["accepted"], answer.json()["duplicates"], answer.json()["rejected"]) == (1, 0, 0)
+    event = call("winter", "2025-04-30T10:00:00Z")
+    for duplicate in (False, True):
+        answer = shared_server.post("/v1/events/call-events", event)
+        assert (answer.status, answer.json()) == (200, {"verdict": "done", "duplicate": duplicate})
 
 
 def test_json_over_several_lines_is_one_event(shared_server):
     body = json.dumps(call("winter", "2025-04-30T10:00:00Z"), indent=2)
-    assert shared_server.post("/v1/events/call-events", body).json()["accepted"] == 1
+    assert shared_server.post("/v1/events/call-events", body).json()["verdict"] == "done"
 
 
 def test_duplicates_are_told(shared_server):
@@ -80,9 +81,10 @@ def test_seeds_blacklist_entry_is_taken(shared_server):
     assert shared_server.get(of(phone)).json()["source"] == "user_optout"
 
 
-@pytest.mark.parametrize("entry", [{}, {"phoneNumber": "0815"}, {"phoneNumber": 12}, [], {"phoneNumber": "+12125550100", "source": "aliens"}], ids=str)
-def test_wrong_entry_is_400(shared_server, entry):
-    assert_problem(shared_server.post("/v1/blacklist", entry), 400)
+@pytest.mark.parametrize("entry, status", [({}, 422), ({"phoneNumber": "0815"}, 422), ({"phoneNumber": 12}, 422),
+                                           ({"phoneNumber": "+12125550100", "source": "aliens"}, 422), ([], 400), ("{", 400)], ids=str)
+def test_wrong_entry_is_refused(shared_server, entry, status):
+    assert_problem(shared_server.post("/v1/blacklist", entry), status)
 
 
 def test_number_that_is_clear_is_404(shared_server):
@@ -99,15 +101,15 @@ def test_check_answers_each_number(shared_server):
 
 def test_check_of_what_is_no_number_says_blocked(shared_server):
     answer = shared_server.post("/v1/blacklist/check", {"phoneNumbers": ["0815"]})
-    assert answer.status == 400 or answer.json()["results"][0]["blocked"] is True
+    assert answer.json()["results"][0]["blocked"] is True
 
 
 def test_removal_needs_an_actor_and_a_reason(shared_server):
     phone = unique_phone()
     shared_server.publish("optout-events", optout(unique("call"), "winter", phone))
-    assert_problem(shared_server.request("DELETE", of(phone)), 400)
-    assert_problem(shared_server.request("DELETE", of(phone) + "?actor=jane"), 400)
-    assert shared_server.request("DELETE", of(phone) + "?actor=jane&reason=asked%20to%20be%20called").status in (200, 204)
+    assert_problem(shared_server.request("DELETE", of(phone)), 422)
+    assert_problem(shared_server.request("DELETE", of(phone) + "?actor=jane"), 422)
+    assert shared_server.request("DELETE", of(phone) + "?actor=jane&reason=asked%20to%20be%20called").status == 204
     assert shared_server.get(of(phone)).status == 404
     assert_problem(shared_server.request("DELETE", of(phone) + "?actor=jane&reason=again"), 404)
 
@@ -133,7 +135,7 @@ def test_import_counts_what_it_did(shared_server):
 def test_list_pages_by_cursor(shared_server):
     phones = {unique_phone() for _ in range(5)}
     shared_server.publish("optout-events", *[optout(unique("call"), "winter", phone) for phone in phones])
-    listed = [entry["phoneNumber"] for entry in pages(shared_server, "/v1/blacklist?limit=2")]
+    listed = [entry["phoneNumber"] for entry in pages(shared_server, "entries", "/v1/blacklist?limit=2")]
     assert listed == sorted(set(listed)) and phones <= set(listed)
 
 
@@ -148,14 +150,14 @@ def test_export_is_csv_that_import_takes(shared_server):
     assert (again["added"], again["known"], again["rejected"]) == (0, len(rows), 0)
 
 
-def pages(server, path, expect_pages=2):
+def pages(server, name, path, expect_pages=2):
     """All items of a list, page after page."""
     items, cursor, count = [], None, 0
     while True:
         answer = server.get(path + (f"&cursor={urllib.parse.quote(cursor, safe='')}" if cursor else ""))
         assert answer.status == 200, answer
         page = answer.json()
-        items += page["items"]
+        items += page[name]
         count += 1
         cursor = page.get("nextCursor")
         if not cursor:
@@ -168,7 +170,7 @@ def pages(server, path, expect_pages=2):
 def test_actions_of_a_call(shared_server):
     call_id = unique("call")
     shared_server.publish("donation-events", donation(call_id, "winter", unique_phone()))
-    [action] = shared_server.get(f"/v1/actions?callId={call_id}").json()["items"]
+    [action] = shared_server.get(f"/v1/actions?callId={call_id}").json()["actions"]
     assert (action["id"], action["actionType"], action["status"]) == (call_id + "_donation", "donation_sms_sent", "success")
 
 
@@ -178,8 +180,8 @@ def test_action_of_another_system_is_recorded_once(shared_server):
     action = {"id": call_id + "_donation", "callId": call_id, "campaignId": "winter", "contactId": "x", "phoneNumber": "+12125550100",
               "actionType": "donation_sms_sent", "donationLink": "https://donate.example.org?ref=x", "timestamp": "2025-04-30T10:00:00Z", "status": "success"}
     assert shared_server.post("/v1/actions", action).status == 201
-    assert shared_server.post("/v1/actions", action).status in (200, 409)
-    assert len(shared_server.get(f"/v1/actions?callId={call_id}").json()["items"]) == 1
+    assert shared_server.post("/v1/actions", action).status == 200
+    assert len(shared_server.get(f"/v1/actions?callId={call_id}").json()["actions"]) == 1
 
 
 # ---- call records and campaigns ----
@@ -193,7 +195,7 @@ def campaign(shared_server):
 
 
 def test_records_come_newest_first_page_by_page(shared_server, campaign):
-    found = pages(shared_server, f"/v1/cdrs?campaignId={campaign}&limit=3", 3)
+    found = pages(shared_server, "records", f"/v1/cdrs?campaignId={campaign}&limit=3", 3)
     assert [record["callId"] for record in found] == [f"{campaign}-{i}" for i in range(6, -1, -1)]
 
 
@@ -203,14 +205,14 @@ def test_records_that_come_while_paging_move_nothing(shared_server):
     first = shared_server.get(f"/v1/cdrs?campaignId={name}&limit=2").json()
     shared_server.publish("call-events", call(name, "2025-04-30T11:00:00Z", f"{name}-new"))
     second = shared_server.get(f"/v1/cdrs?campaignId={name}&limit=2&cursor={urllib.parse.quote(first['nextCursor'], safe='')}").json()
-    assert [record["callId"] for record in first["items"] + second["items"]] == [f"{name}-{i}" for i in (3, 2, 1, 0)]
+    assert [record["callId"] for record in first["records"] + second["records"]] == [f"{name}-{i}" for i in (3, 2, 1, 0)]
 
 
 @pytest.mark.parametrize("query, expected", [("outcome=busy", [5, 3, 1]), ("startDate=2025-04-30T10:05:00Z", [6, 5]),
                                              ("endDate=2025-04-30T10:02:00Z", [1, 0]),
                                              ("startDate=2025-04-30T10:01:00Z&endDate=2025-04-30T10:03:00Z", [2, 1])])
 def test_records_are_filtered(shared_server, campaign, query, expected):
-    found = shared_server.get(f"/v1/cdrs?campaignId={campaign}&{query}").json()["items"]
+    found = shared_server.get(f"/v1/cdrs?campaignId={campaign}&{query}").json()["records"]
     assert [record["callId"] for record in found] == [f"{campaign}-{i}" for i in expected]
 
 
@@ -251,7 +253,7 @@ def test_stream_has_all_records_where_a_page_has_a_thousand(shared_server):
     name = unique("campaign")
     for part in range(3):
         shared_server.publish("call-events", *[call(name, "2025-04-30T10:00:00Z") for _ in range(500)])
-    assert len(shared_server.get(f"/v1/cdrs?campaignId={name}").json()["items"]) == 1000
+    assert len(shared_server.get(f"/v1/cdrs?campaignId={name}").json()["records"]) == 1000
     assert len(shared_server.get(f"/v1/cdrs?campaignId={name}", accept="application/x-ndjson").body.splitlines()) == 1500
 
 
@@ -271,7 +273,7 @@ def test_campaigns_stats_live_and_compare_agree(shared_server, campaign):
     assert campaign in json.dumps(shared_server.get("/v1/campaigns").json())
     other = unique("campaign")
     shared_server.publish("call-events", call(other, "2025-04-30T10:00:00Z"))
-    compared = shared_server.get(f"/v1/campaigns/compare?ids={campaign},{other}").json()["items"]
+    compared = shared_server.get(f"/v1/campaigns/compare?ids={campaign},{other}").json()["campaigns"]
     assert [each["campaignId"] for each in compared] == [campaign, other]
     assert compared[0] == stats
 
@@ -285,14 +287,15 @@ def test_campaign_that_is_not_there_is_404(shared_server, what):
 
 def test_dead_letter_list_show_redrive_drop(server):
     server.post("/v1/events/call-events", '{"callId":"c"}')
-    [letter] = server.get("/v1/dlq").json()["items"]
+    [letter] = server.get("/v1/dlq").json()["messages"]
     assert server.get(f"/v1/dlq/{letter['id']}").json()["body"] == '{"callId":"c"}'
     assert server.post("/v1/dlq/redrive", {"ids": [letter["id"]]}).json()["changed"] == 1
-    server.publish("call-events", call("winter", "2025-04-30T10:00:00Z"))  # behind the redrive on the worker
-    [again] = server.get("/v1/dlq").json()["items"]
+    while server.get("/v1/dlq?state=waiting").json()["messages"]:
+        pass  # the worker takes it up between batches
+    [again] = server.get("/v1/dlq").json()["messages"]
     assert again["code"] == "field_missing"
     assert server.post("/v1/dlq/drop", {"all": True}).json()["changed"] == 1
-    assert server.get("/v1/dlq").json()["items"] == []
+    assert server.get("/v1/dlq").json()["messages"] == []
     assert_problem(server.get(f"/v1/dlq/{letter['id']}"), 404)
 
 
@@ -335,12 +338,13 @@ def test_stream_sends_counters_as_they_change(shared_server):
     stream = connection.getresponse()
     assert stream.getheader("Content-Type").startswith("text/event-stream")
     shared_server.publish("call-events", call(name, "2025-04-30T10:00:00Z", outcome="busy"))
-    seen = ""
+    seen = {}
     while name not in seen:
         line = stream.readline().decode()
         assert line, "the stream ended"
-        seen = line if line.startswith("data:") else ""
-    assert '"busy":1' in seen.replace(" ", "")
+        if line.startswith("data:"):
+            seen = {each["campaignId"]: each["counters"] for each in json.loads(line[5:])["campaigns"]}
+    assert seen[name]["busy"] == 1
     connection.close()
 
 

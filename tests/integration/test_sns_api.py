@@ -94,8 +94,7 @@ def test_publish_refuses(sns, arguments, code):
     ([{"Id": str(i), "Message": "x" * 30000} for i in range(10)], "BatchRequestTooLong"),
 ], ids=["empty", "eleven", "same id", "id", "over 256 KiB"])
 def test_publish_batch_refuses(sns, entries, code):
-    found = error_of(sns.publish_batch, TopicArn=aws.ARN + "call-events", PublishBatchRequestEntries=entries)
-    assert found.replace("AWS.SimpleNotificationService.", "").removesuffix("Exception") in (code, code.removesuffix("Request"))
+    assert error_of(sns.publish_batch, TopicArn=aws.ARN + "call-events", PublishBatchRequestEntries=entries) == code
 
 
 @pytest.mark.parametrize("call, arguments", [("get_topic_attributes", {"TopicArn": aws.ARN + "no-such-topic"}),
