@@ -107,7 +107,7 @@ static bool is_broken(const Delivery *delivery)
 /* After a failed sync nobody knows what the disk holds: only a restart, which reads it again, can tell. */
 static void leave_if_sync_failed(const Fault *fault)
 {
-    if (strcmp(fault->code, "sync_failed"))
+    if (strcmp(fault->code, "fsync_failed"))
         return;
     log_line(LOG_ERROR, "the disk failed to sync; the process ends so that a restart can recover", LOG_CSTR("error", fault->text));
     _exit(74); /* EX_IOERR of sysexits.h */

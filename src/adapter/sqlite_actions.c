@@ -1,0 +1,75 @@
+/* The record of actions: what was done for whom, and what came of it. The first record of an action id stands. */
+#include "adapter/sqlite_registry.h"
+
+static Status enter_record(SqliteRegistry *registry, const ActionRecord *record, bool *ret_new, Fault *fault)
+{
+    Status status = sql_keep(registry->store, &registry->record,
+                             "INSERT INTO action VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING", fault);
+    if (status)
+        return status;
+    sql_bind(registry->record, SQL_TEXT(record->id), SQL_TEXT(record->call_id), SQL_TEXT(record->campaign_id),
+             SQL_TEXT(record->contact_id), SQL_TEXT(record->phone), SQL_TEXT(record->action_type), SQL_TEXT(record->donation_link),
+             SQL_TEXT(record->sms_message_id), SQL_NUMBER(record->tts_fallback_triggered), SQL_NUMBER(record->timestamp_ms),
+             SQL_TEXT(record->status), SQL_TEXT(record->failure_reason));
+    status = sql_run(registry->store, registry->record, fault);
+    *ret_new = sqlite3_changes(registry->store->db) == 1;
+    return status;
+}
+
+/* Opt-outs were audited when the number was blocked. */
+static Status audit_record(SqliteRegistry *registry, const ActionRecord *record, Fault *fault)
+{
+    if (slice_starts_with(record->action_type, SLICE("optout_")))
+        return STATUS_OK;
+    AuditEntry entry = {.at_ms = record->timestamp_ms, .kind = record->action_type, .subject = record->phone, .action_id = record->id,
+                        .actor = SLICE("pledgeline"), .reason = record->failure_reason};
+    return sqlite_audit_add(&registry->audit, &entry, fault);
+}
+
+static Status record_one(SqliteRegistry *registry, const ActionRecord *record, bool *ret_new, Fault *fault)
+{
+    Status status = enter_record(registry, record, ret_new, fault);
+    return status || !*ret_new ? status : audit_record(registry, record, fault);
+}
+
+Status sqlite_record_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault)
+{
+    SqliteRegistry *registry = self;
+    SqliteWork work;
+    Status status = sqlite_enter(registry->store, &work, fault);
+    if (status)
+        return status;
+    status = sqlite_audit_begin(&registry->audit, fault);
+    for (size_t i = 0; i < count && !status; i++)
+        status = record_one(registry, &records[i], &ret_new[i], fault);
+    status = status ? status : sqlite_audit_end(&registry->audit, fault);
+    return sqlite_leave(&work, status, fault);
+}
+
+static ActionRecord read_record(sqlite3_stmt *statement)
+{
+    return (ActionRecord){.id = sql_column(statement, 0), .call_id = sql_column(statement, 1), .campaign_id = sql_column(statement, 2),
+                          .contact_id = sql_column(statement, 3), .phone = sql_column(statement, 4),
+                          .action_type = sql_column(statement, 5), .donation_link = sql_column(statement, 6),
+                          .sms_message_id = sql_column(statement, 7), .tts_fallback_triggered = sqlite3_column_int(statement, 8) != 0,
+                          .timestamp_ms = sqlite3_column_int64(statement, 9), .status = sql_column(statement, 10),
+                          .failure_reason = sql_column(statement, 11)};
+}
+
+Status sqlite_actions(void *self, const RegistryFilter *filter, bool (*visit)(void *context, const ActionRecord *record), void *context,
+                      Fault *fault)
+{
+    SqliteRegistry *registry = self;
+    sqlite3_stmt *statement;
+    Status status = sqlite_registry_prepare(registry, "SELECT * FROM action", "id", filter, &statement, fault);
+    if (status)
+        return status;
+    bool goes_on = true;
+    while (!(status = sql_step(registry->store, statement, &goes_on, fault)) && goes_on) {
+        ActionRecord record = read_record(statement);
+        if (!visit(context, &record))
+            break;
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
