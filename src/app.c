@@ -1,4 +1,5 @@
-/* Wiring: which adapter stands behind which port is said in wire(), and nowhere else. */
+/* Wires the program: settings become PipelineSettings, concrete adapters become ports. A new back-end is one file in
+ * adapter/ and one line in wire(). */
 #include "app.h"
 
 #include <errno.h>
@@ -7,126 +8,212 @@
 
 #include "adapter/data_folder.h"
 #include "adapter/sqlite.h"
+#include "event/text_template.h"
 
-enum { SECRET_BYTES_MIN = 16, RATES_BYTES_MAX = 16 * 1024 * 1024 };
-
-struct AppStores {
-    DataFolder *folder; /* writers */
+typedef struct AppStores {
+    DataFolder folder;
     SqliteStore *sqlite;
-    Arena arena;        /* settings that live as long as the app */
-};
+    Arena arena; /* what the settings point to */
+} AppStores;
 
-/* ---- the wires ---- */
+/* ---- the ports ---- */
 
-static Ports wire(SqliteStore *sqlite)
+static void wire(AppStores *stores, Ports *ports)
 {
-    return (Ports){
-        .unit = sqlite_unit(sqlite),
-        .registry = sqlite_registry(sqlite),
-        .effects = sqlite_effects(sqlite),
-        .cdrs = sqlite_cdrs(sqlite),
-        .live = sqlite_live(sqlite, SQLITE_LIVE_JOINED),
-        .sms = sqlite_sms(sqlite),
-        .calls = {0}, /* no telephony: nobody claims that a call was ended */
-        .spool = sqlite_spool(sqlite),
+    *ports = (Ports){
+        .unit = sqlite_unit(stores->sqlite),
+        .registry = sqlite_registry(stores->sqlite),
+        .effects = sqlite_effects(stores->sqlite),
+        .cdrs = sqlite_cdrs(stores->sqlite),
+        .live = sqlite_live(stores->sqlite, SQLITE_LIVE_JOINED),
+        .sms = sqlite_sms(stores->sqlite),
+        .calls = {0}, /* no telephony: nothing claims that a call was ended */
+        .spool = sqlite_spool(stores->sqlite),
     };
 }
 
 /* ---- settings ---- */
 
-static Status read_rates(App *app, Fault *fault)
+static Status refuse(Fault *fault, const char *env, const char *value, const char *expected)
 {
-    const Config *config = app->config;
-    Rating *rating = &app->settings.event.rating;
-    rating->currency = slice_of(config->currency);
-    if (!rating_parse_money(slice_of(config->rate_per_minute), &rating->micros_per_minute))
-        return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_RATE_PER_MINUTE is \"%.40s\"; it must be a price like 0.01",
-                         config->rate_per_minute);
-    if (!*config->rates_file)
-        return STATUS_OK;
-    FILE *file = fopen(config->rates_file, "r");
-    if (!file)
-        return fault_set(fault, STATUS_REJECT, "setting_file", "PLEDGELINE_RATES_FILE %s cannot be read: %s", config->rates_file, strerror(errno));
-    char *csv = arena_alloc(&app->stores->arena, RATES_BYTES_MAX);
-    size_t bytes = fread(csv, 1, RATES_BYTES_MAX, file);
-    fclose(file);
-    return rating_parse((Slice){csv, bytes}, &app->stores->arena, rating, fault);
+    return fault_set(fault, STATUS_REJECT, "setting_value", "%s is \"%.80s\"; it must be %s", env, value, expected);
 }
 
-static Status read_link_secret(App *app, AppMode mode, Fault *fault)
+static Status check_numbers(const Config *config, Fault *fault)
 {
-    const Config *config = app->config;
-    Slice *secret = &app->settings.event.donation_link_secret;
-    *secret = slice_of(config->donation_link_secret);
-    if (secret->bytes >= SECRET_BYTES_MIN)
-        return STATUS_OK;
-    if (!slice_empty(*secret))
-        return fault_set(fault, STATUS_REJECT, "setting_value", "DONATION_LINK_SECRET is shorter than %d bytes: links could be forged", SECRET_BYTES_MIN);
-    if (mode == APP_WRITER)
-        return data_folder_secret(config->data_folder, "link.key", &app->stores->arena, secret, fault);
-    *secret = data_folder_secret_if_there(config->data_folder, "link.key", &app->stores->arena);
+    const struct { const char *env; int64_t value, min, max; } limits[] = {
+        {"PORT", config->port, 0, 65535},
+        {"PLEDGELINE_MAX_CONNECTIONS", config->max_connections, 1, 1000000},
+        {"PLEDGELINE_MAX_CONNECTIONS_PER_IP", config->max_connections_per_ip, 1, 1000000},
+        {"PLEDGELINE_QUEUE_CAPACITY", config->queue_capacity, 1, 10000000},
+        {"PLEDGELINE_EFFECT_LEASE", config->effect_lease_s, 1, 86400},
+        {"CALL_TIMEOUT", config->call_timeout_s, 1, 366 * 86400},
+        {"CDR_RETENTION_DAYS", config->cdr_retention_days, 0, 36600},
+        {"PLEDGELINE_MAX_ATTEMPTS", config->max_attempts, 1, 1000},
+        {"PLEDGELINE_BACKOFF_FIRST", config->backoff_first_s, 0, 86400},
+        {"PLEDGELINE_BACKOFF_MOST", config->backoff_most_s, 0, 86400},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        if (limits[i].value < limits[i].min || limits[i].value > limits[i].max)
+            return fault_set(fault, STATUS_REJECT, "setting_value", "%s is %lld; it must be %lld to %lld", limits[i].env,
+                             (long long)limits[i].value, (long long)limits[i].min, (long long)limits[i].max);
+    }
     return STATUS_OK;
 }
 
-static Status read_settings(App *app, AppMode mode, Fault *fault)
+static Status read_rates_file(const char *path, Arena *arena, Rating *rating, Fault *fault)
 {
-    const Config *config = app->config;
-    bool is_plain = !strcmp(config->donation_link_format, "plain");
-    if (!is_plain && strcmp(config->donation_link_format, "token"))
-        return fault_set(fault, STATUS_REJECT, "setting_value", "DONATION_LINK_FORMAT is \"%.40s\"; it must be token or plain", config->donation_link_format);
-    app->settings = (PipelineSettings){
-        .event = {.sms_template = slice_of(config->sms_template), .donation_link_base_url = slice_of(config->donation_link_base_url),
-                  .donation_link_plain = is_plain, .call_timeout_ms = config->call_timeout_s * 1000},
-        .lease_ms = config->effect_lease_s * 1000, .max_attempts = (int)config->max_attempts,
-        .backoff_first_ms = config->backoff_first_s * 1000, .backoff_most_ms = config->backoff_most_s * 1000,
-    };
-    Status status = read_rates(app, fault);
-    return status ? status : read_link_secret(app, mode, fault);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return fault_set(fault, STATUS_REJECT, "setting_file", "PLEDGELINE_RATES_FILE %s: %s", path, strerror(errno));
+    Text text = text_in(arena);
+    for (size_t bytes = 1; bytes > 0; text.bytes += bytes)
+        bytes = fread(text_grow(&text, 65536), 1, 65536, file);
+    bool failed = ferror(file);
+    fclose(file);
+    if (failed)
+        return fault_set(fault, STATUS_REJECT, "setting_file", "PLEDGELINE_RATES_FILE %s cannot be read", path);
+    return rating_parse(text_slice(&text), arena, rating, fault);
+}
+
+static bool is_currency(Slice text)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (text.at[i] < 'A' || text.at[i] > 'Z')
+            return false;
+    }
+    return text.bytes == 3;
+}
+
+static Status read_rating(const Config *config, Arena *arena, Rating *rating, Fault *fault)
+{
+    *rating = (Rating){.currency = slice_of(config->currency)};
+    if (!is_currency(rating->currency))
+        return refuse(fault, "PLEDGELINE_CURRENCY", config->currency, "three capital letters (ISO 4217), like USD");
+    if (!rating_parse_money(slice_of(config->rate_per_minute), &rating->micros_per_minute))
+        return refuse(fault, "PLEDGELINE_RATE_PER_MINUTE", config->rate_per_minute, "an amount like 0.01");
+    return *config->rates_file ? read_rates_file(config->rates_file, arena, rating, fault) : STATUS_OK;
+}
+
+/* Filled once with empty values: an unknown placeholder shows now and not in a message. */
+static Status check_template(const Config *config, Arena *arena, Fault *fault)
+{
+    const TemplateVariable variables[] = {{"donationLink", {0}}, {"campaignName", {0}}};
+    Slice filled;
+    Fault why;
+    if (text_template_fill(slice_of(config->sms_template), variables, sizeof variables / sizeof *variables, arena, &filled, &why))
+        return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_TEMPLATE: %s; known are donationLink and campaignName",
+                         why.text);
+    return STATUS_OK;
+}
+
+static Status read_link(const Config *config, EventSettings *event, Fault *fault)
+{
+    Slice url = slice_of(config->donation_link_base_url), format = slice_of(config->donation_link_format);
+    if (!slice_starts_with(url, SLICE("https://")) && !slice_starts_with(url, SLICE("http://")))
+        return refuse(fault, "DONATION_LINK_BASE_URL", config->donation_link_base_url, "a URL that starts with https://");
+    if (!slice_equal(format, SLICE("token")) && !slice_equal(format, SLICE("plain")))
+        return refuse(fault, "DONATION_LINK_FORMAT", config->donation_link_format, "token or plain");
+    size_t secret_bytes = strlen(config->donation_link_secret);
+    if (secret_bytes > 0 && secret_bytes < 16)
+        return fault_set(fault, STATUS_REJECT, "setting_value", "DONATION_LINK_SECRET is shorter than 16 bytes: links could be forged");
+    event->donation_link_base_url = url;
+    event->donation_link_plain = slice_equal(format, SLICE("plain"));
+    event->donation_link_secret = slice_of(config->donation_link_secret);
+    return STATUS_OK;
+}
+
+static Status read_settings(const Config *config, Arena *arena, PipelineSettings *ret, Fault *fault)
+{
+    *ret = (PipelineSettings){.lease_ms = config->effect_lease_s * 1000, .max_attempts = (int)config->max_attempts,
+                              .backoff_first_ms = config->backoff_first_s * 1000, .backoff_most_ms = config->backoff_most_s * 1000};
+    ret->event.sms_template = slice_of(config->sms_template);
+    ret->event.call_timeout_ms = config->call_timeout_s * 1000;
+    Status status = check_numbers(config, fault);
+    status = status ? status : read_rating(config, arena, &ret->event.rating, fault);
+    status = status ? status : check_template(config, arena, fault);
+    return status ? status : read_link(config, &ret->event, fault);
 }
 
 /* ---- open and close ---- */
 
+static AppStores *stores_new(App *app, const Config *config)
+{
+    AppStores *stores = calloc(1, sizeof *stores);
+    if (!stores)
+        abort();
+    stores->folder.lock_fd = -1;
+    arena_init(&stores->arena);
+    *app = (App){.config = config, .stores = stores};
+    return stores;
+}
+
+static Status open_folder(AppStores *stores, const Config *config, AppMode mode, Fault *fault)
+{
+    if (mode == APP_READER)
+        return STATUS_OK;
+    Status status = data_folder_make(config->data_folder, fault);
+    return status ? status : data_folder_hold(&stores->folder, config->data_folder, fault);
+}
+
+static Status open_secret(App *app, AppMode mode, Fault *fault)
+{
+    Slice *secret = &app->settings.event.donation_link_secret;
+    if (!slice_empty(*secret))
+        return STATUS_OK;
+    return data_folder_secret(app->config->data_folder, "link.key", mode == APP_WRITER, &app->stores->arena, secret, fault);
+}
+
 static Status open_stores(App *app, AppMode mode, Fault *fault)
 {
-    bool after_crash = false;
-    const char *folder = app->config->data_folder;
-    Status status = mode == APP_WRITER ? data_folder_open(folder, &app->stores->folder, &after_crash, fault) : STATUS_OK;
-    status = status ? status : read_settings(app, mode, fault);
-    if (status)
-        return status;
-    SqliteSettings sqlite = {.folder = folder, .mode = mode == APP_WRITER ? SQLITE_WRITER : SQLITE_READER, .after_crash = after_crash};
-    return sqlite_store_open(&sqlite, &app->stores->sqlite, fault);
+    AppStores *stores = app->stores;
+    SqliteSettings settings = {.folder = app->config->data_folder, .mode = mode == APP_WRITER ? SQLITE_WRITER : SQLITE_READER,
+                               .after_crash = stores->folder.after_crash};
+    Status status = sqlite_store_open(&settings, &stores->sqlite, fault);
+    if (!status)
+        wire(stores, &app->ports);
+    return status;
 }
 
 Status app_open(App *app, const Config *config, AppMode mode, Fault *fault)
 {
-    *app = (App){.config = config, .stores = calloc(1, sizeof *app->stores)};
-    if (!app->stores)
-        abort();
-    arena_init(&app->stores->arena);
-    Status status = open_stores(app, mode, fault);
-    if (status) {
+    AppStores *stores = stores_new(app, config);
+    Status status = read_settings(config, &stores->arena, &app->settings, fault);
+    status = status ? status : open_folder(stores, config, mode, fault);
+    status = status ? status : open_secret(app, mode, fault);
+    status = status ? status : open_stores(app, mode, fault);
+    if (status)
         app_close(app);
-        return status;
-    }
-    app->ports = wire(app->stores->sqlite);
-    return STATUS_OK;
+    return status;
 }
 
-Status app_open_reader(const App *app, App *ret_reader, Fault *fault) { return app_open(ret_reader, app->config, APP_READER, fault); }
+Status app_open_reader(const App *app, App *ret_reader, Fault *fault)
+{
+    stores_new(ret_reader, app->config);
+    ret_reader->settings = app->settings;
+    Status status = open_stores(ret_reader, APP_READER, fault);
+    if (status)
+        app_close(ret_reader);
+    return status;
+}
 
+/* A store that could not be closed in order leaves its mark in the lock file, so the next one looks for damage. */
 void app_close(App *app)
 {
-    if (!app->stores)
+    AppStores *stores = app->stores;
+    if (!stores)
         return;
-    sqlite_store_close(app->stores->sqlite);
-    data_folder_close(app->stores->folder);
-    arena_done(&app->stores->arena);
-    free(app->stores);
-    app->stores = NULL;
+    sqlite_store_close(stores->sqlite);
+    data_folder_release(&stores->folder);
+    arena_done(&stores->arena);
+    free(stores);
+    *app = (App){0};
 }
 
-/* ---- who serves ---- */
+Slice app_running_server(const Config *config, Arena *arena)
+{
+    FolderHolder holder;
+    return data_folder_holder(config->data_folder, arena, &holder) ? holder.base_url : (Slice){0};
+}
 
-Slice app_running_server(const Config *config, Arena *arena) { return data_folder_server(config->data_folder, arena); }
-Status app_announce(App *app, const char *base_url, Fault *fault) { return data_folder_announce(app->stores->folder, base_url, fault); }
+Status app_announce(App *app, const char *base_url, Fault *fault) { return data_folder_announce(&app->stores->folder, base_url, fault); }

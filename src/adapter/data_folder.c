@@ -1,9 +1,10 @@
-/* The lock is an open-file-description lock: it goes with the process, however that ends, so a stale file means nothing.
- * What the file says is for people, and for the command line that looks for a server. */
+/* One process a data folder. The lock is an open file description lock: it goes with its process however that ends, so a
+ * file left behind by a dead one never counts. What the file says while nobody holds it tells that the last one crashed. */
 #include "adapter/data_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -13,206 +14,236 @@
 #include "base/clock.h"
 #include "base/digest.h"
 
-enum { LOCK_TEXT_BYTES = 512, SECRET_BYTES = 32 };
+enum { LOCK_FILE_BYTES_MAX = 4096, SECRET_BYTES = 32, SECRET_TEXT_MIN = 16 };
 
-struct DataFolder {
-    int lock;
-    char path[4096];
-    char text[LOCK_TEXT_BYTES];
+/* ---- the folder ---- */
+
+/* File systems over a network, by their magic numbers (statfs(2), linux/magic.h). */
+static const struct NetworkFs { unsigned long magic; const char *name; } network_file_systems[] = {
+    {0x6969, "NFS"}, {0x517b, "SMB"}, {0xff534d42, "CIFS"}, {0xfe534d42, "SMB2"}, {0x5346414f, "AFS"}, {0x6b414653, "AFS"},
+    {0x73757245, "Coda"}, {0x00c36400, "Ceph"}, {0x01021997, "9P"}, {0x0bd00bd0, "Lustre"}, {0x01161970, "GFS2"}, {0x7461636f, "OCFS2"},
 };
 
-/* ---- where it is ---- */
-
-/* Magic numbers of statfs(2): NFS, SMB, CIFS, SMB2, AFS, Ceph, FUSE's networked kinds cannot be told apart and pass. */
-static bool is_remote(const char *path)
+static Status refuse_network(const char *path, Fault *fault)
 {
-    static const unsigned long remote[] = {0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x5346414f, 0x00c36400};
     struct statfs info;
     if (statfs(path, &info))
-        return false;
-    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++) {
-        if ((unsigned long)info.f_type == remote[i])
-            return true;
+        return fault_set(fault, STATUS_FATAL, "data_folder_unusable", "cannot look at the data folder %s: %s", path, strerror(errno));
+    for (size_t i = 0; i < sizeof network_file_systems / sizeof *network_file_systems; i++) {
+        if (((unsigned long)info.f_type & 0xffffffff) == network_file_systems[i].magic)
+            return fault_set(fault, STATUS_FATAL, "data_folder_remote",
+                             "the data folder %s is on a network file system (%s), where locks do not hold: use a local disk", path,
+                             network_file_systems[i].name);
     }
-    return false;
-}
-
-static Status make_folder(const char *path, Fault *fault)
-{
-    if (mkdir(path, 0700) && errno != EEXIST)
-        return fault_set(fault, STATUS_FATAL, "data_folder", "the data folder %s cannot be made: %s", path, strerror(errno));
-    if (access(path, W_OK | X_OK))
-        return fault_set(fault, STATUS_FATAL, "data_folder", "the data folder %s cannot be written: %s", path, strerror(errno));
-    if (is_remote(path))
-        return fault_set(fault, STATUS_FATAL, "data_folder_remote",
-                         "the data folder %s is on a network file system, where locks and syncs cannot be relied on: use a local disk", path);
     return STATUS_OK;
 }
 
-/* ---- lock ---- */
-
-static struct flock whole_file(short type) { return (struct flock){.l_type = type, .l_whence = SEEK_SET}; }
-
-static Slice read_lock_text(int lock, char text[LOCK_TEXT_BYTES])
+static bool make_path(char *path)
 {
-    ssize_t bytes = pread(lock, text, LOCK_TEXT_BYTES - 1, 0);
-    text[bytes > 0 ? bytes : 0] = 0;
-    return slice_of(text);
+    for (char *at = path + 1; *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = 0;
+        bool made = !mkdir(path, 0700) || errno == EEXIST;
+        *at = '/';
+        if (!made)
+            return false;
+    }
+    return !mkdir(path, 0700) || errno == EEXIST;
 }
 
-/* "name value" lines. */
-static Slice line_of(Slice text, const char *name)
+Status data_folder_make(const char *path, Fault *fault)
 {
-    size_t bytes = strlen(name);
-    for (const char *at = text.at; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
-        if (!strncmp(at, name, bytes) && at[bytes] == ' ')
-            return (Slice){at + bytes + 1, strcspn(at + bytes + 1, "\n")};
+    char parts[PATH_MAX];
+    if (snprintf(parts, sizeof parts, "%s", path) >= (int)sizeof parts || !*path)
+        return fault_set(fault, STATUS_FATAL, "data_folder_unusable", "PLEDGELINE_DATA is no path");
+    struct stat info;
+    if (!make_path(parts) || stat(path, &info))
+        return fault_set(fault, STATUS_FATAL, "data_folder_unusable", "cannot make the data folder %s: %s", path, strerror(errno));
+    if (!S_ISDIR(info.st_mode))
+        return fault_set(fault, STATUS_FATAL, "data_folder_unusable", "the data folder %s is not a folder", path);
+    return refuse_network(path, fault);
+}
+
+/* ---- the lock ---- */
+
+/* "pid", "command", "since" and, when it serves, "url": a line each, name and value. */
+static Slice line_of(Slice text, Slice name)
+{
+    while (text.bytes) {
+        const char *newline = memchr(text.at, '\n', text.bytes);
+        Slice line = {text.at, newline ? (size_t)(newline - text.at) : text.bytes};
+        if (slice_starts_with(line, name))
+            return (Slice){line.at + name.bytes, line.bytes - name.bytes};
+        size_t taken = line.bytes + (newline != NULL);
+        text = (Slice){text.at + taken, text.bytes - taken};
     }
     return (Slice){0};
 }
 
-static Status refuse_second(const char *path, int lock, Fault *fault)
+static Slice read_lock_file(int fd, Arena *arena)
 {
-    char buffer[LOCK_TEXT_BYTES];
-    Slice text = read_lock_text(lock, buffer), url = line_of(text, "url");
-    return fault_set(fault, STATUS_FATAL, "data_folder_busy", "the data folder %s is in use by `pledgeline %.*s`, process %.*s, since %.*s%s%.*s",
-                     path, SLICE_ARG(line_of(text, "verb")), SLICE_ARG(line_of(text, "pid")), SLICE_ARG(line_of(text, "since")),
-                     slice_empty(url) ? "" : ", on ", SLICE_ARG(url));
+    char *text = arena_alloc(arena, LOCK_FILE_BYTES_MAX);
+    ssize_t bytes = pread(fd, text, LOCK_FILE_BYTES_MAX, 0);
+    return (Slice){text, bytes > 0 ? (size_t)bytes : 0};
 }
 
-/* The verb that runs, as the command line has it. */
-static void read_own_verb(char verb[32])
+static bool is_held(int fd)
 {
-    char line[256] = "";
-    FILE *file = fopen("/proc/self/cmdline", "r");
-    size_t bytes = file ? fread(line, 1, sizeof line - 1, file) : 0;
-    if (file)
-        fclose(file);
-    size_t first = strlen(line) + 1;
-    snprintf(verb, 32, "%s", first < bytes ? line + first : "?");
-    verb[strcspn(verb, "\n")] = 0;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-static Status write_lock_text(DataFolder *folder, Fault *fault)
+static Slice lock_path(const char *path, Arena *arena) { return arena_printf(arena, "%s/pledgeline.lock", path); }
+
+bool data_folder_holder(const char *path, Arena *arena, FolderHolder *ret)
 {
-    size_t bytes = strlen(folder->text);
-    if (ftruncate(folder->lock, 0) || pwrite(folder->lock, folder->text, bytes, 0) != (ssize_t)bytes)
-        return fault_set(fault, STATUS_FATAL, "data_folder", "the lock file of %s cannot be written: %s", folder->path, strerror(errno));
-    return STATUS_OK;
+    int fd = open(lock_path(path, arena).at, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool held = is_held(fd);
+    Slice text = held ? read_lock_file(fd, arena) : (Slice){0};
+    close(fd);
+    *ret = (FolderHolder){line_of(text, SLICE("pid ")), line_of(text, SLICE("command ")), line_of(text, SLICE("since ")),
+                          line_of(text, SLICE("url "))};
+    return held;
 }
 
-static Status take_lock(DataFolder *folder, bool *ret_after_crash, Fault *fault)
+static Status refuse_busy(const char *path, Fault *fault)
 {
-    char path[4200], since[TIME_TEXT_BYTES], verb[32], before[LOCK_TEXT_BYTES];
-    snprintf(path, sizeof path, "%s/pledgeline.lock", folder->path);
-    folder->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (folder->lock < 0)
-        return fault_set(fault, STATUS_FATAL, "data_folder", "%s cannot be opened: %s", path, strerror(errno));
-    struct flock lock = whole_file(F_WRLCK);
-    if (fcntl(folder->lock, F_OFD_SETLK, &lock))
-        return refuse_second(folder->path, folder->lock, fault);
-    *ret_after_crash = !slice_empty(read_lock_text(folder->lock, before));
+    Arena arena;
+    FolderHolder holder;
+    arena_init(&arena);
+    if (!data_folder_holder(path, &arena, &holder) || slice_empty(holder.pid))
+        fault_set(fault, STATUS_FATAL, "data_folder_busy", "the data folder %s is in use by another process", path);
+    else
+        fault_set(fault, STATUS_FATAL, "data_folder_busy", "the data folder %s is in use by `%.*s`, process %.*s, since %.*s%s%.*s", path,
+                  SLICE_ARG(holder.command), SLICE_ARG(holder.pid), SLICE_ARG(holder.since), slice_empty(holder.base_url) ? "" : ", on ",
+                  SLICE_ARG(holder.base_url));
+    arena_done(&arena);
+    return STATUS_FATAL;
+}
+
+/* "pledgeline serve": the program's name and its verb. Arguments after it may be private. */
+static Slice command_name(Arena *arena)
+{
+    char *line = arena_zalloc(arena, 1024);
+    int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return SLICE("pledgeline");
+    ssize_t bytes = read(fd, line, 1023);
+    close(fd);
+    const char *slash = strrchr(line, '/'), *name = slash ? slash + 1 : line, *verb = line + strlen(line) + 1;
+    bool has_verb = bytes > 0 && verb < line + bytes && *verb >= 'a' && *verb <= 'z';
+    return has_verb ? arena_printf(arena, "%s %.40s", name, verb) : slice_of(name);
+}
+
+static Status write_holder(const DataFolder *folder, const char *base_url, Fault *fault)
+{
+    Arena arena;
+    arena_init(&arena);
+    char since[TIME_TEXT_BYTES];
     time_print(clock_wall_ms(), since);
-    read_own_verb(verb);
-    snprintf(folder->text, sizeof folder->text, "pid %d\nverb %s\nsince %s\n", (int)getpid(), verb, since);
-    return write_lock_text(folder, fault);
-}
-
-Status data_folder_open(const char *path, DataFolder **ret, bool *ret_after_crash, Fault *fault)
-{
-    Status status = make_folder(path, fault);
-    if (status)
-        return status;
-    DataFolder *folder = calloc(1, sizeof *folder);
-    if (!folder)
-        abort();
-    snprintf(folder->path, sizeof folder->path, "%s", path);
-    status = take_lock(folder, ret_after_crash, fault);
-    if (status) {
-        if (folder->lock >= 0)
-            close(folder->lock);
-        free(folder);
-        return status;
-    }
-    *ret = folder;
+    Slice text = arena_printf(&arena, "pid %d\ncommand %.*s\nsince %s\n%s%s%s", (int)getpid(), SLICE_ARG(command_name(&arena)), since,
+                              base_url ? "url " : "", base_url ? base_url : "", base_url ? "\n" : "");
+    bool written = pwrite(folder->lock_fd, text.at, text.bytes, 0) == (ssize_t)text.bytes &&
+                   ftruncate(folder->lock_fd, (off_t)text.bytes) == 0;
+    arena_done(&arena);
+    if (!written)
+        return fault_set(fault, STATUS_FATAL, "data_folder_unusable", "cannot write the lock file in %s: %s", folder->path, strerror(errno));
     return STATUS_OK;
 }
 
-/* An empty lock file says that its owner closed. */
-void data_folder_close(DataFolder *folder)
+Status data_folder_hold(DataFolder *folder, const char *path, Fault *fault)
 {
-    if (!folder)
+    Arena arena;
+    arena_init(&arena);
+    *folder = (DataFolder){.path = path, .lock_fd = open(lock_path(path, &arena).at, O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+    arena_done(&arena);
+    if (folder->lock_fd < 0)
+        return fault_set(fault, STATUS_FATAL, "data_folder_unusable", "cannot open the lock file in %s: %s", path, strerror(errno));
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(folder->lock_fd, F_OFD_SETLK, &lock)) {
+        close(folder->lock_fd);
+        folder->lock_fd = -1;
+        return refuse_busy(path, fault);
+    }
+    struct stat info;
+    folder->after_crash = fstat(folder->lock_fd, &info) == 0 && info.st_size > 0;
+    Status status = write_holder(folder, NULL, fault);
+    if (status)
+        data_folder_release(folder);
+    return status;
+}
+
+/* The file stays: to remove it would let two processes lock two files of one name. */
+void data_folder_release(DataFolder *folder)
+{
+    if (folder->lock_fd < 0)
         return;
-    if (ftruncate(folder->lock, 0))
-        fputs("pledgeline: the lock file cannot be emptied; the next start looks for damage\n", stderr);
-    close(folder->lock);
-    free(folder);
+    if (ftruncate(folder->lock_fd, 0)) {
+        /* the next one looks for damage that is not there: slower, not wrong */
+    }
+    close(folder->lock_fd);
+    folder->lock_fd = -1;
 }
 
-Status data_folder_announce(DataFolder *folder, const char *base_url, Fault *fault)
-{
-    size_t bytes = strlen(folder->text);
-    snprintf(folder->text + bytes, sizeof folder->text - bytes, "url %s\n", base_url);
-    return write_lock_text(folder, fault);
-}
-
-Slice data_folder_server(const char *path, Arena *arena)
-{
-    char name[4200], buffer[LOCK_TEXT_BYTES];
-    snprintf(name, sizeof name, "%s/pledgeline.lock", path);
-    int file = open(name, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return (Slice){0};
-    struct flock lock = whole_file(F_RDLCK);
-    bool held = !fcntl(file, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
-    Slice url = held ? arena_copy(arena, line_of(read_lock_text(file, buffer), "url")) : (Slice){0};
-    close(file);
-    return url;
-}
+Status data_folder_announce(const DataFolder *folder, const char *base_url, Fault *fault) { return write_holder(folder, base_url, fault); }
 
 /* ---- secrets ---- */
 
-Slice data_folder_secret_if_there(const char *path, const char *name, Arena *arena)
+static Status read_secret(const char *path, Arena *arena, Slice *ret_secret, bool *ret_found, Fault *fault)
 {
-    Slice file_name = arena_printf(arena, "%s/%s", path, name);
-    char *text = arena_zalloc(arena, SECRET_BYTES * 2 + 1);
-    FILE *file = fopen(file_name.at, "r");
-    size_t bytes = file ? fread(text, 1, SECRET_BYTES * 2, file) : 0;
-    if (file)
-        fclose(file);
-    return bytes == SECRET_BYTES * 2 ? (Slice){text, bytes} : (Slice){0};
-}
-
-/* Whole or not at all: written aside, synced, and renamed. */
-static Status write_secret(const char *path, const char *name, Slice secret, Fault *fault)
-{
-    char aside[4200], final[4200];
-    snprintf(aside, sizeof aside, "%s/%s.new", path, name);
-    snprintf(final, sizeof final, "%s/%s", path, name);
-    int file = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool written = file >= 0 && write(file, secret.at, secret.bytes) == (ssize_t)secret.bytes && !fsync(file);
-    int error = errno;
-    if (file >= 0)
-        close(file);
-    if (!written || rename(aside, final))
-        return fault_set(fault, STATUS_FATAL, "data_folder", "%s cannot be written: %s", final, strerror(error));
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = folder >= 0 && !fsync(folder);
-    if (folder >= 0)
-        close(folder);
-    return synced ? STATUS_OK : fault_set(fault, STATUS_FATAL, "data_folder", "the data folder %s cannot be synced", path);
-}
-
-Status data_folder_secret(const char *path, const char *name, Arena *arena, Slice *ret, Fault *fault)
-{
-    uint8_t random[SECRET_BYTES];
-    *ret = data_folder_secret_if_there(path, name, arena);
-    if (!slice_empty(*ret))
+    char text[4096];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    *ret_found = fd >= 0;
+    if (fd < 0 && errno != ENOENT)
+        return fault_set(fault, STATUS_FATAL, "secret_unreadable", "cannot read %s: %s", path, strerror(errno));
+    if (fd < 0)
         return STATUS_OK;
+    ssize_t bytes = read(fd, text, sizeof text);
+    close(fd);
+    while (bytes > 0 && (text[bytes - 1] == '\n' || text[bytes - 1] == '\r' || text[bytes - 1] == ' '))
+        bytes--;
+    if (bytes < SECRET_TEXT_MIN)
+        return fault_set(fault, STATUS_FATAL, "secret_unreadable",
+                         "%s holds no key: put back the one from before, or links that were sent cannot be verified", path);
+    *ret_secret = arena_copy(arena, (Slice){text, (size_t)bytes});
+    return STATUS_OK;
+}
+
+static bool sync_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return synced;
+}
+
+/* Written whole under another name, synced, then renamed: no crash leaves half a key. */
+static Status write_secret(const char *folder, const char *path, Slice text, Arena *arena, Fault *fault)
+{
+    const char *draft = arena_printf(arena, "%s.new", path).at;
+    int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool written = fd >= 0 && write(fd, text.at, text.bytes) == (ssize_t)text.bytes && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    if (!written || rename(draft, path) || !sync_folder(folder))
+        return fault_set(fault, STATUS_FATAL, "secret_unwritable", "cannot write %s: %s", path, strerror(errno));
+    return STATUS_OK;
+}
+
+Status data_folder_secret(const char *path, const char *name, bool make, Arena *arena, Slice *ret_secret, Fault *fault)
+{
+    const char *file = arena_printf(arena, "%s/%s", path, name).at;
+    bool found;
+    *ret_secret = (Slice){0};
+    Status status = read_secret(file, arena, ret_secret, &found, fault);
+    if (status || found || !make)
+        return status;
+    uint8_t random[SECRET_BYTES];
     digest_random(random, sizeof random);
-    Slice secret = digest_hex(arena, random, sizeof random);
-    Status status = write_secret(path, name, secret, fault);
-    if (!status)
-        *ret = secret;
-    return status;
+    *ret_secret = digest_hex(arena, random, sizeof random);
+    return write_secret(path, file, *ret_secret, arena, fault);
 }

@@ -1,24 +1,30 @@
-/* The data folder: one process owns it at a time, and whoever comes second is told who that is. */
+/* The data folder: on a local disk, owned by one process at a time. Its lock file says who holds it, for people and for
+ * the command line, which asks a running server instead of opening the stores a second time. */
 #pragma once
 
 #include "base/arena.h"
 #include "base/status.h"
 
-typedef struct DataFolder DataFolder;
+typedef struct DataFolder {
+    const char *path; /* borrowed */
+    int lock_fd;      /* -1 = not held */
+    bool after_crash; /* whoever held it before did not close it */
+} DataFolder;
 
-/* Creates the folder (0700) when it is missing and takes its lock. FATAL "data_folder_busy" names the holder,
- * "data_folder_remote" refuses network file systems, whose locks and syncs cannot be relied on. *ret_after_crash: the last
- * owner did not close it. */
-Status data_folder_open(const char *path, DataFolder **ret, bool *ret_after_crash, Fault *fault);
-void data_folder_close(DataFolder *folder); /* NULL is fine */
+/* Makes the folder (0700) where it is missing. FATAL "data_folder_unusable" or "data_folder_remote" (SQLite's log needs
+ * shared memory and locks that network file systems do not have). */
+Status data_folder_make(const char *path, Fault *fault);
 
-/* Writes into the lock file where the owner serves. */
-Status data_folder_announce(DataFolder *folder, const char *base_url, Fault *fault);
+/* Takes the lock for this process. FATAL "data_folder_busy" says who has it. */
+Status data_folder_hold(DataFolder *folder, const char *path, Fault *fault);
+void data_folder_release(DataFolder *folder);
 
-/* The base URL of the server that owns the folder now, in arena; empty when none does. */
-Slice data_folder_server(const char *path, Arena *arena);
+/* Adds the base URL to what the lock file says. */
+Status data_folder_announce(const DataFolder *folder, const char *base_url, Fault *fault);
 
-/* The secret kept in a file of the folder (0600), made at the first call: 64 hexadecimal digits, in arena. */
-Status data_folder_secret(const char *path, const char *name, Arena *arena, Slice *ret, Fault *fault);
-/* The same for who may only look: empty when there is none yet. */
-Slice data_folder_secret_if_there(const char *path, const char *name, Arena *arena);
+/* Who holds the folder now. False when nobody does, whatever the lock file says. Texts in arena. */
+typedef struct FolderHolder { Slice pid, command, since, base_url; } FolderHolder;
+bool data_folder_holder(const char *path, Arena *arena, FolderHolder *ret);
+
+/* The secret in the file of that name; made of random bytes when it is missing and `make`. Empty when missing and not. */
+Status data_folder_secret(const char *path, const char *name, bool make, Arena *arena, Slice *ret_secret, Fault *fault);

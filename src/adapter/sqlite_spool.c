@@ -4,7 +4,7 @@
 
 typedef struct SqliteSpool {
     SqliteStore *store;
-    sqlite3_stmt *twin, *count_on, *enter, *change, *remove, *due, *show, *redrive, *drop;
+    sqlite3_stmt *twin, *count_on, *enter, *change, *remove, *due, *show, *redrive_one, *redrive_all, *drop_one, *drop_all;
 } SqliteSpool;
 
 #define SPOOL_COLUMNS "id, state, topic, message_id, body, received_ms, due_ms, attempts, code, reason"
@@ -206,8 +206,22 @@ static Status count_rows(void *self, SpoolState state, int64_t *ret_rows, Fault 
 
 /* ---- dead letters ---- */
 
-/* Runs a statement over ?1 = id (NULL = every dead letter) and ?2 = now, for each id, and sums up what it changed. */
-static Status change_dead(SqliteSpool *spool, sqlite3_stmt **slot, const char *sql, const int64_t *ids, size_t count, int64_t now_ms,
+/* The same change to one dead letter (?2 = its id) and to all; ?1 is the time. */
+typedef struct DeadChange { sqlite3_stmt **one, **all; const char *one_sql, *all_sql; } DeadChange;
+
+static Status run_change(SqliteSpool *spool, const DeadChange *dead, const int64_t *id, int64_t now_ms, size_t *changed, Fault *fault)
+{
+    sqlite3_stmt **slot = id ? dead->one : dead->all;
+    Status status = sql_keep(spool->store, slot, id ? dead->one_sql : dead->all_sql, fault);
+    if (status)
+        return status;
+    sql_bind(*slot, SQL_NUMBER(now_ms), id ? SQL_NUMBER(*id) : SQL_NULL);
+    status = sql_run(spool->store, *slot, fault);
+    *changed += (size_t)sqlite3_changes(spool->store->db);
+    return status;
+}
+
+static Status change_dead(SqliteSpool *spool, const DeadChange *dead, const int64_t *ids, size_t count, int64_t now_ms,
                           size_t *ret_changed, Fault *fault)
 {
     SqliteWork work;
@@ -215,14 +229,10 @@ static Status change_dead(SqliteSpool *spool, sqlite3_stmt **slot, const char *s
     if (status)
         return status;
     size_t changed = 0;
-    for (size_t i = 0; i < (ids ? count : 1) && !status; i++) {
-        status = sql_keep(spool->store, slot, sql, fault);
-        if (status)
-            break;
-        sql_bind(*slot, ids ? SQL_NUMBER(ids[i]) : SQL_NULL, SQL_NUMBER(now_ms));
-        status = sql_run(spool->store, *slot, fault);
-        changed += (size_t)sqlite3_changes(spool->store->db);
-    }
+    if (!ids)
+        status = run_change(spool, dead, NULL, now_ms, &changed, fault);
+    for (size_t i = 0; ids && i < count && !status; i++)
+        status = run_change(spool, dead, &ids[i], now_ms, &changed, fault);
     status = sqlite_leave(&work, status, fault);
     if (!status)
         *ret_changed = changed;
@@ -232,14 +242,18 @@ static Status change_dead(SqliteSpool *spool, sqlite3_stmt **slot, const char *s
 static Status redrive(void *self, const int64_t *ids, size_t count, int64_t now_ms, size_t *ret_changed, Fault *fault)
 {
     SqliteSpool *spool = self;
-    const char *sql = "UPDATE spool SET state = 0, due_ms = ?2, attempts = 0 WHERE state = 1 AND id = ifnull(?1, id)";
-    return change_dead(spool, &spool->redrive, sql, ids, count, now_ms, ret_changed, fault);
+    DeadChange dead = {&spool->redrive_one, &spool->redrive_all,
+                       "UPDATE spool SET state = 0, due_ms = ?1, attempts = 0 WHERE id = ?2 AND state = 1",
+                       "UPDATE spool SET state = 0, due_ms = ?1, attempts = 0 WHERE state = 1"};
+    return change_dead(spool, &dead, ids, count, now_ms, ret_changed, fault);
 }
 
 static Status drop(void *self, const int64_t *ids, size_t count, size_t *ret_changed, Fault *fault)
 {
     SqliteSpool *spool = self;
-    return change_dead(spool, &spool->drop, "DELETE FROM spool WHERE state = 1 AND id = ifnull(?1, id)", ids, count, 0, ret_changed, fault);
+    DeadChange dead = {&spool->drop_one, &spool->drop_all, "DELETE FROM spool WHERE id = ?2 AND state = 1",
+                       "DELETE FROM spool WHERE state = 1"};
+    return change_dead(spool, &dead, ids, count, 0, ret_changed, fault);
 }
 
 SpoolPort sqlite_spool(SqliteStore *store)
