@@ -86,7 +86,7 @@ static Status record_optouts(Batch *batch, Fault *fault)
             continue;
         Contribution *share = ARENA_NEW(&batch->arena, Contribution);
         share->campaign_id = records[i].campaign_id;
-        share->last_activity_ms = records[i].timestamp_ms;
+        share->last_activity_ms = is_new[i] ? records[i].timestamp_ms : 0; /* a repeat is no activity */
         contribution_add(share, SLICE("optouts"), 1);
         items[projected++] = (Projection){records[i].id, 1, is_new[i] ? NULL : share, share};
     }

@@ -61,20 +61,46 @@ int stats_verb(const Invocation *invocation)
 
 /* ---- live ---- */
 
+/* For people, the counters of the seeds side by side; for spreadsheets, every counter in a row of its own. */
 static const Column live_columns[] = {
+    {"campaign", COLUMN_TEXT}, {"calls", COLUMN_NUMBER}, {"active", COLUMN_NUMBER}, {"answered", COLUMN_NUMBER}, {"busy", COLUMN_NUMBER},
+    {"failed", COLUMN_NUMBER}, {"no answer", COLUMN_NUMBER}, {"converted", COLUMN_NUMBER}, {"opted out", COLUMN_NUMBER},
+    {"donations", COLUMN_NUMBER}, {"opt-outs", COLUMN_NUMBER}, {"last activity", COLUMN_TEXT},
+};
+static const Slice live_counters[] = {
+    SLICE_INIT("total_attempts"), SLICE_INIT("active_calls"), SLICE_INIT("answered"), SLICE_INIT("busy"), SLICE_INIT("failed"),
+    SLICE_INIT("no_answer"), SLICE_INIT("converted"), SLICE_INIT("opted_out"), SLICE_INIT("donations"), SLICE_INIT("optouts"),
+};
+enum { LIVE_COUNTERS = sizeof live_counters / sizeof *live_counters, LIVE_COLUMNS = sizeof live_columns / sizeof *live_columns };
+_Static_assert(LIVE_COLUMNS == LIVE_COUNTERS + 2, "campaign, a column for each counter, last activity");
+
+static const Column counter_columns[] = {
     {"campaign", COLUMN_TEXT}, {"counter", COLUMN_TEXT}, {"value", COLUMN_NUMBER}, {"last activity", COLUMN_TEXT},
 };
 
-static void live_rows(Showing *showing, Slice campaign_id, Slice last, const Counter *counters, size_t count, Slice json)
+static int64_t counter_value(Slice name, const Counter *counters, size_t count)
 {
-    bool one_row_each = showing->invocation->output != OUTPUT_JSON;
-    if (!one_row_each) {
-        output_row(showing->output, NULL, json);
-        return;
+    for (size_t i = 0; i < count; i++) {
+        if (slice_equal(counters[i].name, name))
+            return counters[i].value;
     }
+    return 0;
+}
+
+static void one_row(Showing *showing, Slice campaign_id, Slice last, const Counter *counters, size_t count, Slice json)
+{
+    Slice cells[LIVE_COLUMNS] = {campaign_id};
+    for (size_t i = 0; i < LIVE_COUNTERS; i++)
+        cells[i + 1] = cell_number(&showing->arena, counter_value(live_counters[i], counters, count));
+    cells[LIVE_COLUMNS - 1] = last;
+    output_row(showing->output, cells, json);
+}
+
+static void row_each(Showing *showing, Slice campaign_id, Slice last, const Counter *counters, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         const Slice cells[] = {campaign_id, counters[i].name, cell_number(&showing->arena, counters[i].value), last};
-        output_row(showing->output, cells, json);
+        output_row(showing->output, cells, (Slice){0});
     }
 }
 
@@ -84,7 +110,11 @@ static bool show_live(void *context, Slice campaign_id, int64_t last_activity_ms
     arena_reset(&showing->arena);
     Text json = text_in(&showing->arena);
     print_live(&json, campaign_id, last_activity_ms, counters, count);
-    live_rows(showing, campaign_id, cell_time(&showing->arena, last_activity_ms), counters, count, text_slice(&json));
+    Slice last = cell_time(&showing->arena, last_activity_ms);
+    if (showing->invocation->output == OUTPUT_CSV)
+        row_each(showing, campaign_id, last, counters, count);
+    else
+        one_row(showing, campaign_id, last, counters, count, text_slice(&json));
     return true;
 }
 
@@ -94,7 +124,9 @@ int live_verb(const Invocation *invocation)
     if (!desk_open_to_read(&desk, invocation))
         return EXIT_FAILED;
     Showing showing = {.invocation = invocation};
-    showing.output = output_open(invocation, live_columns, sizeof live_columns / sizeof *live_columns, "no campaign has counters yet");
+    bool csv = invocation->output == OUTPUT_CSV;
+    showing.output = output_open(invocation, csv ? counter_columns : live_columns, csv ? sizeof counter_columns / sizeof *counter_columns : LIVE_COLUMNS,
+                                 "no campaign has counters yet");
     Fault fault;
     Slice campaign_id = slice_of(invocation->arguments[0]);
     Status status = desk.app.ports.live.read(desk.app.ports.live.self, campaign_id, show_live, &showing, &fault);
