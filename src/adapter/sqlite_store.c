@@ -4,6 +4,7 @@
 #include "adapter/sqlite_store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -92,12 +93,25 @@ static Status limit_size(SqliteStore *store, int64_t pages_max, Fault *fault)
     return sql_script(store, sql.at, fault);
 }
 
+/* SQLite gives the log and the index of the log the mode of the database: phone numbers are nobody else's to read. */
+static Status make_private(const char *path, Fault *fault)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fault_set(fault, STATUS_FATAL, "cannot_open", "%s cannot be opened: %s", path, strerror(errno));
+    close(fd);
+    return STATUS_OK;
+}
+
 static Status open_file(SqliteStore *store, const SqliteSettings *settings, Fault *fault)
 {
     Status status = look_at_files(store, fault);
     if (status)
         return status;
     bool is_writer = settings->mode == SQLITE_WRITER;
+    status = is_writer ? make_private(store->path, fault) : STATUS_OK;
+    if (status)
+        return status;
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                 (is_writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
     if (sqlite3_open_v2(store->path, &store->db, flags, NULL))
@@ -132,13 +146,20 @@ Status sqlite_store_open(const SqliteSettings *settings, SqliteStore **ret, Faul
     return STATUS_OK;
 }
 
+static void close_connection(sqlite3 *db)
+{
+    if (!db)
+        return;
+    for (sqlite3_stmt *statement; (statement = sqlite3_next_stmt(db, NULL));)
+        sqlite3_finalize(statement);
+    sqlite3_close(db);
+}
+
 void sqlite_store_close(SqliteStore *store)
 {
     if (!store)
         return;
-    for (sqlite3_stmt *statement; (statement = sqlite3_next_stmt(store->db, NULL));)
-        sqlite3_finalize(statement);
-    sqlite3_close(store->db);
+    close_connection(store->db);
     sqlite_names_free(store->names);
     arena_done(&store->scratch);
     arena_done(&store->arena);

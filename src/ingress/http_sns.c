@@ -184,6 +184,10 @@ static bool topic_is_known(Call *call, const SnsRequest *sns)
         answer_error(call, sns, 400, "InvalidParameter", "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter");
         return false;
     }
+    if (!slice_starts_with(sns->topic_arn, SLICE("arn:"))) {
+        answer_error(call, sns, 400, "InvalidParameter", "Invalid parameter: TopicArn Reason: An ARN must begin with arn:");
+        return false;
+    }
     if (event_handler_of(envelope_topic_of_arn(sns->topic_arn)))
         return true;
     answer_error(call, sns, 404, "NotFound", "Topic does not exist; there are donation-events, optout-events and call-events");

@@ -239,13 +239,23 @@ static int check_arguments(const Invocation *invocation)
 
 /* ---- all of it ---- */
 
+/* A command prints its own results; what the line logs is for servers, unless somebody asks for it. */
+static const char *log_level_of(const Verb *verb, const Config *config)
+{
+    const ConfigRow *row = &config_rows[0];
+    while (row->offset != offsetof(Config, log_level))
+        row++;
+    bool is_default = !strcmp(config_source(config, row), "default");
+    return is_default && strcmp(verb->name, "serve") ? "error" : config->log_level;
+}
+
 static int run_with_settings(Reading *reading)
 {
     Config config;
     Fault fault;
     if (config_load(&config, reading->overrides, reading->override_count, &fault))
         return verb_usage("%s", fault.text);
-    if (!log_init(config.log_level, !strcmp(config.log_phone_numbers, "full")))
+    if (!log_init(log_level_of(reading->invocation.verb, &config), !strcmp(config.log_phone_numbers, "full")))
         return verb_usage("LOG_LEVEL is \"%.40s\"; it must be debug, info, warn or error", config.log_level);
     reading->invocation.config = &config;
     int code = reading->invocation.verb->run(&reading->invocation);

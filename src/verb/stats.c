@@ -23,19 +23,28 @@ static const Column stats_columns[] = {
     {"duration", COLUMN_NUMBER}, {"cost", COLUMN_NUMBER},
 };
 
+/* Spreadsheets get bare numbers; people get units. */
+static Slice rate_cell(const Showing *showing, Arena *arena, double percent)
+{
+    bool csv = showing->invocation->output == OUTPUT_CSV;
+    return csv ? arena_printf(arena, "%.2f", percent) : cell_percent(arena, percent);
+}
+
 static bool show_stats(void *context, const CampaignStats *stats)
 {
     Showing *showing = context;
     Arena *arena = &showing->arena;
     const char *currency = showing->invocation->config->currency;
+    bool csv = showing->invocation->output == OUTPUT_CSV;
     arena_reset(arena);
     const Slice cells[] = {
         slice_empty(stats->campaign_id) ? SLICE("(unknown)") : stats->campaign_id, cell_number(arena, stats->total_attempts),
-        cell_number(arena, stats->answered), cell_percent(arena, campaign_stats_answer_rate(stats)),
+        cell_number(arena, stats->answered), rate_cell(showing, arena, campaign_stats_answer_rate(stats)),
         cell_number(arena, stats->busy), cell_number(arena, stats->failed), cell_number(arena, stats->no_answer),
-        cell_number(arena, stats->converted), cell_percent(arena, campaign_stats_conversion_rate(stats)),
-        cell_number(arena, stats->opt_outs), cell_percent(arena, campaign_stats_opt_out_rate(stats)),
-        cell_duration(arena, stats->total_duration_s), cell_money(arena, stats->total_cost_micros, currency),
+        cell_number(arena, stats->converted), rate_cell(showing, arena, campaign_stats_conversion_rate(stats)),
+        cell_number(arena, stats->opt_outs), rate_cell(showing, arena, campaign_stats_opt_out_rate(stats)),
+        csv ? cell_number(arena, stats->total_duration_s) : cell_duration(arena, stats->total_duration_s),
+        csv ? arena_printf(arena, "%.6f", (double)stats->total_cost_micros / 1e6) : cell_money(arena, stats->total_cost_micros, currency),
     };
     Text json = text_in(arena);
     campaign_stats_print(stats, slice_of(currency), &json);
