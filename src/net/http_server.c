@@ -20,6 +20,7 @@
 enum {
     HEAD_MS = 5000, BODY_MS = 15000, REST_MS = 60000, SEND_MS = 60000, NO_DEADLINE_MS = -1, WATCH_EVERY_MS = 200,
     SPARE_REQUESTS_MAX = 64, SPARE_BODY_BYTES_MAX = 64 * 1024, TRUSTED_LENGTH_BYTES = 64 * 1024,
+    DISCARDED_BYTES_MAX = 16 * 1024 * 1024, /* what is too large is read to its end up to here, so that the answer is read, too */
     STREAM_PENDING_MAX = 4 * 1024 * 1024, STREAM_BLOCK_BYTES = 32 * 1024,
 };
 
@@ -293,7 +294,7 @@ static enum MHD_Result head_is_in(HttpServer *server, struct MHD_Connection *con
     HttpHead head = http_head_read(connection, version);
     if (head.wrong)
         return refuse(request, 400, "head_malformed", head.wrong);
-    if (head.content_length > (int64_t)server->settings.body_bytes_max)
+    if (head.content_length > DISCARDED_BYTES_MAX)
         return refuse(request, 413, "body_too_large", "the body is over the limit of 2 MiB; send less at a time");
     if (head.content_length > 0)
         text_grow(&request->transport->body, head.content_length < TRUSTED_LENGTH_BYTES ? (size_t)head.content_length + 1 : TRUSTED_LENGTH_BYTES);

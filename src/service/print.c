@@ -84,9 +84,12 @@ void print_sms(Text *out, const SmsRecord *record)
     text_add_byte(out, '}');
 }
 
-/* The strict parser knows what may stand in a JSON text: a body is text exactly when its quoted form parses. */
+/* The strict parser knows what may stand in a JSON text: a body is text exactly when its quoted form parses. A byte order
+ * mark would be lost on the way to whoever reads it. */
 static bool is_clean_text(Slice bytes, Arena *arena)
 {
+    if (slice_starts_with(bytes, SLICE("\xef\xbb\xbf")))
+        return false;
     Text quoted = text_in(arena);
     json_add_string(&quoted, bytes);
     const Json *ignored;
@@ -95,10 +98,9 @@ static bool is_clean_text(Slice bytes, Arena *arena)
 
 static void add_body(Text *out, Slice body)
 {
-    if (is_clean_text(body, out->arena))
-        add_text(out, "body", body);
-    else
-        add_text(out, "bodyBase64", digest_base64(out->arena, body));
+    bool is_text = is_clean_text(body, out->arena);
+    add_key(out, is_text ? "body" : "bodyBase64");
+    json_add_string(out, is_text ? body : digest_base64(out->arena, body));
 }
 
 void print_spool_item(Text *out, const SpoolItem *item, bool with_body)
