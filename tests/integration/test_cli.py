@@ -88,10 +88,13 @@ def test_publish_of_a_message_that_can_never_succeed_says_so(data):
     assert len(as_json(data, "dlq", "list")) == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["--message", "{}"], ["/no/such/file"]], ids=["nothing", "no topic", "no file"])
-def test_publish_needs_something_to_publish(data, arguments):
+@pytest.mark.parametrize("arguments, said, code", [([], "publish what?", 2), (["/no/such/file"], "/no/such/file", 1),
+                                                   (["--topic", "no-such-topic", "--message", "{}"], "no-such-topic", 2),
+                                                   (["--message", "{}"], "does not say its topic", 1)],
+                         ids=["nothing", "no file", "unknown topic", "no topic"])
+def test_publish_says_what_it_needs(data, arguments, said, code):
     done = run(data, "publish", *arguments)
-    assert done.code != 0 and done.err.startswith("pledgeline: ")
+    assert (done.code, said in done.err) == (code, True), done
 
 
 # ---- looking ----

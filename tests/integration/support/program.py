@@ -25,11 +25,12 @@ def environment(data, **settings):
 
 
 def run(data, *arguments, stdin="", **settings):
-    """One command to its end. Output is text."""
-    done = subprocess.run([BINARY, *map(str, arguments)], input=stdin, text=True, capture_output=True, timeout=PATIENCE_S,
+    """One command to its end. Output is text, with its line ends as they are."""
+    done = subprocess.run([BINARY, *map(str, arguments)], input=stdin.encode(), capture_output=True, timeout=PATIENCE_S,
                           env=environment(data, **settings))
-    assert "Sanitizer" not in done.stderr and "runtime error:" not in done.stderr, done.stderr
-    return Outcome(done.returncode, done.stdout, done.stderr)
+    outcome = Outcome(done.returncode, done.stdout.decode(), done.stderr.decode(errors="replace"))
+    assert "Sanitizer" not in outcome.err and "runtime error:" not in outcome.err, outcome.err
+    return outcome
 
 
 class Response(collections.namedtuple("Response", "status headers body")):
