@@ -1,0 +1,61 @@
+/* Known vectors: FIPS 180-4, RFC 4231, RFC 4648. */
+#include "../check.h"
+
+#include "base/digest.h"
+
+static Slice hex_of(Arena *arena, const uint8_t *digest) { return digest_hex(arena, digest, DIGEST_BYTES); }
+
+static void sha256_gives_the_known_vectors(void **state)
+{
+    Arena *arena = *state;
+    uint8_t digest[DIGEST_BYTES];
+    Slice parts[] = {SLICE("ab"), SLICE(""), SLICE("c")};
+    digest_sha256(parts, 3, digest);
+    assert_slice(hex_of(arena, digest), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+static void hmac_gives_the_vectors_of_rfc_4231(void **state)
+{
+    Arena *arena = *state;
+    uint8_t digest[DIGEST_BYTES];
+    Slice data = SLICE("what do ya want for nothing?");
+    digest_hmac_sha256(SLICE("Jefe"), &data, 1, digest);
+    assert_slice(hex_of(arena, digest), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    char long_key[131];
+    memset(long_key, 0xaa, sizeof long_key);
+    Slice larger = SLICE("Test Using Larger Than Block-Size Key - Hash Key First");
+    digest_hmac_sha256((Slice){long_key, sizeof long_key}, &larger, 1, digest);
+    assert_slice(hex_of(arena, digest), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+static void base64_gives_the_vectors_of_rfc_4648(void **state)
+{
+    Arena *arena = *state;
+    assert_slice(digest_base64(arena, SLICE("")), "");
+    assert_slice(digest_base64(arena, SLICE("foob")), "Zm9vYg==");
+    assert_slice(digest_base64url(arena, SLICE("\xfb\xff\xfe")), "-__-");
+    assert_slice(digest_base64url(arena, SLICE("foob")), "Zm9vYg");
+}
+
+static int setup(void **state)
+{
+    static Arena arena;
+    arena_init(&arena);
+    *state = &arena;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    arena_done(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sha256_gives_the_known_vectors), cmocka_unit_test(hmac_gives_the_vectors_of_rfc_4231),
+        cmocka_unit_test(base64_gives_the_vectors_of_rfc_4648),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

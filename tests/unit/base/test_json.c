@@ -1,0 +1,143 @@
+/* The strict reader: what RFC 8259 forbids is refused, with the place; what it allows is read. */
+#include "../check.h"
+
+#include "base/json.h"
+
+static Status parse(Slice text, Fault *fault)
+{
+    Arena arena;
+    arena_init(&arena);
+    const Json *value;
+    Status status = json_parse(text, &arena, &value, fault);
+    arena_done(&arena);
+    return status;
+}
+
+static void malformed_texts_are_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "", " ", "{", "}", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "'a'", "01", "-", "1.", ".5", "+1", "1e", "1e+", "0x1", "NaN", "Infinity",
+        "tru", "nul", "truefalse", "{}x", "1 2", "\"a", "\"\\x\"", "\"\\u12\"", "\"\t\"", "\"\n\"", "[1 2]", "\xef\xbb\xbf{}", "{}\x01", "\x0b{}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        Fault fault = {0};
+        if (parse(slice_of(texts[i]), &fault) != STATUS_REJECT)
+            fail_msg("accepted: %s", texts[i]);
+        assert_true(fault.text[0]);
+    }
+}
+
+static void bytes_that_are_not_utf8_are_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "\"\x80\"", "\"\xc0\xaf\"", "\"\xe0\x80\xaf\"", "\"\xed\xa0\x80\"", "\"\xf0\x80\x80\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xff\"", "\"\xe2\x82\"",
+        "\"\\ud800\"", "\"\\ud800x\"", "\"\\udc00\"", "\"\\ud800\\ud800\"", "\"\\u0000\"",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        Fault fault = {0};
+        assert_int_equal(parse(slice_of(texts[i]), &fault), STATUS_REJECT);
+        assert_string_equal(fault.code, "json_utf8");
+    }
+    Slice with_nul = {"\"a\0b\"", 5};
+    assert_int_equal(parse(with_nul, NULL), STATUS_REJECT);
+}
+
+static void well_formed_texts_are_read(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{}", "[]", " \t\r\n{ \"a\" : [ 1 , -0.5e+10, true , false , null , \"\\u00e9\\ud83d\\ude00\\n\" ] } ", "0", "-0", "\"\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d\"",
+        "\"a long plain run of text that is longer than eight bytes\"",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        Fault fault = {0};
+        if (parse(slice_of(texts[i]), &fault))
+            fail_msg("refused: %s: %s", texts[i], fault.text);
+    }
+}
+
+static void depth_is_bounded(void **state)
+{
+    (void)state;
+    char text[20001];
+    for (size_t depth = 1; depth <= 10000; depth = depth < 40 ? depth + 1 : depth * 2 + 1) {
+        size_t used = depth > 10000 ? 10000 : depth;
+        memset(text, '[', used);
+        memset(text + used, ']', used);
+        assert_int_equal(parse((Slice){text, used * 2}, NULL), used <= JSON_DEPTH_MAX ? STATUS_OK : STATUS_REJECT);
+    }
+}
+
+static void duplicate_keys_are_refused_in_small_and_large_objects(void **state)
+{
+    (void)state;
+    Arena arena;
+    arena_init(&arena);
+    for (int keys = 1; keys < 100; keys += 7) {
+        Text text = text_in(&arena);
+        text_add_byte(&text, '{');
+        for (int i = 0; i < keys; i++)
+            text_printf(&text, "\"k%d\":%d,", i, i);
+        Text twice = text_in(&arena);
+        text_add(&twice, text_slice(&text));
+        text_add_literal(&text, "\"last\":0}");
+        text_add_literal(&twice, "\"k0\":0}");
+        Fault fault = {0};
+        assert_int_equal(parse(text_slice(&text), NULL), STATUS_OK);
+        assert_int_equal(parse(text_slice(&twice), &fault), STATUS_REJECT);
+        assert_string_equal(fault.code, "json_duplicate_key");
+    }
+    arena_done(&arena);
+}
+
+static void numbers_beyond_a_double_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(parse(SLICE("{\"a\":1e999}"), NULL), STATUS_REJECT);
+    assert_int_equal(parse(SLICE("1e999"), NULL), STATUS_REJECT);
+}
+
+static void canonical_form_is_the_same_for_equal_values(void **state)
+{
+    (void)state;
+    Arena arena;
+    arena_init(&arena);
+    const Json *a, *b;
+    assert_int_equal(json_parse(SLICE("{\"b\": [1.50, \"x\\u0041\"], \"a\": {\"y\":null,\"x\":-0}}"), &arena, &a, NULL), STATUS_OK);
+    assert_int_equal(json_parse(SLICE("{\"a\":{\"x\":0,\"y\":null},\"b\":[1.5,\"xA\"]}"), &arena, &b, NULL), STATUS_OK);
+    Text first = text_in(&arena), second = text_in(&arena);
+    json_add_canonical(&first, a);
+    json_add_canonical(&second, b);
+    assert_slice(text_slice(&first), "{\"a\":{\"x\":0,\"y\":null},\"b\":[1.5,\"xA\"]}");
+    assert_true(slice_equal(text_slice(&first), text_slice(&second)));
+    arena_done(&arena);
+}
+
+static void what_is_written_is_read_back(void **state)
+{
+    (void)state;
+    Arena arena;
+    arena_init(&arena);
+    char every[127];
+    for (size_t i = 0; i < sizeof every; i++)
+        every[i] = (char)(i + 1);
+    Text text = text_in(&arena);
+    json_add_string(&text, (Slice){every, sizeof every});
+    const Json *value;
+    assert_int_equal(json_parse(text_slice(&text), &arena, &value, NULL), STATUS_OK);
+    assert_true(slice_equal(json_text(value), (Slice){every, sizeof every}));
+    arena_done(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(malformed_texts_are_refused), cmocka_unit_test(bytes_that_are_not_utf8_are_refused),
+        cmocka_unit_test(well_formed_texts_are_read), cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(duplicate_keys_are_refused_in_small_and_large_objects), cmocka_unit_test(numbers_beyond_a_double_are_refused),
+        cmocka_unit_test(canonical_form_is_the_same_for_equal_values), cmocka_unit_test(what_is_written_is_read_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
