@@ -92,7 +92,7 @@ Slice arena_copy(Arena *arena, Slice slice)
     return (Slice){copy, slice.bytes};
 }
 
-static Slice format_slice(Arena *arena, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static Slice format_slice(Arena *arena, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);

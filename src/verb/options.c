@@ -1,6 +1,5 @@
 /* The command line against the tables: verb, action, options, arguments. getopt_long reads; its table is made here from
  * the verb's own options, the common ones and the settings. */
-#include <assert.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +18,7 @@ const Option common_options[] = {
 
 /* ---- messages ---- */
 
-static void say(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list args)
 {
     fflush(stdout);
     fputs("pledgeline: ", stderr);
@@ -58,8 +57,7 @@ const char *invocation_option(const Invocation *invocation, const char *name)
         if (!strcmp(invocation->verb->options[i].name, name))
             return invocation->options[i];
     }
-    assert(!"an option that the verb's table does not have");
-    return NULL;
+    abort(); /* an option that the verb's table does not have */
 }
 
 Slice invocation_option_slice(const Invocation *invocation, const char *name)

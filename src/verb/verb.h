@@ -43,7 +43,7 @@ extern const Verb verbs[];
 /* What every verb takes beside its own options and the settings. */
 extern const Option common_options[];
 
-/* The value of an option of this verb; NULL when it was not given. Asserts that the verb has it. */
+/* The value of an option of this verb; NULL when it was not given. The verb's table must have it. */
 const char *invocation_option(const Invocation *invocation, const char *name);
 Slice invocation_option_slice(const Invocation *invocation, const char *name);
 

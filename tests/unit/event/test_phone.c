@@ -20,7 +20,7 @@ static void every_spelling_of_a_number_gives_it(void **state)
     (void)state;
     static const char *const spellings[] = {
         "+972501234567", "972501234567", "00972501234567", "+972 50-123-4567", "(972) 50 1234567", "tel:+972-50-123-4567", "tel:+972501234567;ext=5",
-        "\xe2\x80\x8e+972501234567", "\xef\xbc\x99\xef\xbc\x97\xef\xbc\x92" "501234567", "+972.50.123.4567",
+        "\xe2\x80\x8e+972501234567", ("\xef\xbc\x99\xef\xbc\x97\xef\xbc\x92" "501234567"), "+972.50.123.4567",
     };
     Arena arena;
     arena_init(&arena);
