@@ -1,0 +1,24 @@
+/* What the bench programs share. They print one line a figure and run, "name value"; tools/bench runs them, takes medians
+ * and sets each figure beside its ceiling. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/slice.h"
+
+enum { MEASURE_BATCH = 512 };
+
+void report(const char *name, double value);
+
+/* Runs one side in a process of its own, so that neither side meets the other's allocator, hooks or caches; ends the
+ * program when that process fails. */
+void run_apart(void (*side)(void *context), void *context);
+
+/* Wrong input, a full disk: nothing to measure. */
+void give_up(const char *what) __attribute__((noreturn));
+
+/* The number behind "--name=" on the command line, or the fallback. */
+int64_t option_number(int argc, char **argv, const char *name, int64_t fallback);
+
+/* "VmRSS" or "VmHWM" of this process, in MiB. */
+double memory_mib(const char *field);
