@@ -1,5 +1,5 @@
 /* Call detail records, the hot path: for each changed call one look-up by the hash of its id and one write by row number.
- * A write says which revision it replaces; an index is touched only when what it orders by has changed. */
+ * A write says which revision it replaces. */
 #include "adapter/sqlite_cdrs.h"
 
 /* ---- load ---- */
@@ -70,13 +70,17 @@ static Status insert(SqliteCdrs *cdrs, Cdr *cdr, Slice facts, int64_t campaign, 
     return status;
 }
 
-/* Most changes leave campaign, start and openness as they were, and with them every index. */
-static const char *const update_in_place_sql =
-    "UPDATE call SET rev = rev + 1, last_event_ms = ?7, answered = ?8, outcome = ?9, duration_s = ?10, cost_micros = ?11, facts = ?12"
-    " WHERE id = ?1 AND rev = ?2 AND hash = ?3 AND campaign = ?4 AND start_ms = ?5 AND is_open = ?6";
-static const char *const update_sql =
-    "UPDATE call SET rev = rev + 1, campaign = ?4, start_ms = ?5, is_open = ?6, last_event_ms = ?7, answered = ?8, outcome = ?9,"
-    " duration_s = ?10, cost_micros = ?11, facts = ?12 WHERE id = ?1 AND rev = ?2 AND hash = ?3";
+/* An index is touched by a statement that names its column, changed or not. Most changes leave campaign, start and openness
+ * as they were, and of the others most close the call; so three statements, each of which sees whether it fits. */
+#define CHANGED_COLUMNS "rev = rev + 1, last_event_ms = ?7, answered = ?8, outcome = ?9, duration_s = ?10, cost_micros = ?11, facts = ?12"
+#define AS_READ " WHERE id = ?1 AND rev = ?2 AND hash = ?3"
+
+static const char *const update_open_sql =
+    "UPDATE call SET " CHANGED_COLUMNS AS_READ " AND campaign = ?4 AND start_ms = ?5 AND is_open = ?6";
+static const char *const update_closed_sql =
+    "UPDATE call SET " CHANGED_COLUMNS ", is_open = ?6" AS_READ " AND campaign = ?4 AND start_ms = ?5";
+static const char *const update_all_sql =
+    "UPDATE call SET " CHANGED_COLUMNS ", is_open = ?6, campaign = ?4, start_ms = ?5" AS_READ;
 
 static Status update(SqliteCdrs *cdrs, sqlite3_stmt **slot, const char *sql, const Cdr *cdr, Slice facts, int64_t campaign,
                      bool *ret_done, Fault *fault)
@@ -95,10 +99,11 @@ static Status update(SqliteCdrs *cdrs, sqlite3_stmt **slot, const char *sql, con
 
 static Status replace(SqliteCdrs *cdrs, const Cdr *cdr, Slice facts, int64_t campaign, bool *ret_done, Fault *fault)
 {
-    Status status = update(cdrs, &cdrs->update_in_place, update_in_place_sql, cdr, facts, campaign, ret_done, fault);
+    Status status = cdr->open ? update(cdrs, &cdrs->update_open, update_open_sql, cdr, facts, campaign, ret_done, fault)
+                              : update(cdrs, &cdrs->update_closed, update_closed_sql, cdr, facts, campaign, ret_done, fault);
     if (status || *ret_done)
         return status;
-    return update(cdrs, &cdrs->update, update_sql, cdr, facts, campaign, ret_done, fault);
+    return update(cdrs, &cdrs->update_all, update_all_sql, cdr, facts, campaign, ret_done, fault);
 }
 
 /* For records that did not come from load in this transaction. */

@@ -1,12 +1,18 @@
-/* The two halves of the record store: sqlite_cdrs.c loads and saves, sqlite_reports.c looks at many. Used by these only. */
+/* The parts of the record store: sqlite_cdrs.c loads and saves, sqlite_newest.c lists, sqlite_reports.c sums and ages. Used
+ * by these only. */
 #pragma once
 
 #include "adapter/sqlite_store.h"
 
 typedef struct SqliteCdrs {
     SqliteStore *store;
-    sqlite3_stmt *load, *insert, *update_in_place, *update, *stale, *remove;
+    sqlite3_stmt *load, *insert, *update_open, *update_closed, *update_all, *stale, *remove;
 } SqliteCdrs;
+
+#define SQLITE_RECORD_COLUMNS "id, rev, facts, call_id"
+
+/* The record in the row of SQLITE_RECORD_COLUMNS on which the statement stands, derived. */
+Status sqlite_cdrs_read(sqlite3_stmt *statement, const Rating *rating, Arena *arena, Cdr *cdr, Fault *fault);
 
 /* Verbs of CdrsPort. */
 Status sqlite_cdrs_query(void *self, const CdrFilter *filter, const Rating *rating,

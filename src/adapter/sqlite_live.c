@@ -28,9 +28,17 @@ static Differences differences_in(Arena *arena)
     return (Differences){arena, ARENA_ARRAY(arena, Difference, FIRST_CAPACITY), FIRST_CAPACITY, 0};
 }
 
+/* Counters of a campaign are few and start and end differently: two bytes and the length tell most of them apart. */
+static size_t mix(Slice text)
+{
+    if (text.bytes == 0)
+        return 0;
+    return text.bytes * 7 + (unsigned char)text.at[0] * 31u + (unsigned char)text.at[text.bytes - 1] * 131u;
+}
+
 static Difference *slot_of(const Differences *all, Slice campaign_id, Slice counter)
 {
-    size_t at = (slice_hash(campaign_id) * 31 + slice_hash(counter)) & (all->capacity - 1);
+    size_t at = (mix(campaign_id) * 257 + mix(counter)) & (all->capacity - 1);
     for (;; at = (at + 1) & (all->capacity - 1)) {
         Difference *slot = &all->slots[at];
         if (!slot->campaign_id.at || (slice_equal(slot->campaign_id, campaign_id) && slice_equal(slot->counter, counter)))

@@ -1,13 +1,10 @@
-/* Looks at many call detail records: lists newest first, sums, what has gone quiet, what is too old. Sums read the columns
+/* Looks at many call detail records: all of them, their sums, what has gone quiet, what is too old. Sums read the columns
  * in front of the facts and leave the facts alone. */
 #include "adapter/sqlite_cdrs.h"
 
 /* ---- records ---- */
 
-#define RECORD_COLUMNS "id, rev, facts, call_id, start_ms"
-
-/* The statement stands on a row of RECORD_COLUMNS. */
-static Status read_record(sqlite3_stmt *statement, const Rating *rating, Arena *arena, Cdr *cdr, Fault *fault)
+Status sqlite_cdrs_read(sqlite3_stmt *statement, const Rating *rating, Arena *arena, Cdr *cdr, Fault *fault)
 {
     *cdr = (Cdr){.store_row = sqlite3_column_int64(statement, 0), .rev = sqlite3_column_int64(statement, 1),
                  .call_id = sql_column_copy(statement, 3, arena)};
@@ -17,21 +14,8 @@ static Status read_record(sqlite3_stmt *statement, const Rating *rating, Arena *
     return status;
 }
 
-/* A visitor of either kind, so that one loop serves query and scan. */
-typedef struct Visitor {
-    bool (*with_cursor)(void *context, const Cdr *cdr, CdrCursor cursor);
-    bool (*plain)(void *context, const Cdr *cdr);
-    void *context;
-} Visitor;
-
-static bool show_record(const Visitor *visitor, const Cdr *cdr, int64_t start_ms)
-{
-    if (visitor->plain)
-        return visitor->plain(visitor->context, cdr);
-    return visitor->with_cursor(visitor->context, cdr, (CdrCursor){start_ms, cdr->store_row});
-}
-
-static Status visit_records(SqliteStore *store, sqlite3_stmt *statement, const Rating *rating, const Visitor *visitor, Fault *fault)
+static Status visit_records(SqliteStore *store, sqlite3_stmt *statement, const Rating *rating,
+                            bool (*visit)(void *context, const Cdr *cdr), void *context, Fault *fault)
 {
     Arena arena;
     arena_init(&arena);
@@ -43,67 +27,10 @@ static Status visit_records(SqliteStore *store, sqlite3_stmt *statement, const R
         status = sql_step(store, statement, &goes_on, fault);
         if (status || !goes_on)
             break;
-        status = read_record(statement, rating, &arena, &cdr, fault);
-        goes_on = !status && show_record(visitor, &cdr, sqlite3_column_int64(statement, 4));
+        status = sqlite_cdrs_read(statement, rating, &arena, &cdr, fault);
+        goes_on = !status && visit(context, &cdr);
     }
     arena_done(&arena);
-    return status;
-}
-
-/* ---- filters ---- */
-
-/* The conditions of a filter over ?1 campaign, ?2 outcome, ?3 from, ?4 until, ?5 and ?6 cursor. */
-static void add_conditions(Text *sql, const CdrFilter *filter)
-{
-    text_add_literal(sql, " WHERE 1");
-    if (!slice_empty(filter->campaign_id))
-        text_add_literal(sql, " AND campaign = (SELECT id FROM name WHERE text = ?1)");
-    if (!slice_empty(filter->outcome))
-        text_add_literal(sql, " AND outcome = ?2");
-    if (filter->from_ms)
-        text_add_literal(sql, " AND start_ms >= ?3");
-    if (filter->until_ms)
-        text_add_literal(sql, " AND start_ms < ?4");
-    if (filter->after.row)
-        text_add_literal(sql, " AND (start_ms, id) < (?5, ?6)");
-}
-
-static void bind_filter(sqlite3_stmt *statement, const CdrFilter *filter)
-{
-    sql_bind(statement, SQL_TEXT(filter->campaign_id), SQL_TEXT(filter->outcome), SQL_NUMBER(filter->from_ms), SQL_NUMBER(filter->until_ms),
-             SQL_NUMBER(filter->after.start_ms), SQL_NUMBER(filter->after.row));
-}
-
-static Status prepare_filtered(SqliteStore *store, const char *head, const CdrFilter *filter, const char *tail, sqlite3_stmt **ret,
-                               Fault *fault)
-{
-    Arena arena;
-    arena_init(&arena);
-    Text sql = text_in(&arena);
-    text_add(&sql, slice_of(head));
-    add_conditions(&sql, filter);
-    text_printf(&sql, "%s", tail);
-    if (filter->limit)
-        text_printf(&sql, " LIMIT %zu", filter->limit);
-    text_add_byte(&sql, 0);
-    Status status = sql_prepare(store, sql.at, ret, fault);
-    if (!status)
-        bind_filter(*ret, filter);
-    arena_done(&arena);
-    return status;
-}
-
-Status sqlite_cdrs_query(void *self, const CdrFilter *filter, const Rating *rating,
-                         bool (*visit)(void *context, const Cdr *cdr, CdrCursor cursor), void *context, Fault *fault)
-{
-    SqliteCdrs *cdrs = self;
-    sqlite3_stmt *statement;
-    Status status = prepare_filtered(cdrs->store, "SELECT " RECORD_COLUMNS " FROM call", filter, " ORDER BY start_ms DESC, id DESC",
-                                     &statement, fault);
-    if (status)
-        return status;
-    status = visit_records(cdrs->store, statement, rating, &(Visitor){.with_cursor = visit, .context = context}, fault);
-    sqlite3_finalize(statement);
     return status;
 }
 
@@ -112,10 +39,10 @@ Status sqlite_cdrs_scan(void *self, const Rating *rating, bool (*visit)(void *co
 {
     SqliteCdrs *cdrs = self;
     sqlite3_stmt *statement;
-    Status status = sql_prepare(cdrs->store, "SELECT " RECORD_COLUMNS " FROM call", &statement, fault);
+    Status status = sql_prepare(cdrs->store, "SELECT " SQLITE_RECORD_COLUMNS " FROM call", &statement, fault);
     if (status)
         return status;
-    status = visit_records(cdrs->store, statement, rating, &(Visitor){.plain = visit, .context = context}, fault);
+    status = visit_records(cdrs->store, statement, rating, visit, context, fault);
     sqlite3_finalize(statement);
     return status;
 }
@@ -129,7 +56,9 @@ static const char *const stats_sql =
     " SELECT campaign, count(*) AS attempts, sum(answered) AS answered, sum(outcome = 'busy') AS busy,"
     " sum(outcome = 'failed') AS failed, sum(outcome = 'no_answer') AS no_answer, sum(outcome = 'converted') AS converted,"
     " sum(outcome = 'opted_out') AS opted_out, sum(max(duration_s, 0)) AS duration_s, sum(cost_micros) AS cost_micros"
-    " FROM call";
+    " FROM call WHERE start_ms >= ?2 AND start_ms < ?3 AND (?4 = '' OR outcome = ?4)"
+    " AND (?1 = '' OR campaign = (SELECT id FROM name WHERE text = ?1)) GROUP BY campaign)"
+    " JOIN name ON name.id = campaign WHERE text <> '' ORDER BY text";
 
 static CampaignStats read_stats(sqlite3_stmt *statement)
 {
@@ -144,18 +73,17 @@ Status sqlite_cdrs_stats(void *self, const CdrFilter *filter, bool (*visit)(void
                          Fault *fault)
 {
     SqliteCdrs *cdrs = self;
-    CdrFilter sums = {.campaign_id = filter->campaign_id, .outcome = filter->outcome, .from_ms = filter->from_ms,
-                      .until_ms = filter->until_ms};
     sqlite3_stmt *statement;
-    Status status = prepare_filtered(cdrs->store, stats_sql, &sums,
-                                     " GROUP BY campaign) JOIN name ON name.id = campaign WHERE text <> '' ORDER BY text", &statement, fault);
+    Status status = sql_prepare(cdrs->store, stats_sql, &statement, fault);
+    if (status)
+        return status;
+    sql_bind(statement, SQL_TEXT(filter->campaign_id), SQL_NUMBER(filter->from_ms ? filter->from_ms : INT64_MIN),
+             SQL_NUMBER(filter->until_ms ? filter->until_ms : INT64_MAX), SQL_TEXT(filter->outcome));
     bool goes_on = true;
-    while (!status && goes_on) {
-        status = sql_step(cdrs->store, statement, &goes_on, fault);
-        if (status || !goes_on)
-            break;
+    while (!(status = sql_step(cdrs->store, statement, &goes_on, fault)) && goes_on) {
         CampaignStats stats = read_stats(statement);
-        goes_on = visit(context, &stats);
+        if (!visit(context, &stats))
+            break;
     }
     sqlite3_finalize(statement);
     return status;
@@ -167,15 +95,19 @@ Status sqlite_cdrs_count(void *self, int64_t *ret_records, Fault *fault)
     return sql_number(cdrs->store, "SELECT count(*) FROM call", ret_records, fault);
 }
 
+/* Campaign by campaign, so that each is one range of the index. */
+static const char *const started_sql =
+    "SELECT count(*) FROM name CROSS JOIN call ON call.campaign = name.id WHERE (?1 = '' OR text = ?1) AND start_ms >= ?2";
+
 Status sqlite_cdrs_started_since(void *self, Slice campaign_id, int64_t since_ms, int64_t *ret_calls, Fault *fault)
 {
     SqliteCdrs *cdrs = self;
-    CdrFilter filter = {.campaign_id = campaign_id, .from_ms = since_ms};
     sqlite3_stmt *statement;
-    Status status = prepare_filtered(cdrs->store, "SELECT count(*) FROM call", &filter, "", &statement, fault);
+    Status status = sql_prepare(cdrs->store, started_sql, &statement, fault);
     if (status)
         return status;
     bool is_row;
+    sql_bind(statement, SQL_TEXT(campaign_id), SQL_NUMBER(since_ms));
     status = sql_step(cdrs->store, statement, &is_row, fault);
     if (!status && is_row)
         *ret_calls = sqlite3_column_int64(statement, 0);
@@ -207,7 +139,7 @@ Status sqlite_cdrs_stale(void *self, int64_t before_ms, size_t max, Arena *arena
 enum { SLACK = 1000 };
 
 static const char *const expired_sql =
-    "SELECT " RECORD_COLUMNS " FROM (SELECT *, stored_ms AS age_ms FROM call ORDER BY id LIMIT ?2 + ?3) WHERE age_ms < ?1 LIMIT ?2";
+    "SELECT " SQLITE_RECORD_COLUMNS " FROM (SELECT *, stored_ms AS age_ms FROM call ORDER BY id LIMIT ?2 + ?3) WHERE age_ms < ?1 LIMIT ?2";
 
 /* Shows what is to be deleted and notes the row numbers. */
 typedef struct Expiry {
@@ -233,7 +165,7 @@ static Status show_expired(SqliteCdrs *cdrs, int64_t before_ms, size_t max, cons
     if (status)
         return status;
     sql_bind(statement, SQL_NUMBER(before_ms), SQL_NUMBER((int64_t)max), SQL_NUMBER(SLACK));
-    status = visit_records(cdrs->store, statement, rating, &(Visitor){.plain = note_expired, .context = expiry}, fault);
+    status = visit_records(cdrs->store, statement, rating, note_expired, expiry, fault);
     sqlite3_finalize(statement);
     return status;
 }

@@ -29,7 +29,6 @@ static const char *const steps[] = {
     "  facts BLOB NOT NULL);"
     "CREATE INDEX call_by_hash ON call(hash);"
     "CREATE INDEX call_by_campaign ON call(campaign, start_ms);"
-    "CREATE INDEX call_by_start ON call(start_ms);"
     "CREATE INDEX call_open ON call(start_ms) WHERE is_open;",
 
     /* 2: the do-not-call list, actions, and the audit chain, which nobody rewrites by accident. Its head is kept apart, so

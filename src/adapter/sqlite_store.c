@@ -18,7 +18,9 @@ enum {
     CHECK_EVERY_OPS = 20000,   /* SQLite's virtual machine steps between two looks at the clock */
 };
 
-/* Measured with 512 events a batch and random call ids: see the notes on WAL size in docs. 8000 pages keep the log near 32 MB. */
+/* A longer log gathers more changes of a page before it goes to the database, and takes more of the disk. In batches of 512
+ * events with random call ids, 2000 pages gave 91 k events/s, 4000 97 k, 8000 110 k, 16000 112 k, 32000 104 k; 8000 keep the
+ * log near 32 MB. Pages of 1 and 2 kB and memory-mapped reads were slower. */
 static const char *const writer_settings =
     "PRAGMA journal_mode = WAL;"
     "PRAGMA synchronous = FULL;"
