@@ -247,16 +247,20 @@ static const char *log_level_of(const Verb *verb, const Config *config)
     return is_default && strcmp(verb->name, "serve") ? "error" : config->log_level;
 }
 
+static int run_loaded(Reading *reading, const Config *config)
+{
+    if (!log_init(log_level_of(reading->invocation.verb, config), !strcmp(config->log_phone_numbers, "full")))
+        return verb_usage("LOG_LEVEL is \"%.40s\"; it must be debug, info, warn or error", config->log_level);
+    reading->invocation.config = config;
+    return reading->invocation.verb->run(&reading->invocation);
+}
+
 static int run_with_settings(Reading *reading)
 {
     Config config;
     Fault fault;
-    if (config_load(&config, reading->overrides, reading->override_count, &fault))
-        return verb_usage("%s", fault.text);
-    if (!log_init(log_level_of(reading->invocation.verb, &config), !strcmp(config.log_phone_numbers, "full")))
-        return verb_usage("LOG_LEVEL is \"%.40s\"; it must be debug, info, warn or error", config.log_level);
-    reading->invocation.config = &config;
-    int code = reading->invocation.verb->run(&reading->invocation);
+    Status status = config_load(&config, reading->overrides, reading->override_count, &fault);
+    int code = status ? verb_usage("%s", fault.text) : run_loaded(reading, &config);
     config_done(&config);
     return code;
 }
