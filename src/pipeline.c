@@ -63,10 +63,9 @@ Status step_decode(Batch *batch, Fault *fault)
 static const EventHandler *handler_of(const Message *message, bool decoded)
 {
     const EventHandler *handler = event_handler_of(message->topic);
-    if (handler || decoded || !message->text.bytes)
+    if (handler || decoded)
         return handler;
-    const char *topic = optout_handler.topic;
-    return memmem(message->text.at, message->text.bytes, topic, strlen(topic)) ? &optout_handler : NULL;
+    return slice_holds(message->text, slice_of(optout_handler.topic)) ? &optout_handler : NULL;
 }
 
 static void parse_message(Batch *batch, size_t i)

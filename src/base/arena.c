@@ -63,7 +63,7 @@ void arena_reset(Arena *arena)
 
 void *arena_slow_alloc(Arena *arena, size_t bytes)
 {
-    size_t rounded = (bytes + 15) & ~(size_t)15;
+    size_t rounded = (bytes + 15 + !bytes) & ~(size_t)15;
     if (rounded < bytes)
         abort();
     while (arena->current && arena->current->following) {
@@ -92,17 +92,19 @@ Slice arena_copy(Arena *arena, Slice slice)
     return (Slice){copy, slice.bytes};
 }
 
-__attribute__((format(printf, 2, 0))) static Slice format_slice(Arena *arena, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) /* Prints into the free room first; what does not fit is printed again where it does. */
+static Slice format_slice(Arena *arena, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    int bytes = vsnprintf(NULL, 0, format, again);
+    char *tried = arena->next;
+    size_t room_bytes = (size_t)(arena->end - arena->next);
+    int bytes = vsnprintf(tried, room_bytes, format, args);
+    char *room = bytes < 0 ? NULL : arena_alloc(arena, (size_t)bytes + 1);
+    if (room && (room != tried || (size_t)bytes >= room_bytes))
+        vsnprintf(room, (size_t)bytes + 1, format, again);
     va_end(again);
-    if (bytes < 0)
-        return (Slice){"", 0};
-    char *room = arena_alloc(arena, (size_t)bytes + 1);
-    vsnprintf(room, (size_t)bytes + 1, format, args);
-    return (Slice){room, (size_t)bytes};
+    return room ? (Slice){room, (size_t)bytes} : (Slice){"", 0};
 }
 
 Slice arena_printf(Arena *arena, const char *format, ...)
@@ -148,11 +150,12 @@ void text_printf(Text *text, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int bytes = vsnprintf(NULL, 0, format, again);
-    va_end(again);
-    if (bytes > 0) {
-        vsnprintf(text_grow(text, (size_t)bytes + 1), (size_t)bytes + 1, format, args);
+    size_t room_bytes = text->capacity - text->bytes;
+    int bytes = vsnprintf(room_bytes ? text->at + text->bytes : NULL, room_bytes, format, args);
+    if (bytes > 0 && (size_t)bytes >= room_bytes)
+        vsnprintf(text_grow(text, (size_t)bytes + 1), (size_t)bytes + 1, format, again);
+    if (bytes > 0)
         text->bytes += (size_t)bytes;
-    }
+    va_end(again);
     va_end(args);
 }

@@ -23,7 +23,7 @@ void *arena_slow_alloc(Arena *arena, size_t bytes);
 /* 16-byte aligned, not cleared, never NULL. Lives until arena_reset. */
 static inline void *arena_alloc(Arena *arena, size_t bytes)
 {
-    size_t rounded = (bytes + 15) & ~(size_t)15;
+    size_t rounded = (bytes + 15 + !bytes) & ~(size_t)15;
     if (rounded > (size_t)(arena->end - arena->next) || rounded < bytes)
         return arena_slow_alloc(arena, bytes);
     void *room = arena->next;

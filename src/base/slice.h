@@ -41,6 +41,11 @@ static inline bool slice_starts_with(Slice slice, Slice prefix)
     return slice.bytes >= prefix.bytes && memcmp(slice.at, prefix.at, prefix.bytes) == 0;
 }
 
+static inline bool slice_holds(Slice slice, Slice part)
+{
+    return slice.bytes >= part.bytes && slice.at && memmem(slice.at, slice.bytes, part.at, part.bytes) != NULL;
+}
+
 /* 64-bit FNV-1a with a final mix. Stable on disk: the embedded store indexes calls by it. Not for security. */
 static inline uint64_t slice_hash(Slice slice)
 {

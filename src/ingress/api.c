@@ -314,12 +314,13 @@ Api *api_open(const ApiSettings *settings, Intake *intake, Readers *readers, Fau
     return api;
 }
 
-void api_close_streams(Api *api) { streams_close(api->streams); }
+void api_stop_streams(Api *api) { streams_stop(api->streams); }
 
 void api_close(Api *api)
 {
     if (!api)
         return;
+    streams_free(api->streams);
     tokens_free(api->tokens);
     free(api);
 }

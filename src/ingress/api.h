@@ -61,7 +61,8 @@ struct Api {
 /* Checks the tokens' form. NULL and a fault otherwise. Everything is borrowed until api_close. */
 Api *api_open(const ApiSettings *settings, Intake *intake, Readers *readers, Fault *fault);
 /* Ends the streams; call before the server is closed. */
-void api_close_streams(Api *api);
+void api_stop_streams(Api *api);
+/* After the server is closed. */
 void api_close(Api *api);
 
 /* The server's handler; context is the Api. */

@@ -69,9 +69,9 @@ static bool read_cursor(Call *call, CdrCursor *ret)
 static RecordFormat wanted_format(const Call *call)
 {
     Slice accept = http_header(call->request, "Accept");
-    if (memmem(accept.at, accept.bytes, "text/csv", 8))
+    if (slice_holds(accept, SLICE("text/csv")))
         return FORMAT_CSV;
-    return memmem(accept.at, accept.bytes, "application/x-ndjson", 20) ? FORMAT_NDJSON : FORMAT_JSON;
+    return slice_holds(accept, SLICE("application/x-ndjson")) ? FORMAT_NDJSON : FORMAT_JSON;
 }
 
 /* ---- streams ---- */

@@ -124,7 +124,7 @@ Streams *streams_open(Api *api)
     return streams;
 }
 
-void streams_close(Streams *streams)
+void streams_stop(Streams *streams)
 {
     pthread_mutex_lock(&streams->lock);
     streams->closing = true;
@@ -138,6 +138,10 @@ void streams_close(Streams *streams)
     streams->count = 0;
     pthread_mutex_unlock(&streams->lock);
     pthread_join(streams->thread, NULL);
+}
+
+void streams_free(Streams *streams)
+{
     arena_done(&streams->arenas[0]);
     arena_done(&streams->arenas[1]);
     pthread_cond_destroy(&streams->changed);

@@ -7,5 +7,7 @@ typedef struct Streams Streams;
 
 /* Starts the thread that looks for changes, twice a second while somebody listens. */
 Streams *streams_open(Api *api);
-/* Ends every stream and the thread. */
-void streams_close(Streams *streams);
+/* Ends every stream and the thread; who comes later is refused. */
+void streams_stop(Streams *streams);
+/* Once nobody can come any more. */
+void streams_free(Streams *streams);

@@ -63,8 +63,6 @@ static Entry lane_pop(LaneQueue *lane)
     return entry;
 }
 
-static bool holds(Slice body, const char *topic) { return memmem(body.at, body.bytes, topic, strlen(topic)) != NULL; }
-
 /* Only priority hangs on it, so a line that carries its own topic is not parsed for it. */
 static Lane lane_of(const Delivery *delivery)
 {
@@ -72,7 +70,7 @@ static Lane lane_of(const Delivery *delivery)
     if (handler)
         return handler->lane;
     for (size_t i = 0; event_handlers[i] && slice_empty(delivery->topic); i++) {
-        if (event_handlers[i]->lane != LANE_CALL && holds(delivery->body, event_handlers[i]->topic))
+        if (event_handlers[i]->lane != LANE_CALL && slice_holds(delivery->body, slice_of(event_handlers[i]->topic)))
             return event_handlers[i]->lane;
     }
     return LANE_CALL;
@@ -328,15 +326,19 @@ void intake_state(Intake *intake, IntakeState *ret)
     pthread_mutex_unlock(&intake->lock);
 }
 
-void intake_close(Intake *intake)
+void intake_stop(Intake *intake)
 {
-    if (!intake)
-        return;
     pthread_mutex_lock(&intake->lock);
     intake->stopping = true;
     pthread_cond_signal(&intake->changed);
     pthread_mutex_unlock(&intake->lock);
     pthread_join(intake->worker, NULL);
+}
+
+void intake_free(Intake *intake)
+{
+    if (!intake)
+        return;
     for (size_t lane = 0; lane < LANE_COUNT; lane++)
         free(intake->lanes[lane].entries);
     pthread_cond_destroy(&intake->changed);

@@ -51,5 +51,7 @@ typedef struct IntakeState {
 } IntakeState;
 void intake_state(Intake *intake, IntakeState *ret);
 
-/* Takes no more, finishes what is queued, stops the worker. */
-void intake_close(Intake *intake);
+/* Takes no more (senders get "stopping"), finishes what is queued, stops the worker. */
+void intake_stop(Intake *intake);
+/* Once nobody can submit any more. NULL is fine. */
+void intake_free(Intake *intake);

@@ -57,7 +57,8 @@ Readers *readers_open(const Ports *const *ports, size_t count, Fault *fault)
         *thread = (ReaderThread){.readers = readers, .ports = ports[readers->count]};
         if (pthread_create(&thread->thread, NULL, read_jobs, thread)) {
             fault_set(fault, STATUS_FATAL, "no_thread", "no thread could be started");
-            readers_close(readers);
+            readers_stop(readers);
+            readers_free(readers);
             return NULL;
         }
     }
@@ -79,16 +80,20 @@ bool readers_do(Readers *readers, ReaderJob *job)
     return takes;
 }
 
-void readers_close(Readers *readers)
+void readers_stop(Readers *readers)
 {
-    if (!readers)
-        return;
     pthread_mutex_lock(&readers->lock);
     readers->closing = true;
     pthread_cond_broadcast(&readers->changed);
     pthread_mutex_unlock(&readers->lock);
     for (size_t i = 0; i < readers->count; i++)
         pthread_join(readers->threads[i].thread, NULL);
+}
+
+void readers_free(Readers *readers)
+{
+    if (!readers)
+        return;
     pthread_cond_destroy(&readers->changed);
     pthread_mutex_destroy(&readers->lock);
     free(readers);

@@ -10,11 +10,13 @@ typedef struct ReaderJob {
     struct ReaderJob *following; /* the pool's own */
 } ReaderJob;
 
-/* One thread for each of ports[0 … count); borrowed until readers_close. NULL and a fault when no thread starts. */
+/* One thread for each of ports[0 … count); borrowed until readers_stop. NULL and a fault when no thread starts. */
 Readers *readers_open(const Ports *const *ports, size_t count, Fault *fault);
 
 /* Any thread. The job is borrowed until its run begins. False when the pool is closing or 1,000 jobs wait. */
 bool readers_do(Readers *readers, ReaderJob *job);
 
-/* Finishes what is queued. */
-void readers_close(Readers *readers);
+/* Takes no more, finishes what is queued. */
+void readers_stop(Readers *readers);
+/* Once nobody can ask any more. NULL is fine. */
+void readers_free(Readers *readers);

@@ -222,7 +222,8 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
     struct HttpTransport *transport = request->transport;
     pthread_mutex_lock(&transport->lock);
     size_t bytes = transport->pending_bytes < room ? transport->pending_bytes : room;
-    memcpy(buffer, transport->pending + transport->pending_from, bytes);
+    if (bytes)
+        memcpy(buffer, transport->pending + transport->pending_from, bytes);
     transport->pending_from += bytes;
     transport->pending_bytes -= bytes;
     if (!transport->pending_bytes)

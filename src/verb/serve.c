@@ -111,13 +111,16 @@ static void service_close(Service *service)
     if (service->http)
         http_server_quiesce(service->http);
     if (service->intake)
-        intake_close(service->intake);
+        intake_stop(service->intake);
     if (service->api)
-        api_close_streams(service->api);
-    readers_close(service->pool);
-    if (service->http)
+        api_stop_streams(service->api);
+    if (service->pool)
+        readers_stop(service->pool);
+    if (service->http) /* connections that are still open may ask until here: they get "stopping" */
         http_server_close(service->http, GRACE_MS);
     api_close(service->api);
+    readers_free(service->pool);
+    intake_free(service->intake);
     pipeline_free(service->line);
     for (size_t i = 0; i < service->reader_count; i++)
         app_close(&service->readers[i]);
