@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/json_scan.h"
 
@@ -130,8 +131,22 @@ const Json *json_get(const Json *object, const char *key)
     return NULL;
 }
 
-/* Bytes that JSON text may hold as they are; DEL and above are left to UTF-8. */
+/* Bytes that JSON text may hold as they are; DEL is escaped, what is above is left to UTF-8. */
 static bool is_plain(unsigned char byte) { return byte >= 0x20 && byte != '"' && byte != '\\' && byte != 0x7f; }
+
+/* Where the run of plain bytes that starts at `from` ends. */
+static size_t plain_until(Slice string, size_t from)
+{
+    for (; string.bytes - from >= 8; from += 8) {
+        uint64_t word = bytes_load(string.at + from);
+        uint64_t escaped = bytes_equal(word, '"') | bytes_equal(word, '\\') | bytes_below(word, 0x20) | bytes_equal(word, 0x7f);
+        if (escaped)
+            return from + bytes_first(escaped);
+    }
+    while (from < string.bytes && is_plain((unsigned char)string.at[from]))
+        from++;
+    return from;
+}
 
 static void add_escaped(Text *text, unsigned char byte)
 {
@@ -148,17 +163,14 @@ static void add_escaped(Text *text, unsigned char byte)
 
 void json_add_string(Text *text, Slice string)
 {
+    text_grow(text, string.bytes + 2);
     text_add_byte(text, '"');
-    size_t run = 0;
-    for (size_t i = 0; i < string.bytes; i++) {
-        if (is_plain((unsigned char)string.at[i]))
-            continue;
-        text_add(text, (Slice){string.at + run, i - run});
-        add_escaped(text, (unsigned char)string.at[i]);
-        run = i + 1;
+    for (size_t from = 0, until; from < string.bytes; from = until + 1) {
+        until = plain_until(string, from);
+        text_add(text, (Slice){string.at + from, until - from});
+        if (until < string.bytes)
+            add_escaped(text, (unsigned char)string.at[until]);
     }
-    if (string.bytes)
-        text_add(text, (Slice){string.at + run, string.bytes - run});
     text_add_byte(text, '"');
 }
 

@@ -2,6 +2,7 @@
  * numbers like 01 or 1., any byte below 33 as white space, and 1,000 levels of nesting. RFC 8259, RFC 3629. */
 #include "base/json_scan.h"
 
+#include "base/bytes.h"
 #include "base/json.h"
 
 typedef struct Scan {
@@ -39,13 +40,25 @@ static size_t utf8_length(const unsigned char *at, const unsigned char *end)
     return 0;
 }
 
-/* True when one of eight bytes ends the plain run of a string: a quote, a backslash, a control byte or one above 0x7f. */
-static bool has_special_byte(uint64_t word)
+/* What ends the plain run of a string: a quote, a backslash, a control byte or one above ASCII. */
+static uint64_t special_bytes(uint64_t word)
 {
-    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
-    uint64_t controls = (word - ones * 0x20) & ~word;
-    return ((((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | controls | word) & highs) != 0;
+    return bytes_equal(word, '"') | bytes_equal(word, '\\') | bytes_below(word, 0x20) | bytes_above_ascii(word);
+}
+
+static bool is_special(unsigned char byte) { return byte == '"' || byte == '\\' || byte < 0x20 || byte >= 0x80; }
+
+static void skip_plain_run(Scan *scan)
+{
+    for (; scan->end - scan->at >= 8; scan->at += 8) {
+        uint64_t special = special_bytes(bytes_load(scan->at));
+        if (special) {
+            scan->at += bytes_first(special);
+            return;
+        }
+    }
+    while (scan->at < scan->end && !is_special(*scan->at))
+        scan->at++;
 }
 
 static int hex_value(unsigned char byte)
@@ -98,12 +111,7 @@ static Status scan_escape(Scan *scan, Fault *fault)
 static Status scan_string(Scan *scan, Fault *fault)
 {
     scan->at++;
-    while (scan->at < scan->end) {
-        uint64_t word;
-        while (scan->end - scan->at >= 8 && (memcpy(&word, scan->at, 8), !has_special_byte(word)))
-            scan->at += 8;
-        if (scan->at == scan->end)
-            break;
+    for (skip_plain_run(scan); scan->at < scan->end; skip_plain_run(scan)) {
         unsigned char byte = *scan->at;
         if (byte == '"') {
             scan->at++;
@@ -115,8 +123,6 @@ static Status scan_string(Scan *scan, Fault *fault)
                 return status;
         } else if (byte < 0x20) {
             return refuse(scan, fault, "json_malformed", "raw control byte in a string");
-        } else if (byte < 0x80) {
-            scan->at++;
         } else {
             size_t length = utf8_length(scan->at, scan->end);
             if (!length)
