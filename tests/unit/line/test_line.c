@@ -1,0 +1,276 @@
+/* The order of what the line does to the world, and what it does when the world fails. */
+#include "world.h"
+
+#include "base/clock.h"
+
+#define OPTOUT "{\"callId\":\"c1\",\"campaignId\":\"w\",\"phoneNumber\":\"+972501234567\"}"
+#define DONATION "{\"callId\":\"c1\",\"campaignId\":\"w\",\"phoneNumber\":\"+972501234567\",\"dtmfInput\":\"1\"}"
+#define INITIATED(call) "{\"callId\":\"" call "\",\"campaignId\":\"w\",\"eventType\":\"call_initiated\",\"timestamp\":\"2024-01-15T10:30:00Z\"}"
+#define ANSWERED(call) "{\"callId\":\"" call "\",\"campaignId\":\"w\",\"eventType\":\"call_answered\",\"timestamp\":\"2024-01-15T10:30:10Z\"}"
+
+static void assert_log(World *world, const char *expected) { assert_slice(text_slice(&world->log), expected); }
+
+static Verdict run_one(World *world, const char *topic, const char *body)
+{
+    Delivery delivery = world_delivery(topic, body);
+    world_run(world, &delivery, 1);
+    return delivery.verdict;
+}
+
+static void the_hang_up_starts_before_the_registry_is_written(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    assert_int_equal(run_one(&world, "optout-events", OPTOUT), VERDICT_DONE);
+    assert_log(&world, "begin hang_up block record project commit");
+    assert_int_equal(world.optouts, 1);
+    world_done(&world);
+}
+
+static void a_gateway_in_the_unit_is_one_commit(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_DONE);
+    assert_log(&world, "begin claim sending send settle record project commit");
+    assert_int_equal(world.donations, 1);
+    world_done(&world);
+}
+
+static void a_gateway_outside_is_asked_after_sending_is_committed(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, false);
+    assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_DONE);
+    assert_log(&world, "begin claim commit begin sending commit send begin settle record project commit");
+    assert_int_equal(world.effects[0].state, EFFECT_SENT);
+    world_done(&world);
+}
+
+static void nine_beats_one_also_between_claim_and_sending(void **state)
+{
+    (void)state;
+    for (int joins = 0; joins <= 1; joins++) {
+        World world;
+        world_init(&world, true, joins);
+        world.opt_out_before_sending = SLICE("+972501234567");
+        assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_DONE);
+        assert_int_equal(world.effects[0].state, EFFECT_CANCELLED);
+        assert_int_equal(world.sent, 0);
+        assert_int_equal(world.donations, 0);
+        world_done(&world);
+    }
+}
+
+static void opt_out_and_donation_in_one_batch_send_nothing(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    Delivery deliveries[] = {world_delivery("donation-events", DONATION), world_delivery("optout-events", OPTOUT)};
+    world_run(&world, deliveries, 2);
+    assert_int_equal(world.sent, 0);
+    assert_int_equal(world.effects[0].state, EFFECT_CANCELLED);
+    world_done(&world);
+}
+
+static void each_answer_of_the_gateway_has_its_state(void **state)
+{
+    (void)state;
+    static const struct { SmsResult result; EffectState state; int64_t donations; } rows[] = {
+        {SMS_ACCEPTED, EFFECT_SENT, 1}, {SMS_REFUSED, EFFECT_FAILED, 0}, {SMS_UNSENT, EFFECT_PENDING, 0}, {SMS_UNKNOWN, EFFECT_UNKNOWN, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        World world;
+        world_init(&world, true, true);
+        world.sms_result = rows[i].result;
+        assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_DONE);
+        assert_int_equal(world.effects[0].state, rows[i].state);
+        assert_int_equal(world.donations, rows[i].donations);
+        world_done(&world);
+    }
+}
+
+static void a_text_that_was_not_sent_goes_out_when_it_is_due_again(void **state)
+{
+    (void)state;
+    World world;
+    size_t count;
+    Fault fault;
+    world_init(&world, true, true);
+    world.sms_result = SMS_UNSENT;
+    run_one(&world, "donation-events", DONATION);
+    world.sms_result = SMS_ACCEPTED;
+    assert_int_equal(pipeline_deliver_due(world.line, world.effects[0].due_ms, &count, &fault), STATUS_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(world.effects[0].state, EFFECT_SENT);
+    assert_int_equal(world.donations, 1);
+    world_done(&world);
+}
+
+static void a_gateway_that_never_answers_is_given_up_after_twelve_tries(void **state)
+{
+    (void)state;
+    World world;
+    size_t count;
+    Fault fault;
+    world_init(&world, true, true);
+    world.sms_result = SMS_UNSENT;
+    run_one(&world, "donation-events", DONATION);
+    for (int tries = 1; world.effects[0].state == EFFECT_PENDING && tries < 20; tries++)
+        pipeline_deliver_due(world.line, world.effects[0].due_ms, &count, &fault);
+    assert_int_equal(world.effects[0].state, EFFECT_FAILED);
+    assert_int_equal(world.effects[0].attempts, 12);
+    world_done(&world);
+}
+
+static void the_same_press_twice_in_a_batch_is_one_text(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    Delivery deliveries[] = {world_delivery("donation-events", DONATION), world_delivery("donation-events", DONATION)};
+    world_run(&world, deliveries, 2);
+    assert_int_equal(world.sent, 1);
+    assert_int_equal(world.donations, 1);
+    assert_true(deliveries[1].verdict == VERDICT_DONE && deliveries[1].duplicate);
+    world_done(&world);
+}
+
+static void whoever_is_overtaken_folds_again(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, true);
+    world.conflicts_left = 3;
+    Delivery deliveries[] = {world_delivery("call-events", INITIATED("c1")), world_delivery("call-events", ANSWERED("c1"))};
+    world_run(&world, deliveries, 2);
+    assert_log(&world, "begin load save load save load save load save project commit");
+    assert_int_equal(world.records[0]->fact_count, 2);
+    assert_int_equal(world.attempts, 1);
+    world_done(&world);
+}
+
+static void a_store_that_fails_for_itself_puts_off_only_its_messages(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, true);
+    world.cdrs_status = STATUS_RETRY;
+    Delivery deliveries[] = {world_delivery("call-events", INITIATED("c1")), world_delivery("optout-events", OPTOUT)};
+    world_run(&world, deliveries, 2);
+    assert_int_equal(deliveries[0].verdict, VERDICT_RETRY);
+    assert_true(deliveries[0].kept);
+    assert_int_equal(deliveries[1].verdict, VERDICT_DONE);
+    assert_int_equal(world.blocked_count, 1);
+    world_done(&world);
+}
+
+static void in_one_store_a_failure_undoes_everything(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    world.cdrs_status = STATUS_FATAL;
+    Delivery deliveries[] = {world_delivery("call-events", INITIATED("c1")), world_delivery("optout-events", OPTOUT)};
+    world_run(&world, deliveries, 2);
+    assert_int_equal(deliveries[0].verdict, VERDICT_FATAL);
+    assert_int_equal(deliveries[1].verdict, VERDICT_FATAL);
+    assert_log(&world, "begin load rollback");
+    world_done(&world);
+}
+
+static void who_cannot_be_asked_about_is_not_texted_now(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, true);
+    world.registry_status = STATUS_RETRY;
+    assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_RETRY);
+    assert_int_equal(world.sent, 0);
+    world_done(&world);
+}
+
+static void a_poisonous_message_costs_nobody_else_anything(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    world.poison = SLICE("bad");
+    Delivery deliveries[] = {world_delivery("call-events", INITIATED("c1")), world_delivery("call-events", INITIATED("bad")),
+                             world_delivery("call-events", INITIATED("c2"))};
+    world_run(&world, deliveries, 3);
+    assert_int_equal(deliveries[0].verdict, VERDICT_DONE);
+    assert_int_equal(deliveries[1].verdict, VERDICT_REJECT);
+    assert_int_equal(deliveries[2].verdict, VERDICT_DONE);
+    assert_slice(world.spooled[0].code, "constraint");
+    assert_int_equal(world.spooled[0].state, SPOOL_DEAD);
+    world_done(&world);
+}
+
+static void a_malformed_opt_out_is_applied_and_then_rejected(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    assert_int_equal(run_one(&world, "optout-events", "{\"phoneNumber\":\"+972501234567\""), VERDICT_REJECT);
+    assert_log(&world, "begin block keep commit");
+    assert_slice(world.blocked[0], "+972501234567");
+    world_done(&world);
+}
+
+static void waits_grow_up_to_the_most_and_the_twelfth_try_is_the_last(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    const char *nameless = "{\"callId\":\"c1\",\"phoneNumber\":\"+972501234567\"}";
+    Delivery delivery = world_delivery("donation-events", nameless);
+    for (int attempts = 0; attempts < 12; attempts++) {
+        delivery.attempts = attempts;
+        delivery.spool_id = attempts ? 1 : 0;
+        int64_t before_ms = clock_wall_ms(), most_ms = attempts < 10 ? 1000LL << attempts : 900000;
+        world_run(&world, &delivery, 1);
+        const SpoolItem *item = &world.spooled[world.spooled_count - 1];
+        if (attempts == 11)
+            break;
+        assert_int_equal(delivery.verdict, VERDICT_RETRY);
+        assert_int_equal(item->state, SPOOL_WAITING);
+        assert_in_range(item->due_ms, before_ms, clock_wall_ms() + most_ms);
+    }
+    assert_int_equal(delivery.verdict, VERDICT_REJECT);
+    assert_int_equal(world.spooled[world.spooled_count - 1].state, SPOOL_DEAD);
+    world_done(&world);
+}
+
+static void what_came_from_the_spool_and_is_done_leaves_it(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    Delivery delivery = world_delivery("call-events", INITIATED("c1"));
+    delivery.spool_id = 7;
+    world_run(&world, &delivery, 1);
+    assert_log(&world, "begin load save project unspool commit");
+    assert_int_equal(world.settled, 1);
+    world_done(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_hang_up_starts_before_the_registry_is_written), cmocka_unit_test(a_gateway_in_the_unit_is_one_commit),
+        cmocka_unit_test(a_gateway_outside_is_asked_after_sending_is_committed), cmocka_unit_test(nine_beats_one_also_between_claim_and_sending),
+        cmocka_unit_test(opt_out_and_donation_in_one_batch_send_nothing), cmocka_unit_test(each_answer_of_the_gateway_has_its_state),
+        cmocka_unit_test(a_text_that_was_not_sent_goes_out_when_it_is_due_again),
+        cmocka_unit_test(a_gateway_that_never_answers_is_given_up_after_twelve_tries), cmocka_unit_test(the_same_press_twice_in_a_batch_is_one_text),
+        cmocka_unit_test(whoever_is_overtaken_folds_again), cmocka_unit_test(a_store_that_fails_for_itself_puts_off_only_its_messages),
+        cmocka_unit_test(in_one_store_a_failure_undoes_everything), cmocka_unit_test(who_cannot_be_asked_about_is_not_texted_now),
+        cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything), cmocka_unit_test(a_malformed_opt_out_is_applied_and_then_rejected),
+        cmocka_unit_test(waits_grow_up_to_the_most_and_the_twelfth_try_is_the_last), cmocka_unit_test(what_came_from_the_spool_and_is_done_leaves_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

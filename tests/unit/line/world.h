@@ -1,0 +1,43 @@
+/* Ports in memory for tests of the line: they do what the contract says, write down every call in one log, and fail when
+ * they are told to. */
+#pragma once
+
+#include "../check.h"
+
+#include "pipeline.h"
+
+enum { WORLD_MAX = 64 };
+
+typedef struct World {
+    Arena arena;
+    Text log;                 /* "begin block save project commit …" */
+    Ports ports;
+    PipelineSettings settings;
+    Pipeline *line;
+
+    Slice blocked[WORLD_MAX];
+    size_t blocked_count;
+    Slice actions[WORLD_MAX];
+    size_t action_count;
+    Cdr *records[WORLD_MAX];
+    size_t record_count;
+    Effect effects[WORLD_MAX];
+    size_t effect_count, sent;
+    SpoolItem spooled[WORLD_MAX];
+    size_t spooled_count, settled;
+    int64_t donations, optouts, attempts; /* counters of all campaigns */
+
+    /* told to */
+    int conflicts_left;       /* saves that somebody else was faster than */
+    Status cdrs_status, registry_status;
+    Slice poison;             /* a call id that save refuses for ever */
+    Slice opt_out_before_sending; /* this number opts out between claim and sending */
+    SmsResult sms_result;
+} World;
+
+void world_init(World *world, bool atomic, bool sms_joins);
+void world_done(World *world);
+
+/* Runs one batch of bodies on one topic each; deliveries[i] gets the verdicts. */
+void world_run(World *world, Delivery *deliveries, size_t count);
+Delivery world_delivery(const char *topic, const char *body);
