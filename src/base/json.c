@@ -192,7 +192,7 @@ static void add_number(Text *text, double number)
     if (number == 0)
         number = 0; /* no "-0" */
     if (fabs(number) < 9007199254740992.0 && number == floor(number)) {
-        text_printf(text, "%.0f", number);
+        text_printf(text, "%lld", (long long)number);
         return;
     }
     snprintf(printed, sizeof printed, "%.15g", number);
