@@ -19,7 +19,7 @@ test:            ## build in every way and run every suite; the last line counts
 bench:           ## measure, beside the ceilings; writes docs/performance.md
 	@tools/install-packages build test bench
 	@tools/build build-bench --buildtype=release
-	@tests/bench/run build-bench
+	@tools/bench build-bench
 
 build:           ## build/pledgeline
 	@tools/install-packages build
