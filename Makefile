@@ -4,6 +4,7 @@ PORT ?= 8080
 DATA ?= ./data
 export PORT DATA
 
+.DEFAULT_GOAL := build
 .PHONY: help run test bench build clean
 
 help:            ## say what there is
