@@ -15,7 +15,6 @@ typedef struct SqliteSettings {
     const char *folder;   /* exists; "pledgeline.db" is in it */
     SqliteMode mode;
     bool after_crash;     /* the last owner did not close: looks for damage first, at most 5 s */
-    int64_t pages_max;    /* the file may grow to that many pages of 4096 bytes; 0 = as the disk allows */
 } SqliteSettings;
 
 /* FATAL with "database_damaged", "database_foreign", "database_newer", "database_older" (a reader cannot migrate),

@@ -123,7 +123,8 @@ static const char *const steps[] = {
     "  share BLOB NOT NULL,"
     "  PRIMARY KEY (hash, key)) WITHOUT ROWID;",
 
-    /* 5: the spool: state 0 waits, 1 is a dead letter. Row numbers are never given twice. */
+    /* 5: the spool: state 0 waits, 1 is a dead letter; row numbers are never given twice. And the row that is written to see
+     * whether the store takes writes. */
     "CREATE TABLE spool ("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  state INTEGER NOT NULL,"
@@ -138,7 +139,8 @@ static const char *const steps[] = {
     "  reason TEXT NOT NULL);"
     "CREATE INDEX spool_by_hash ON spool(hash);"
     "CREATE INDEX spool_due ON spool(due_ms) WHERE state = 0;"
-    "CREATE INDEX spool_by_state ON spool(state);",
+    "CREATE INDEX spool_by_state ON spool(state);"
+    "CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), bytes BLOB NOT NULL);",
 };
 enum { STEP_COUNT = sizeof steps / sizeof *steps };
 

@@ -5,10 +5,11 @@
 
 /* ---- results ---- */
 
-/* The unix layer says SQLITE_FULL for ENOSPC alone; a quota and a size limit are the same trouble. */
+/* The unix layer says SQLITE_FULL for ENOSPC alone; a quota and a size limit are the same trouble. SQLite keeps the reason of
+ * a failed statement, but not that of a failed commit: there it is still in errno. */
 static bool is_disk_full(sqlite3 *db, int code)
 {
-    int reason = sqlite3_system_errno(db);
+    int reason = errno ? errno : sqlite3_system_errno(db);
     return (code & 0xff) == SQLITE_FULL ||
            (code == SQLITE_IOERR_WRITE && (reason == EFBIG || reason == EDQUOT || reason == ENOSPC));
 }
@@ -107,6 +108,7 @@ void sql_bind_values(sqlite3_stmt *statement, const SqlValue *values, size_t cou
 
 Status sql_step(SqliteStore *store, sqlite3_stmt *statement, bool *ret_row, Fault *fault)
 {
+    errno = 0;
     int result = sqlite3_step(statement);
     *ret_row = result == SQLITE_ROW;
     if (result == SQLITE_ROW)

@@ -87,14 +87,6 @@ static Status check_for_damage(SqliteStore *store, Fault *fault)
     return status;
 }
 
-static Status limit_size(SqliteStore *store, int64_t pages_max, Fault *fault)
-{
-    if (!pages_max)
-        return STATUS_OK;
-    Slice sql = arena_printf(&store->arena, "PRAGMA max_page_count = %lld", (long long)pages_max);
-    return sql_script(store, sql.at, fault);
-}
-
 /* SQLite gives the log and the index of the log the mode of the database: phone numbers are nobody else's to read. */
 static Status make_private(const char *path, Fault *fault)
 {
@@ -120,7 +112,6 @@ static Status open_file(SqliteStore *store, const SqliteSettings *settings, Faul
         return sql_fault(store, fault);
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     status = sql_script(store, is_writer ? writer_settings : reader_settings, fault);
-    status = status ? status : limit_size(store, settings->pages_max, fault);
     if (!status && is_writer && settings->after_crash)
         status = check_for_damage(store, fault);
     return status ? status : sqlite_migrate(store, fault);
@@ -259,17 +250,17 @@ static Status unit_commit(void *self, Fault *fault)
     return finish(store, fault);
 }
 
-/* Rewrites a number with itself plus nothing: a page is written and synced all the same. */
+/* As much as a small batch writes: a disk with room for a page only is not well. (To write what is there already would
+ * write nothing: SQLite leaves a page alone that would not change.) */
 static Status unit_probe(void *self, Fault *fault)
 {
-    Status status = unit_begin(self, fault);
+    SqliteStore *store = self;
+    SqliteWork work;
+    Status status = sqlite_enter(store, &work, fault);
     if (status)
         return status;
-    status = sql_script(self, "UPDATE audit_head SET entries = entries WHERE id = 1", fault);
-    if (!status)
-        return unit_commit(self, fault);
-    unit_rollback(self);
-    return status;
+    status = sql_script(store, "INSERT OR REPLACE INTO probe VALUES (1, zeroblob(65536))", fault);
+    return sqlite_leave(&work, status, fault);
 }
 
 UnitPort sqlite_unit(SqliteStore *store)

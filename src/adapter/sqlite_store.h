@@ -6,8 +6,6 @@
 
 #include "adapter/sqlite.h"
 
-enum { SQLITE_PAGE_BYTES = 4096 };
-
 typedef struct SqliteNames SqliteNames;
 
 struct SqliteStore {

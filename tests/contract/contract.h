@@ -1,0 +1,64 @@
+/* The contract of the ports, run against every adapter that claims to keep it. A suite is a list of tests over a Contract;
+ * an adapter is a constructor in adapters.c. A new adapter adds one row there and nothing here. */
+#pragma once
+
+#include "../unit/check.h"
+
+#include "ports.h"
+
+/* What a test gets: ports on a store of its own, in a folder of its own. */
+typedef struct Contract {
+    Ports ports;
+    Arena arena;
+    Fault fault;
+    char folder[64];
+    void *stores; /* the adapter's own */
+} Contract;
+
+typedef struct ContractAdapter {
+    const char *name;
+    void (*open)(Contract *contract);
+    void (*close)(Contract *contract);
+} ContractAdapter;
+
+/* Ended by NULL. */
+extern const ContractAdapter *const contract_adapters[];
+/* Of the live port: also those that keep counters for records that are stored elsewhere. */
+extern const ContractAdapter *const contract_live_adapters[];
+
+/* Runs the tests against each adapter; returns how many failed. */
+int contract_run(const char *port, const ContractAdapter *const *adapters, const struct CMUnitTest *tests, size_t count);
+int contract_setup(void **state);
+int contract_teardown(void **state);
+
+#define CONTRACT_TEST(function) cmocka_unit_test_setup_teardown(function, contract_setup, contract_teardown)
+#define contract_run_tests(port, adapters, tests) contract_run((port), (adapters), (tests), sizeof(tests) / sizeof *(tests))
+
+/* Makes and removes a folder for tests that need no ports. */
+void contract_make_folder(char folder[64]);
+void contract_remove_folder(const char *folder);
+
+/* The test fails with the fault's text unless status is OK. */
+void contract_must(Contract *contract, Status status, const char *what);
+#define must(contract, call) contract_must((contract), (call), #call)
+
+void contract_begin(Contract *contract);
+void contract_commit(Contract *contract);
+void contract_rollback(Contract *contract);
+
+/* ---- arrangements ---- */
+
+#define NOON_MS INT64_C(1736942400000) /* 2025-01-15T12:00:00Z */
+
+extern const Rating contract_rating; /* 0.01 a minute */
+
+BlockEntry contract_optout(const char *phone, const char *action_id);
+BlockResult contract_block(Contract *contract, const BlockEntry *entry);
+bool contract_is_blocked(Contract *contract, const char *phone);
+
+Event contract_call_event(const char *call_id, const char *campaign_id, CallEventType type, int64_t at_ms);
+Cdr *contract_load(Contract *contract, const char *call_id);
+/* Loads, folds, derives and saves; must not conflict. */
+Cdr *contract_store(Contract *contract, const Event *event);
+
+Effect contract_donation(const char *action_id, const char *phone);

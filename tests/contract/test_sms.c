@@ -1,0 +1,112 @@
+/* The SMS gateway: one message an action id. */
+#include "contract.h"
+
+static SmsOutcome send(Contract *c, const Effect *effect)
+{
+    SmsOutcome outcome = {0};
+    must(c, c->ports.sms.send(c->ports.sms.self, effect, 1, NOON_MS, &c->arena, &outcome, &c->fault));
+    return outcome;
+}
+
+typedef struct Seen { Arena *arena; SmsRecord records[8]; size_t count; } Seen;
+
+static bool see(void *context, const SmsRecord *record)
+{
+    Seen *seen = context;
+    SmsRecord *copy = &seen->records[seen->count++];
+    *copy = *record;
+    copy->id = arena_copy(seen->arena, record->id);
+    copy->action_id = arena_copy(seen->arena, record->action_id);
+    copy->phone = arena_copy(seen->arena, record->phone);
+    copy->message = arena_copy(seen->arena, record->message);
+    copy->status = arena_copy(seen->arena, record->status);
+    return true;
+}
+
+static Seen list(Contract *c, SmsFilter filter)
+{
+    Seen seen = {.arena = &c->arena};
+    must(c, c->ports.sms.list(c->ports.sms.self, &filter, see, &seen, &c->fault));
+    return seen;
+}
+
+static void message_is_filled_and_queued(void **state)
+{
+    Contract *c = *state;
+    Effect effect = contract_donation("call-1_donation", "+12125550100");
+    SmsOutcome outcome = send(c, &effect);
+    assert_int_equal(outcome.result, SMS_ACCEPTED);
+    Seen seen = list(c, (SmsFilter){0});
+    assert_int_equal(seen.count, 1);
+    assert_slice(seen.records[0].message, "Thank you from Winter: https://donate.example.org?ref=x");
+    assert_slice(seen.records[0].status, "queued");
+    assert_slice(seen.records[0].phone, "+12125550100");
+    assert_int_equal(seen.records[0].queued_ms, NOON_MS);
+    assert_true(slice_equal(seen.records[0].id, outcome.message_id));
+}
+
+static void action_sent_twice_is_one_message(void **state)
+{
+    Contract *c = *state;
+    Effect effect = contract_donation("call-1_donation", "+12125550100"), other = effect;
+    other.message = SLICE("another text");
+    SmsOutcome first = send(c, &effect), second = send(c, &other);
+    assert_int_equal(second.result, SMS_ACCEPTED);
+    assert_true(slice_equal(first.message_id, second.message_id));
+    Seen seen = list(c, (SmsFilter){0});
+    assert_int_equal(seen.count, 1);
+    assert_slice(seen.records[0].message, "Thank you from Winter: https://donate.example.org?ref=x");
+}
+
+static void placeholder_without_value_is_refused(void **state)
+{
+    Contract *c = *state;
+    Effect effect = contract_donation("call-1_donation", "+12125550100");
+    effect.message = SLICE("Dear {{firstName}}");
+    SmsOutcome outcome = send(c, &effect);
+    assert_int_equal(outcome.result, SMS_REFUSED);
+    assert_true(outcome.reason.bytes > 0);
+    assert_int_equal(list(c, (SmsFilter){0}).count, 0);
+}
+
+static void list_is_newest_first_and_filters(void **state)
+{
+    Contract *c = *state;
+    const char *const ids[] = {"a", "b", "c"};
+    for (size_t i = 0; i < 3; i++) {
+        Effect effect = contract_donation(ids[i], i ? "+12125550100" : "+12125550109");
+        effect.campaign_id = i == 2 ? SLICE("spring") : SLICE("winter");
+        send(c, &effect);
+    }
+    Seen first = list(c, (SmsFilter){.limit = 2});
+    assert_int_equal(first.count, 2);
+    assert_slice(first.records[0].action_id, "c");
+    assert_slice(first.records[1].action_id, "b");
+    Seen rest = list(c, (SmsFilter){.limit = 2, .before_row = first.records[1].row});
+    assert_int_equal(rest.count, 1);
+    assert_slice(rest.records[0].action_id, "a");
+    assert_slice(list(c, (SmsFilter){.campaign_id = SLICE("spring")}).records[0].action_id, "c");
+    assert_slice(list(c, (SmsFilter){.phone = SLICE("+12125550109")}).records[0].action_id, "a");
+}
+
+static void rollback_takes_the_message_back_where_it_joins_the_unit(void **state)
+{
+    Contract *c = *state;
+    if (!c->ports.sms.joins_unit)
+        skip();
+    Effect effect = contract_donation("call-1_donation", "+12125550100");
+    contract_begin(c);
+    send(c, &effect);
+    contract_rollback(c);
+    assert_int_equal(list(c, (SmsFilter){0}).count, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CONTRACT_TEST(message_is_filled_and_queued), CONTRACT_TEST(action_sent_twice_is_one_message),
+        CONTRACT_TEST(placeholder_without_value_is_refused), CONTRACT_TEST(list_is_newest_first_and_filters),
+        CONTRACT_TEST(rollback_takes_the_message_back_where_it_joins_the_unit),
+    };
+    return contract_run_tests("sms", contract_adapters, tests);
+}
