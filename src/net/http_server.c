@@ -15,27 +15,21 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "net/http_head.h"
+#include "net/http_watch.h"
 
 /* RELIABILITY: a head within 5 s, a body within 15 s, absolutely. Between requests a connection may rest for a minute. */
 enum {
-    HEAD_MS = 5000, BODY_MS = 15000, REST_MS = 60000, SEND_MS = 60000, NO_DEADLINE_MS = -1, WATCH_EVERY_MS = 200,
+    HEAD_MS = 5000, BODY_MS = 15000, REST_MS = 60000, SEND_MS = 60000,
     SPARE_REQUESTS_MAX = 64, SPARE_BODY_BYTES_MAX = 64 * 1024, TRUSTED_LENGTH_BYTES = 64 * 1024,
     DISCARDED_BYTES_MAX = 16 * 1024 * 1024, /* what is too large is read to its end up to here, so that the answer is read, too */
     STREAM_PENDING_MAX = 4 * 1024 * 1024, STREAM_BLOCK_BYTES = 32 * 1024,
 };
 
-/* A connection, for the watchdog. */
-typedef struct Connection {
-    struct Connection *previous, *following;
-    int socket;
-    int64_t deadline_ms; /* elapsed time; NO_DEADLINE_MS = none */
-} Connection;
-
 typedef enum Phase { PHASE_BODY, PHASE_DEFERRED, PHASE_ANSWERED } Phase;
 
 struct HttpTransport {
     struct MHD_Connection *connection;
-    Connection *watched;
+    HttpWatched *watched;
     Phase phase;
     bool too_large;
     Text body;
@@ -56,79 +50,27 @@ struct HttpServer {
     HttpRequest *spares; /* server's thread only */
     size_t spare_count;
 
-    pthread_mutex_t lock; /* guards connections and their deadlines */
-    Connection *connections;
+    HttpWatch *watch;
+    pthread_mutex_t lock; /* guards what follows */
     size_t open_requests;
-    pthread_t watchdog;
-    pthread_cond_t stop_changed;
-    bool stopping;
 };
 
 /* ---- deadlines ---- */
 
-static void set_deadline(HttpServer *server, Connection *connection, int64_t in_ms)
-{
-    pthread_mutex_lock(&server->lock);
-    connection->deadline_ms = in_ms == NO_DEADLINE_MS ? NO_DEADLINE_MS : clock_elapsed_ms() + in_ms;
-    pthread_mutex_unlock(&server->lock);
-}
+static void set_deadline(HttpServer *server, HttpWatched *watched, int64_t in_ms) { http_watch_set(server->watch, watched, in_ms); }
 
 static void connection_turned(void *context, struct MHD_Connection *mhd, void **socket_context, enum MHD_ConnectionNotificationCode code)
 {
     HttpServer *server = context;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        Connection *connection = calloc(1, sizeof *connection);
-        if (!connection)
-            abort();
-        connection->socket = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        connection->deadline_ms = clock_elapsed_ms() + HEAD_MS;
-        pthread_mutex_lock(&server->lock);
-        connection->following = server->connections;
-        if (connection->following)
-            connection->following->previous = connection;
-        server->connections = connection;
-        pthread_mutex_unlock(&server->lock);
-        *socket_context = connection;
-        metric_add(METRIC_HTTP_CONNECTIONS, 1);
-        return;
-    }
-    Connection *connection = *socket_context; /* the socket is closed after this call: the watchdog must not see it any more */
-    pthread_mutex_lock(&server->lock);
-    *(connection->previous ? &connection->previous->following : &server->connections) = connection->following;
-    if (connection->following)
-        connection->following->previous = connection->previous;
-    pthread_mutex_unlock(&server->lock);
-    free(connection);
-    metric_add(METRIC_HTTP_CONNECTIONS, -1);
+    bool started = code == MHD_CONNECTION_NOTIFY_STARTED;
+    metric_add(METRIC_HTTP_CONNECTIONS, started ? 1 : -1);
+    if (started)
+        *socket_context = http_watch_add(server->watch, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, HEAD_MS);
+    else
+        http_watch_remove(server->watch, *socket_context);
 }
 
-static void cut_late_connections(HttpServer *server)
-{
-    int64_t now_ms = clock_elapsed_ms();
-    for (Connection *connection = server->connections; connection; connection = connection->following) {
-        if (connection->deadline_ms == NO_DEADLINE_MS || now_ms < connection->deadline_ms)
-            continue;
-        shutdown(connection->socket, SHUT_RDWR); /* libmicrohttpd sees the end and closes */
-        connection->deadline_ms = NO_DEADLINE_MS;
-        metric_add(METRIC_HTTP_DEADLINES, 1);
-    }
-}
-
-static void *watch(void *context)
-{
-    HttpServer *server = context;
-    pthread_mutex_lock(&server->lock);
-    while (!server->stopping) {
-        int64_t until_ms = clock_elapsed_ms() + WATCH_EVERY_MS;
-        struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
-        pthread_cond_timedwait(&server->stop_changed, &server->lock, &until);
-        cut_late_connections(server);
-    }
-    pthread_mutex_unlock(&server->lock);
-    return NULL;
-}
-
-static Connection *watched_of(struct MHD_Connection *connection)
+static HttpWatched *watched_of(struct MHD_Connection *connection)
 {
     return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
@@ -234,7 +176,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
         MHD_suspend_connection(transport->connection);
     }
     pthread_mutex_unlock(&transport->lock);
-    set_deadline(request->server, transport->watched, bytes ? SEND_MS : NO_DEADLINE_MS);
+    set_deadline(request->server, transport->watched, bytes ? SEND_MS : HTTP_NO_DEADLINE);
     return over ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)bytes;
 }
 
@@ -317,7 +259,7 @@ static enum MHD_Result body_is_in(HttpServer *server, HttpRequest *request)
     if (transport->too_large)
         return refuse(request, 413, "body_too_large", "the body is over the limit of 2 MiB; send less at a time");
     request->body = text_slice(&transport->body);
-    set_deadline(server, transport->watched, NO_DEADLINE_MS); /* it is our turn now */
+    set_deadline(server, transport->watched, HTTP_NO_DEADLINE); /* it is our turn now */
     server->settings.handle(request, server->settings.context);
     return transport->phase == PHASE_DEFERRED ? MHD_YES : send_reply(request);
 }
@@ -446,34 +388,6 @@ void http_add_header(HttpRequest *request, const char *name, const char *value)
         request->reply.headers[request->reply.header_count++] = (HttpHeader){name, value};
 }
 
-static int hex_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool http_percent_decode(Slice text, bool form, char *out, size_t *ret_bytes)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < text.bytes; i++) {
-        char c = text.at[i];
-        if (c == '%') {
-            int high = i + 2 < text.bytes ? hex_of(text.at[i + 1]) : -1, low = high >= 0 ? hex_of(text.at[i + 2]) : -1;
-            if (low < 0)
-                return false;
-            c = (char)(high << 4 | low);
-            i += 2;
-        } else if (c == '+' && form) {
-            c = ' ';
-        }
-        out[used++] = c;
-    }
-    *ret_bytes = used;
-    return true;
-}
-
 /* libmicrohttpd would decode '+' in paths and split what an escape hides; paths stay as sent, and queries are decoded once. */
 static size_t unescape(void *context, struct MHD_Connection *connection, char *text)
 {
@@ -531,16 +445,12 @@ HttpServer *http_server_open(const HttpSettings *settings, Fault *fault)
         abort();
     server->settings = *settings;
     pthread_mutex_init(&server->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&server->stop_changed, &attributes);
-    pthread_condattr_destroy(&attributes);
     server->listener = listen_on(settings, &server->port, fault);
     if (server->listener < 0)
         return free(server), NULL;
-    server->daemon = start_daemon(server);
-    if (!server->daemon || pthread_create(&server->watchdog, NULL, watch, server)) {
+    server->watch = http_watch_open();
+    server->daemon = server->watch ? start_daemon(server) : NULL;
+    if (!server->daemon) {
         fault_set(fault, STATUS_FATAL, "listen_failed", "the HTTP server does not start; is the limit of open files (ulimit -n) too low?");
         return free(server), NULL;
     }
@@ -571,17 +481,12 @@ void http_server_close(HttpServer *server, int64_t grace_ms)
     for (int64_t until_ms = clock_elapsed_ms() + grace_ms; open_requests(server) && clock_elapsed_ms() < until_ms;)
         nanosleep(&pause, NULL);
     MHD_stop_daemon(server->daemon);
-    pthread_mutex_lock(&server->lock);
-    server->stopping = true;
-    pthread_cond_signal(&server->stop_changed);
-    pthread_mutex_unlock(&server->lock);
-    pthread_join(server->watchdog, NULL);
+    http_watch_close(server->watch);
     while (server->spares) {
         HttpRequest *following = server->spares->transport->next_spare;
         request_free(server->spares);
         server->spares = following;
     }
-    pthread_cond_destroy(&server->stop_changed);
     pthread_mutex_destroy(&server->lock);
     free(server);
 }
