@@ -14,7 +14,7 @@ typedef enum SqliteMode {
 typedef struct SqliteSettings {
     const char *folder;   /* exists; "pledgeline.db" is in it */
     SqliteMode mode;
-    bool after_crash;     /* the last owner did not close: looks for damage first, at most 5 s */
+    bool after_crash;     /* the last owner did not close: looks for damage first, within bounds */
 } SqliteSettings;
 
 /* FATAL with "database_damaged", "database_foreign", "database_newer", "database_older" (a reader cannot migrate),
