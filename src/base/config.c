@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/nearest.h"
+
 enum { SECRET_FILE_BYTES_MAX = 64 * 1024 };
 
 const ConfigRow config_rows[] = {
@@ -73,35 +75,13 @@ static size_t secret_row_of_file_name(const char *name)
 
 /* ---- the file ---- */
 
-/* How many letters differ at least, cheaply: enough to point at a slip of the pen. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t rows[80], bytes = strlen(b);
-    if (bytes + 1 > sizeof rows / sizeof *rows)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= bytes; j++)
-        rows[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = rows[0];
-        rows[0] = i;
-        for (size_t j = 1; j <= bytes; j++) {
-            size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-            size_t shorter = (rows[j] < rows[j - 1] ? rows[j] : rows[j - 1]) + 1;
-            diagonal = rows[j];
-            rows[j] = replaced < shorter ? replaced : shorter;
-        }
-    }
-    return rows[bytes];
-}
+static const char *setting_name(size_t i) { return i < ROW_COUNT ? config_rows[i].env : NULL; }
 
-static const char *nearest_name(const char *name)
+static Status refuse_unknown(const Loading *loading, const char *name)
 {
-    size_t best = 0;
-    for (size_t row = 1; row < ROW_COUNT; row++) {
-        if (distance(name, config_rows[row].env) < distance(name, config_rows[best].env))
-            best = row;
-    }
-    return config_rows[best].env;
+    const char *near = nearest_name(name, setting_name);
+    return fault_set(loading->fault, STATUS_REJECT, "setting_unknown", "%s: there is no setting %.64s; %s%s", loading->file, name,
+                     near ? "did you mean " : "pledgeline config lists them", near ? near : "");
 }
 
 static int take_line(void *context, const char *section, const char *name, const char *value)
@@ -114,8 +94,7 @@ static int take_line(void *context, const char *section, const char *name, const
     else if (secret < ROW_COUNT)
         loading->status = read_secret_file(loading, secret, value, "file");
     else
-        loading->status = fault_set(loading->fault, STATUS_REJECT, "setting_unknown", "%s: there is no setting %.64s; did you mean %s?",
-                                    loading->file, name, nearest_name(name));
+        loading->status = refuse_unknown(loading, name);
     return loading->status == STATUS_OK;
 }
 

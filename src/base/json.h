@@ -36,5 +36,12 @@ const Json *json_get(const Json *object, const char *key);
 void json_add_string(Text *text, Slice string);
 void json_add_time(Text *text, int64_t unix_ms); /* "2024-01-15T10:30:00.000Z"; null for 0 */
 
+/* Members of an object that was opened with '{': the comma comes by itself. An empty text is null. */
+void json_add_key(Text *text, const char *key);
+void json_add_text_member(Text *text, const char *key, Slice value);
+void json_add_time_member(Text *text, const char *key, int64_t unix_ms);
+void json_add_number_member(Text *text, const char *key, int64_t number);
+void json_add_flag_member(Text *text, const char *key, bool flag);
+
 /* The value in one canonical form: no white space, object keys in byte order. Equal values give equal bytes. */
 void json_add_canonical(Text *text, const Json *value);

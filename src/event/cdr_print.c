@@ -4,26 +4,9 @@
 #include "base/clock.h"
 #include "event/cdr.h"
 
-static void add_key(Text *out, const char *key) { text_printf(out, ",\"%s\":", key); }
-
-static void add_text_or_null(Text *out, const char *key, Slice text)
-{
-    add_key(out, key);
-    if (slice_empty(text))
-        text_add_literal(out, "null");
-    else
-        json_add_string(out, text);
-}
-
-static void add_time(Text *out, const char *key, int64_t unix_ms)
-{
-    add_key(out, key);
-    json_add_time(out, unix_ms);
-}
-
 static void add_seconds(Text *out, const char *key, int64_t seconds)
 {
-    add_key(out, key);
+    json_add_key(out, key);
     if (seconds < 0)
         text_add_literal(out, "null");
     else
@@ -49,7 +32,7 @@ static void add_dtmf(const Cdr *cdr, Text *out)
             continue;
         text_add(out, first ? SLICE("{\"digit\":") : SLICE(",{\"digit\":"));
         json_add_string(out, cdr->facts[i].digit);
-        add_time(out, "at", cdr->facts[i].at_ms);
+        json_add_time_member(out, "at", cdr->facts[i].at_ms);
         text_add_byte(out, '}');
         first = false;
     }
@@ -66,8 +49,8 @@ static void add_actions(const Cdr *cdr, Text *out)
             continue;
         text_add(out, first ? SLICE("{\"type\":") : SLICE(",{\"type\":"));
         json_add_string(out, fact->action_type);
-        add_time(out, "at", fact->at_ms);
-        add_key(out, "action");
+        json_add_time_member(out, "at", fact->at_ms);
+        json_add_key(out, "action");
         text_add(out, slice_empty(fact->action) ? SLICE("null") : fact->action);
         text_add_byte(out, '}');
         first = false;
@@ -95,7 +78,7 @@ static void add_metadata(const Cdr *cdr, Arena *arena, Text *out)
             last = copy;
         }
     }
-    add_key(out, "metadata");
+    json_add_key(out, "metadata");
     json_add_canonical(out, &merged);
 }
 
@@ -112,25 +95,25 @@ void cdr_print(const Cdr *cdr, Arena *arena, Text *out)
 {
     text_add_literal(out, "{\"callId\":");
     json_add_string(out, cdr->call_id);
-    add_text_or_null(out, "campaignId", cdr->campaign_id);
-    add_text_or_null(out, "contactId", cdr->contact_id);
-    add_text_or_null(out, "phoneNumber", cdr->phone);
-    add_text_or_null(out, "status", cdr->status);
-    add_text_or_null(out, "outcome", cdr->outcome);
-    add_time(out, "startTime", cdr->start_ms);
-    add_time(out, "answerTime", cdr->answer_ms);
-    add_time(out, "endTime", cdr->end_ms);
+    json_add_text_member(out, "campaignId", cdr->campaign_id);
+    json_add_text_member(out, "contactId", cdr->contact_id);
+    json_add_text_member(out, "phoneNumber", cdr->phone);
+    json_add_text_member(out, "status", cdr->status);
+    json_add_text_member(out, "outcome", cdr->outcome);
+    json_add_time_member(out, "startTime", cdr->start_ms);
+    json_add_time_member(out, "answerTime", cdr->answer_ms);
+    json_add_time_member(out, "endTime", cdr->end_ms);
     add_seconds(out, "duration", cdr->duration_s);
     add_seconds(out, "billsec", cdr->billsec_s);
     add_dtmf(cdr, out);
     add_actions(cdr, out);
     text_printf(out, ",\"cost\":%.6f,\"costMicros\":%lld", (double)cdr->cost_micros / 1e6, (long long)cdr->cost_micros);
-    add_text_or_null(out, "currency", cdr->currency);
+    json_add_text_member(out, "currency", cdr->currency);
     if (cdr->hangup_cause)
         text_printf(out, ",\"hangupCause\":%d", cdr->hangup_cause);
     add_metadata(cdr, arena, out);
-    add_time(out, "createdAt", cdr->created_ms);
-    add_time(out, "updatedAt", cdr->updated_ms);
+    json_add_time_member(out, "createdAt", cdr->created_ms);
+    json_add_time_member(out, "updatedAt", cdr->updated_ms);
     text_printf(out, ",\"inferred\":%s", cdr->inferred ? "true" : "false");
     if (is_flagged(cdr))
         text_add_literal(out, ",\"implausibleTimestamps\":true");

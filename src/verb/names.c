@@ -1,4 +1,4 @@
-/* One edit distance for verbs, options and settings. */
+/* Flags are the environment's names in the command line's spelling. */
 #include "verb/names.h"
 
 #include <stdlib.h>
@@ -17,39 +17,4 @@ const char *names_flag_of_setting(const ConfigRow *row)
     for (size_t i = 0; from[i] && i + 1 < NAME_BYTES; i++)
         to[i] = from[i] == '_' ? '-' : from[i] >= 'A' && from[i] <= 'Z' ? (char)(from[i] | 0x20) : from[i];
     return to;
-}
-
-/* Levenshtein distance; words longer than a line are infinitely far. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[NAME_BYTES], bytes = strlen(b);
-    if (bytes >= NAME_BYTES)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= bytes; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= bytes; j++) {
-            size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-            size_t shifted = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = replaced < shifted ? replaced : shifted;
-        }
-    }
-    return row[bytes];
-}
-
-const char *names_nearest(const char *word, const char *(*name)(size_t i))
-{
-    const char *best = NULL;
-    size_t best_distance = strlen(word) / 2 + 1; /* further off is no slip of the pen */
-    for (size_t i = 0; name(i); i++) {
-        size_t far = distance(word, name(i));
-        if (far < best_distance) {
-            best = name(i);
-            best_distance = far;
-        }
-    }
-    return best;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "verb/help.h"
 #include "verb/names.h"
 
@@ -104,7 +105,7 @@ static const char *verb_name(size_t i) { return verbs[i].name; }
 
 static int unknown_verb(const char *word)
 {
-    const char *near = names_nearest(word, verb_name);
+    const char *near = nearest_name(word, verb_name);
     return near ? verb_usage("there is no verb \"%.40s\"; did you mean %s? (pledgeline --help lists them)", word, near)
                 : verb_usage("there is no verb \"%.40s\"; pledgeline --help lists them", word);
 }
@@ -158,13 +159,13 @@ static void fill_table(OptionTable *table, const Verb *verb)
         table->rows[table->count++] = (struct option){names_flag_of_setting(&config_rows[i]), required_argument, NULL, CODE_SETTING + (int)i};
 }
 
-static const OptionTable *named_table; /* for names_nearest, which takes a plain function */
+static const OptionTable *named_table; /* for nearest_name, which takes a plain function */
 static const char *option_name(size_t i) { return named_table->rows[i].name; }
 
 static int unknown_option(const OptionTable *table, const Verb *verb, const char *word)
 {
     named_table = table;
-    const char *near = names_nearest(word + strspn(word, "-"), option_name);
+    const char *near = nearest_name(word + strspn(word, "-"), option_name);
     const char *action = verb->action ? verb->action : "";
     if (!near)
         return verb_usage("%s %s has no option %.40s; pledgeline help %s %s lists them", verb->name, action, word, verb->name, action);
