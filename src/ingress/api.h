@@ -45,7 +45,6 @@ extern const Route routes[];
 
 typedef struct ApiSettings {
     const char *tokens;  /* "role:token", separated by commas or white space; "" = none are needed */
-    bool loopback_only;  /* then only local Host names are answered, and no cross-site Origin */
     Rating rating;
     Slice currency;
 } ApiSettings;

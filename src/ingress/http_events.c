@@ -5,7 +5,7 @@
 #include "event/envelope.h"
 #include "ingress/http_handlers.h"
 
-enum { ERRORS_LISTED_MAX = 100 };
+enum { ERRORS_LISTED_MAX = 100, LINES_MAX = 20000 }; /* each line costs a few hundred bytes while it is worked */
 
 typedef struct Batch {
     Delivery *deliveries;
@@ -125,20 +125,32 @@ static bool is_ndjson(const Call *call)
     return type.bytes >= 20 && !strncasecmp(type.at, "application/x-ndjson", 20);
 }
 
-static Batch *split(Call *call, Slice topic)
+static bool take_line(Slice *rest, Slice *ret_line)
 {
-    Slice body = call->request->body;
-    size_t lines = 1;
-    for (const char *at = body.at; (at = memchr(at, '\n', (size_t)(body.at + body.bytes - at))); at++)
-        lines++;
+    const char *newline = rest->bytes ? memchr(rest->at, '\n', rest->bytes) : NULL;
+    *ret_line = (Slice){rest->at, newline ? (size_t)(newline - rest->at) : rest->bytes};
+    size_t taken = ret_line->bytes + (newline != NULL);
+    bool is_line = rest->bytes > 0;
+    *rest = (Slice){rest->at + taken, rest->bytes - taken};
+    return is_line;
+}
+
+static size_t count_lines(Slice body)
+{
+    size_t lines = 0;
+    for (Slice line; take_line(&body, &line);)
+        lines += !is_blank(line);
+    return lines;
+}
+
+static Batch *split(Call *call, Slice topic, size_t lines)
+{
+    Slice body = call->request->body, line;
     Batch *batch = ARENA_NEW(call->arena, Batch);
     batch->deliveries = ARENA_ARRAY(call->arena, Delivery, lines);
     batch->lines = ARENA_ARRAY(call->arena, size_t, lines);
     int64_t now_ms = clock_wall_ms();
-    for (size_t number = 1; body.bytes; number++) {
-        const char *newline = memchr(body.at, '\n', body.bytes);
-        Slice line = {body.at, newline ? (size_t)(newline - body.at) : body.bytes};
-        body = (Slice){line.at + line.bytes + (newline != NULL), body.bytes - line.bytes - (newline != NULL)};
+    for (size_t number = 1; take_line(&body, &line); number++) {
         if (is_blank(line))
             continue;
         batch->deliveries[batch->count] = (Delivery){.body = line, .topic = topic, .received_ms = now_ms};
@@ -149,7 +161,12 @@ static Batch *split(Call *call, Slice topic)
 
 static void take_many(Call *call, Slice topic)
 {
-    Batch *batch = split(call, topic);
+    size_t lines = count_lines(call->request->body);
+    if (lines > LINES_MAX) {
+        answer_problem(call, 413, "too_many_lines", "the body has %zu lines; send at most %d at a time", lines, LINES_MAX);
+        return;
+    }
+    Batch *batch = split(call, topic, lines);
     call->context = batch;
     if (batch->count)
         call_submit(call, batch->deliveries, batch->count, many_finished);

@@ -2,6 +2,7 @@
  * other: no new connections, the batch in hand, the reports, the answers, the stores. */
 #include "verb/serve.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,7 +30,9 @@ typedef struct Service {
 
 static bool is_loopback(const char *host)
 {
-    return !strncmp(host, "127.", 4) || !strcmp(host, "localhost") || !strcmp(host, "::1");
+    struct in_addr address; /* a name that begins with 127. may resolve to anything */
+    bool is_ipv4 = inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+    return is_ipv4 || !strcmp(host, "localhost") || !strcmp(host, "::1");
 }
 
 /* ---- open, in order; what is open is closed by service_close ---- */
@@ -60,7 +63,7 @@ static Status open_intake(Service *service, Fault *fault)
 static Status open_http(Service *service, Fault *fault)
 {
     const Config *config = service->config;
-    ApiSettings api = {.tokens = config->tokens, .loopback_only = is_loopback(config->listen_host),
+    ApiSettings api = {.tokens = config->tokens,
                        .rating = service->app.settings.event.rating, .currency = slice_of(config->currency)};
     service->api = api_open(&api, service->intake, service->pool, fault);
     if (!service->api)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 from support import look
 from support.events import donation, ended, optout, unique, unique_phone
-from support.program import Publisher, ndjson, run
+from support.program import BINARY, Publisher, ndjson, run
 
 MIB = 1024 * 1024
 CALL = '"callId":"c","campaignId":"winter","contactId":"x","phoneNumber":"+12125550100","eventType":"call_ended"'
@@ -230,3 +230,19 @@ def test_full_disk_stops_acknowledging_loses_nothing_and_recovers_when_space_ret
     finally:
         server.process and server.kill()
         disk.leave()
+
+
+def test_a_body_of_blank_or_countless_lines_costs_no_memory(make_server):
+    server = make_server()
+    blank = server.post("/v1/events", b"\n" * (2 * MIB - 1), content_type="application/x-ndjson")
+    countless = server.post("/v1/events/call-events", b"1\n" * MIB, content_type="application/x-ndjson")
+    assert blank.status == 200
+    assert countless.status == 413
+    peak = next(line for line in open(f"/proc/{server.process.pid}/status") if line.startswith("VmHWM"))
+    assert "sanitize" in BINARY or "thread" in BINARY or int(peak.split()[1]) < 128 * 1024
+
+
+@pytest.mark.parametrize("host", ["127.example.invalid", "0.0.0.0", "127.0.0.1.example.invalid"])
+def test_an_address_that_only_looks_like_loopback_needs_tokens(tmp_path, host):
+    done = run(tmp_path / "data", "serve", "--listen", host)
+    assert done.code == 2 and "PLEDGELINE_TOKENS" in done.err

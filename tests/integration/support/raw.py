@@ -16,7 +16,9 @@ def exchange(server, data):
             sock.sendall(data)
             sock.shutdown(socket.SHUT_WR)
             return read_to_end(sock)
-        except ConnectionError:
+        except TimeoutError:
+            raise
+        except OSError:  # reset, or gone before we had said all (ENOTCONN)
             return b""
 
 
