@@ -350,3 +350,11 @@ void recording_replay(const Recording *recording, sqlite3 *db)
     for (size_t i = 0; i < recording->statement_count; i++)
         sqlite3_finalize(statements[i]);
 }
+
+void recording_free(Recording *recording)
+{
+    arena_done(&recording->arena);
+    free(recording->rows.items);
+    free(recording->ends);
+    free(recording);
+}

@@ -17,3 +17,5 @@ void recording_stop(Recording *recording);
 
 /* Writes the same rows in the same transactions. The connection's database must be as the recorded one was at the start. */
 void recording_replay(const Recording *recording, sqlite3 *db);
+
+void recording_free(Recording *recording);

@@ -71,6 +71,7 @@ int main(int argc, char **argv)
         run_apart(run_ours, &work);
         run_apart(run_ceiling, &work);
     }
+    recording_free(work.recording);
     lines_done(&work.lines);
     return 0;
 }
