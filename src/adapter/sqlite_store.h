@@ -7,6 +7,7 @@
 #include "adapter/sqlite.h"
 
 typedef struct SqliteNames SqliteNames;
+typedef struct SqliteCheckpoints SqliteCheckpoints;
 
 struct SqliteStore {
     sqlite3 *db;
@@ -19,6 +20,7 @@ struct SqliteStore {
     int64_t epoch;     /* grows with each transaction that begins or ends, and each time that records are saved */
     int64_t undone;    /* grows with each rollback: what was cached before may never have happened */
     SqliteNames *names;
+    SqliteCheckpoints *checkpoints; /* of a writer */
     sqlite3_stmt *begin, *commit, *rollback;
 };
 
@@ -78,6 +80,13 @@ Status sqlite_leave(const SqliteWork *work, Status status, Fault *fault);
 
 /* Brings an open writer's file to the newest version, one transaction a step; a reader's is only looked at. */
 Status sqlite_migrate(SqliteStore *store, Fault *fault);
+
+/* ---- checkpoints (sqlite_checkpoints.c) ---- */
+
+/* From here on the log of an open writer goes to the database by itself. Stop waits for a copy that runs, some 100 ms;
+ * NULL is fine. */
+SqliteCheckpoints *sqlite_checkpoints_start(SqliteStore *store);
+void sqlite_checkpoints_stop(SqliteCheckpoints *checkpoints);
 
 /* ---- names (sqlite_names.c): campaign ids as small numbers ---- */
 

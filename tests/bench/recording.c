@@ -60,7 +60,7 @@ static void *grow(void *items, size_t *capacity, size_t item_bytes)
 
 /* ---- the adapter's connection ---- */
 
-static sqlite3 *last_connection;
+static _Thread_local sqlite3 *last_connection; /* checkpoints have one of their own */
 
 static int note_connection(sqlite3 *db, char **error, const void *routines)
 {
