@@ -8,6 +8,7 @@
 
 #include "adapter/data_folder.h"
 #include "adapter/sqlite.h"
+#include "event/phone.h"
 #include "event/text_template.h"
 
 typedef struct AppStores {
@@ -95,6 +96,14 @@ static Status read_rating(const Config *config, Arena *arena, Rating *rating, Fa
     return *config->rates_file ? read_rates_file(config->rates_file, arena, rating, fault) : STATUS_OK;
 }
 
+static Status read_country_code(const Config *config, Slice *ret, Fault *fault)
+{
+    *ret = slice_of(config->country_code);
+    if (slice_empty(*ret) || phone_is_country_code(*ret))
+        return STATUS_OK;
+    return refuse(fault, "PLEDGELINE_COUNTRY_CODE", config->country_code, "1 to 3 digits without +, like 972 or 1");
+}
+
 /* Filled once with empty values: an unknown placeholder shows now and not in a message. */
 static Status check_template(const Config *config, Arena *arena, Fault *fault)
 {
@@ -131,6 +140,7 @@ static Status read_settings(const Config *config, Arena *arena, PipelineSettings
     ret->event.call_timeout_ms = config->call_timeout_s * 1000;
     Status status = check_numbers(config, fault);
     status = status ? status : read_rating(config, arena, &ret->event.rating, fault);
+    status = status ? status : read_country_code(config, &ret->event.country_code, fault);
     status = status ? status : check_template(config, arena, fault);
     return status ? status : read_link(config, &ret->event, fault);
 }

@@ -98,14 +98,27 @@ Status step_parse(Batch *batch, Fault *fault)
     return STATUS_OK;
 }
 
+/* The dead letter says whether somebody still has to do something. */
+static void tell_what_was_blocked(const Fault *rejected, size_t numbers, Fault *ret)
+{
+    if (numbers)
+        fault_set(ret, rejected->status, rejected->code, "%.150s; blocked all the same: %zu %s", rejected->text, numbers,
+                  numbers == 1 ? "number" : "numbers");
+    else
+        fault_set(ret, rejected->status, "optout_unreadable", "%.120s; nobody was blocked: read the message and add the number by hand",
+                  rejected->text);
+}
+
 /* A rejected event may still have something that must be done: a number to block. */
 static void decide_salvaged(Batch *batch, size_t i)
 {
-    Decision rejected = batch->decisions[i];
-    batch->events[i].handler->decide(&batch->events[i], &batch->facts[i], &batch->settings->event, &batch->arena, &batch->decisions[i]);
-    batch->decisions[i].verdict = rejected.verdict;
-    batch->decisions[i].fault = rejected.fault;
-    if (!batch->decisions[i].block_count)
+    Decision rejected = batch->decisions[i], *decision = &batch->decisions[i];
+    batch->events[i].handler->decide(&batch->events[i], &batch->facts[i], &batch->settings->event, &batch->arena, decision);
+    decision->verdict = rejected.verdict;
+    decision->fault = rejected.fault;
+    if (rejected.verdict == VERDICT_REJECT)
+        tell_what_was_blocked(&rejected.fault, decision->block_count, &decision->fault);
+    if (!decision->block_count)
         metric_add(METRIC_OPTOUTS_UNREADABLE, 1);
 }
 

@@ -28,7 +28,7 @@ static Slice detail_of(const BlockEntry *entry, Arena *arena)
 
 static Status audit_block(SqliteRegistry *registry, const BlockEntry *entry, BlockResult result, Fault *fault)
 {
-    AuditEntry audited = {.at_ms = entry->added_ms, .kind = result == BLOCK_ADDED ? SLICE("block") : SLICE("block_again"),
+    AuditEntry audited = {.at_ms = entry->recorded_ms ? entry->recorded_ms : entry->added_ms, .kind = result == BLOCK_ADDED ? SLICE("block") : SLICE("block_again"),
                           .subject = entry->phone, .action_id = entry->action_id, .actor = entry->actor, .reason = entry->reason,
                           .detail = detail_of(entry, &registry->store->scratch)};
     return sqlite_audit_add(&registry->audit, &audited, fault);

@@ -3,5 +3,6 @@
 
 #include "event/handlers.h"
 
-/* Entries for all candidate numbers of a message that must be rejected but asked not to be called again. */
-void block_salvaged(const Event *event, Arena *arena, Decision *ret);
+/* Entries for all numbers that a message may mean which must be rejected but asked not to be called again: as it is written,
+ * and that of the call's record. */
+void block_salvaged(const Event *event, const Facts *facts, const EventSettings *settings, Arena *arena, Decision *ret);

@@ -1,9 +1,11 @@
-/* CSV cells by RFC 4180, safe to open in a spreadsheet: what could be read as a formula gets an apostrophe in front. */
+/* CSV cells by RFC 4180, safe to open in a spreadsheet: what could be read as a formula gets an apostrophe in front. A phone
+ * number stays as it is: no formula does anything with a plus and digits, and a dialler must be able to read the file. */
 #include "event/cdr.h"
+#include "event/phone.h"
 
 static bool starts_formula(Slice cell)
 {
-    if (slice_empty(cell))
+    if (slice_empty(cell) || phone_is_e164(cell))
         return false;
     if (strchr("=+-@\t\r", cell.at[0]))
         return true;

@@ -6,7 +6,8 @@
 /* CONTRACTS: the seeds' BlacklistEntry. */
 typedef struct BlockEntry {
     Slice phone;
-    int64_t added_ms;
+    int64_t added_ms;    /* since when it holds */
+    int64_t recorded_ms; /* when we were told, where that is another time (an import); else 0 */
     Slice reason;   /* "DTMF opt-out (key 9)" */
     Slice source;   /* user_optout admin_import compliance */
     Slice call_id, campaign_id, contact_id, timestamp; /* metadata */

@@ -5,15 +5,12 @@
 #include "event/phone.h"
 
 /* Key 9 on the donation topic: somebody mixed up the topics. The message is wrong, the wish not to be called is not. */
-static Status refuse_key_nine(Arena *arena, Event *event, Fault *fault)
+static Status refuse_key_nine(Event *event, Fault *fault)
 {
-    Slice *phone = ARENA_NEW(arena, Slice);
-    *phone = event->phone;
     event->salvaged = true;
-    event->salvaged_phones = phone;
-    event->salvaged_count = 1;
+    event->salvaged_number = event->phone;
     return fault_set(fault, STATUS_REJECT, "key_contradicts_topic",
-                     "a donation with key 9, which opts out: no SMS goes out and the number is blocked");
+                     "a donation with key 9, which opts out: no SMS goes out");
 }
 
 static Status donation_parse(const Message *message, Arena *arena, Event *event, Fault *fault)
@@ -24,7 +21,7 @@ static Status donation_parse(const Message *message, Arena *arena, Event *event,
     if (status)
         return status;
     event->key = arena_printf(arena, "%.*s_donation", SLICE_ARG(event->call_id));
-    return slice_equal(event->dtmf, SLICE("9")) ? refuse_key_nine(arena, event, fault) : STATUS_OK;
+    return slice_equal(event->dtmf, SLICE("9")) ? refuse_key_nine(event, fault) : STATUS_OK;
 }
 
 static bool campaign_is_unknown(const Event *event) { return slice_empty(event->campaign_id); }
@@ -39,7 +36,7 @@ static Slice link_of(const Effect *effect, const EventSettings *settings, Arena 
 static void donation_decide(const Event *event, const Facts *facts, const EventSettings *settings, Arena *arena, Decision *ret)
 {
     if (event->salvaged) {
-        block_salvaged(event, arena, ret);
+        block_salvaged(event, facts, settings, arena, ret);
         return;
     }
     Slice campaign_id = event->campaign_id;

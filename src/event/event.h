@@ -84,6 +84,6 @@ typedef struct Event {
 
     /* opt-outs whose message is malformed but whose number can be read: applied, then rejected */
     bool salvaged;
-    const Slice *salvaged_phones;  /* candidate E.164 forms, all of them blocked */
-    size_t salvaged_count;
+    Slice salvaged_number; /* as written, where it can be found in the message */
+    Slice salvaged_bytes;  /* the message, where it cannot */
 } Event;

@@ -16,6 +16,7 @@ typedef struct EventSettings {
     Slice donation_link_base_url;
     Slice donation_link_secret;   /* key of the link tokens, at least 16 bytes */
     bool donation_link_plain;     /* base64(campaignId:contactId:phoneNumber), as the original system did */
+    Slice country_code;           /* of numbers in national form, digits; empty = such numbers cannot be read */
     int64_t call_timeout_ms;
 } EventSettings;
 

@@ -4,8 +4,15 @@
 #include "event/event_parse.h"
 #include "event/phone.h"
 
-static const Slice REASON = SLICE_INIT("DTMF opt-out (key 9)");
 static const Slice REASON_SALVAGED = SLICE_INIT("opt-out read from a malformed message");
+
+/* The topic says that it is an opt-out; the key is what the event says it was. */
+static Slice reason_of(const Event *event, Arena *arena)
+{
+    if (slice_empty(event->dtmf))
+        return SLICE("opt-out event that names no key");
+    return arena_printf(arena, "DTMF opt-out (key %.*s)", SLICE_ARG(event->dtmf));
+}
 
 static BlockEntry entry_of(const Event *event, Slice phone, Slice reason)
 {
@@ -16,27 +23,42 @@ static BlockEntry entry_of(const Event *event, Slice phone, Slice reason)
     };
 }
 
-void block_salvaged(const Event *event, Arena *arena, Decision *ret)
+static size_t salvaged_phones(const Event *event, const Facts *facts, const EventSettings *settings, Arena *arena,
+                              Slice phones[PHONE_CANDIDATES_MAX + 1])
 {
-    BlockEntry *entries = arena_alloc(arena, sizeof *entries * event->salvaged_count);
-    for (size_t i = 0; i < event->salvaged_count; i++)
-        entries[i] = entry_of(event, event->salvaged_phones[i], REASON_SALVAGED);
+    size_t count = phone_candidates(event->salvaged_number, settings->country_code, arena, phones);
+    if (!count)
+        count = phone_salvage(event->salvaged_bytes, settings->country_code, arena, phones);
+    if (facts->cdr && !slice_empty(facts->cdr->phone))
+        phones[count++] = facts->cdr->phone;
+    return count;
+}
+
+void block_salvaged(const Event *event, const Facts *facts, const EventSettings *settings, Arena *arena, Decision *ret)
+{
+    Slice phones[PHONE_CANDIDATES_MAX + 1];
+    size_t count = salvaged_phones(event, facts, settings, arena, phones);
+    BlockEntry *entries = arena_alloc(arena, sizeof *entries * count);
+    for (size_t i = 0; i < count; i++)
+        entries[i] = entry_of(event, phones[i], REASON_SALVAGED);
     ret->blocks = entries;
-    ret->block_count = event->salvaged_count;
+    ret->block_count = count;
     ret->hang_up = event->call_id;
 }
 
-/* Every number that a malformed opt-out may mean: of its phoneNumber, or else of its bytes. */
-static void salvage(const Message *message, Arena *arena, Event *event)
+/* What can be read of a malformed opt-out: enough to find every number that it may mean. */
+static void salvage(const Message *message, Event *event)
 {
-    Slice *phones = ARENA_ARRAY(arena, Slice, PHONE_CANDIDATES_MAX);
-    Slice written = message->body ? json_text(json_get(message->body, "phoneNumber")) : (Slice){0};
+    const Json *body = message->body;
     event->salvaged = true;
-    event->salvaged_phones = phones;
-    event->salvaged_count = phone_candidates(written, arena, phones);
-    if (!event->salvaged_count)
-        event->salvaged_count = phone_salvage(message->text, arena, phones);
+    event->salvaged_bytes = message->text;
+    event->salvaged_number = body ? json_text(json_get(body, "phoneNumber")) : (Slice){0};
+    Slice call_id = body ? json_text(json_get(body, "callId")) : (Slice){0};
+    if (slice_empty(event->call_id) && call_id.bytes <= CALL_ID_BYTES_MAX)
+        event->call_id = call_id;
 }
+
+static bool is_malformed_with_call(const Event *event) { return event->salvaged && !slice_empty(event->call_id); }
 
 static Status optout_parse(const Message *message, Arena *arena, Event *event, Fault *fault)
 {
@@ -45,7 +67,7 @@ static Status optout_parse(const Message *message, Arena *arena, Event *event, F
         status = event_require(event->phone, "phoneNumber", fault);
     if (status) {
         event->received_ms = message->received_ms;
-        salvage(message, arena, event);
+        salvage(message, event);
         return status;
     }
     event->key = arena_printf(arena, "%.*s_optout", SLICE_ARG(event->call_id));
@@ -54,13 +76,12 @@ static Status optout_parse(const Message *message, Arena *arena, Event *event, F
 
 static void optout_decide(const Event *event, const Facts *facts, const EventSettings *settings, Arena *arena, Decision *ret)
 {
-    (void)facts, (void)settings;
     if (event->salvaged) {
-        block_salvaged(event, arena, ret);
+        block_salvaged(event, facts, settings, arena, ret);
         return;
     }
     BlockEntry *entry = ARENA_NEW(arena, BlockEntry);
-    *entry = entry_of(event, event->phone, REASON);
+    *entry = entry_of(event, event->phone, reason_of(event, arena));
     entry->action_id = event->key;
     ret->blocks = entry;
     ret->block_count = 1;
@@ -76,5 +97,6 @@ static void optout_decide(const Event *event, const Facts *facts, const EventSet
 }
 
 const EventHandler optout_handler = {
-    .topic = "optout-events", .lane = LANE_OPTOUT, .salvages = true, .parse = optout_parse, .decide = optout_decide,
+    .topic = "optout-events", .lane = LANE_OPTOUT, .salvages = true, .wants_cdr = is_malformed_with_call,
+    .parse = optout_parse, .decide = optout_decide,
 };

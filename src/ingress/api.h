@@ -47,6 +47,7 @@ typedef struct ApiSettings {
     const char *tokens;  /* "role:token", separated by commas or white space; "" = none are needed */
     Rating rating;
     Slice currency;
+    Slice country_code;  /* of numbers in national form */
 } ApiSettings;
 
 struct Api {

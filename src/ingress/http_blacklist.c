@@ -115,11 +115,6 @@ void blacklist_show(Call *call, const Ports *ports)
 
 /* ---- changes ---- */
 
-static bool is_source(Slice source)
-{
-    return slice_equal(source, SLICE("admin_import")) || slice_equal(source, SLICE("compliance")) || slice_equal(source, SLICE("user_optout"));
-}
-
 static Slice text_or(const Json *object, const char *key, Slice fallback)
 {
     Slice text = json_text(json_get(object, key));
@@ -157,7 +152,7 @@ void blacklist_put(Call *call, const Ports *ports)
         answer_problem(call, 422, "phone_invalid", "phoneNumber is not E.164: it must be + and 8 to 15 digits, like +972501234567");
         return;
     }
-    if (!is_source(entry.source)) {
+    if (!blacklist_source_is_known(entry.source)) {
         answer_problem(call, 422, "source_invalid", "source must be user_optout, admin_import or compliance");
         return;
     }
@@ -201,7 +196,7 @@ void blacklist_import(Call *call, const Ports *ports)
     Fault fault;
     int64_t now_ms = clock_wall_ms();
     Status status = STATUS_OK;
-    import_reader_init(&reader, call->request->body);
+    import_reader_init(&reader, call->request->body, call->api->settings.country_code);
     for (bool more = true; more && !status;)
         status = blacklist_import_some(ports, &reader, BATCH_MAX, reason, actor, now_ms, call->arena, &report, &more, &fault);
     status = status ? status : blacklist_import_audit(ports, SLICE("HTTP import"), actor, &report, now_ms, &fault);
@@ -210,8 +205,10 @@ void blacklist_import(Call *call, const Ports *ports)
         return;
     }
     Text json = text_in(call->arena);
-    text_printf(&json, "{\"added\":%lld,\"known\":%lld,\"rejected\":%lld,\"firstBadLine\":%zu}\n", (long long)report.added,
+    text_printf(&json, "{\"added\":%lld,\"known\":%lld,\"rejected\":%lld,\"firstBadLine\":%zu,\"firstBadReason\":", (long long)report.added,
                 (long long)report.known, (long long)report.rejected, report.first_bad_line);
+    json_add_string(&json, slice_of(report.first_bad_reason));
+    text_add_literal(&json, "}\n");
     answer_json(call, 200, &json);
 }
 

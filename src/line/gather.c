@@ -55,7 +55,8 @@ static Status gather_calls(Batch *batch, Fault *fault)
     uint16_t slots[CALL_SLOTS] = {0};
     for (size_t i = 0; i < batch->count; i++) {
         batch->call_of[i] = -1;
-        if (!batch_is_alive(batch, i) || !needs_record(&batch->events[i]))
+        bool is_read = batch_is_alive(batch, i) || batch->events[i].salvaged;
+        if (!is_read || !needs_record(&batch->events[i]))
             continue;
         batch->call_of[i] = enter_call(batch, batch->events[i].call_id, call_ids, slots);
         indices[count++] = i;

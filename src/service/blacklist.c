@@ -1,6 +1,8 @@
 /* The do-not-call list by hand. Adding is easy, removing asks who and why. */
 #include "service/blacklist.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "event/phone.h"
 
@@ -31,13 +33,16 @@ Status blacklist_remove(const Ports *ports, Slice phone, Slice reason, Slice act
 
 enum { COLUMNS_MAX = 64 };
 
-void import_reader_init(ImportReader *reader, Slice csv)
+static const int no_header[IMPORT_COLUMN_COUNT] = {0, -1, -1, -1, -1, -1, -1}; /* the number comes first */
+
+void import_reader_init(ImportReader *reader, Slice csv, Slice country_code)
 {
     if (slice_starts_with(csv, SLICE("\xef\xbb\xbf"))) { /* spreadsheets begin with a byte order mark */
         csv.at += 3;
         csv.bytes -= 3;
     }
-    *reader = (ImportReader){.rest = csv, .phone_column = 0, .reason_column = -1, .added_column = -1};
+    *reader = (ImportReader){.rest = csv, .country_code = country_code};
+    memcpy(reader->columns, no_header, sizeof no_header);
 }
 
 static char take(ImportReader *reader)
@@ -120,30 +125,38 @@ static bool is_column(Slice cell, const char *const *names)
     return false;
 }
 
+static const char *const column_names[IMPORT_COLUMN_COUNT][8] = {
+    [IMPORT_PHONE] = {"phonenumber", "phone", "number", "msisdn", "telephone", "mobile"},
+    [IMPORT_REASON] = {"reason", "comment"},
+    [IMPORT_ADDED] = {"addedat", "date", "added"},
+    [IMPORT_SOURCE] = {"source"},
+    [IMPORT_CALL] = {"callid"},
+    [IMPORT_CAMPAIGN] = {"campaignid"},
+    [IMPORT_CONTACT] = {"contactid"},
+};
+
 /* A first line that names a phone column is the header; any other is a row already. */
 static bool take_header(ImportReader *reader, const Slice *cells, size_t count)
 {
-    static const char *const phone[] = {"phonenumber", "phone", "number", "msisdn", "telephone", "mobile", NULL};
-    static const char *const reason[] = {"reason", "comment", NULL}, *const added[] = {"addedat", "date", "added", NULL};
-    bool found = false;
+    int found[IMPORT_COLUMN_COUNT] = {-1, -1, -1, -1, -1, -1, -1};
     for (size_t i = 0; i < count; i++) {
-        if (!found && is_column(cells[i], phone)) {
-            reader->phone_column = (int)i;
-            found = true;
-        } else if (is_column(cells[i], reason)) {
-            reader->reason_column = (int)i;
-        } else if (is_column(cells[i], added)) {
-            reader->added_column = (int)i;
+        for (size_t column = 0; column < IMPORT_COLUMN_COUNT; column++) {
+            if (found[column] < 0 && is_column(cells[i], column_names[column]))
+                found[column] = (int)i;
         }
     }
-    if (!found)
-        reader->reason_column = reader->added_column = -1;
-    return found;
+    if (found[IMPORT_PHONE] < 0)
+        return false;
+    memcpy(reader->columns, found, sizeof found);
+    return true;
 }
 
-static Slice cell_at(const Slice *cells, size_t count, int column)
+static void read_row(const ImportReader *reader, const Slice *cells, size_t count, ImportRow *row)
 {
-    return column >= 0 && (size_t)column < count ? cells[column] : (Slice){0};
+    for (size_t column = 0; column < IMPORT_COLUMN_COUNT; column++) {
+        int at = reader->columns[column];
+        row->cells[column] = at >= 0 && (size_t)at < count ? cells[at] : (Slice){0};
+    }
 }
 
 bool import_reader_next(ImportReader *reader, Arena *arena, ImportRow *ret_row)
@@ -157,33 +170,55 @@ bool import_reader_next(ImportReader *reader, Arena *arena, ImportRow *ret_row)
             continue;
         if (count == 1 && (slice_empty(cells[0]) || cells[0].at[0] == '#'))
             continue;
-        *ret_row = (ImportRow){cell_at(cells, count, reader->phone_column), cell_at(cells, count, reader->reason_column),
-                               cell_at(cells, count, reader->added_column), line};
+        read_row(reader, cells, count, ret_row);
+        ret_row->line = line;
         return true;
     }
     return false;
 }
 
-static void note_bad(ImportReport *report, const ImportRow *row)
+static void note_bad(ImportReport *report, const ImportRow *row, const char *reason)
 {
     report->rejected++;
     if (report->first_bad_line)
         return;
     report->first_bad_line = row->line;
-    memcpy(report->first_bad_reason, "no phone number can be read from it", 36);
+    snprintf(report->first_bad_reason, sizeof report->first_bad_reason, "%s", reason);
 }
 
-/* Entries for every number the row may mean. */
-static size_t add_entries(const ImportRow *row, Slice reason, Slice actor, int64_t now_ms, Arena *arena, BlockEntry *out)
+bool blacklist_source_is_known(Slice source)
 {
-    Slice phones[PHONE_CANDIDATES_MAX];
-    size_t count = phone_candidates(row->phone, arena, phones);
-    int64_t added_ms = now_ms;
-    if (!time_parse(row->added_at, &added_ms))
-        added_ms = now_ms;
+    return slice_equal(source, SLICE("admin_import")) || slice_equal(source, SLICE("compliance")) || slice_equal(source, SLICE("user_optout"));
+}
+
+static BlockEntry entry_of(const ImportRow *row, Slice phone, Slice reason, Slice actor, int64_t now_ms)
+{
+    const Slice *cells = row->cells;
+    int64_t added_ms;
+    bool has_time = time_parse(cells[IMPORT_ADDED], &added_ms);
+    return (BlockEntry){
+        .phone = phone, .added_ms = has_time ? added_ms : now_ms, .recorded_ms = now_ms, .actor = actor,
+        .source = blacklist_source_is_known(cells[IMPORT_SOURCE]) ? cells[IMPORT_SOURCE] : SLICE("admin_import"),
+        .reason = slice_empty(cells[IMPORT_REASON]) ? reason : cells[IMPORT_REASON],
+        .call_id = cells[IMPORT_CALL], .campaign_id = cells[IMPORT_CAMPAIGN], .contact_id = cells[IMPORT_CONTACT],
+    };
+}
+
+/* Entries for every number the row may mean. Without its country a number could be somebody else's, while the one that was
+ * meant stays clear: that is for a person to mend. */
+static size_t add_entries(const ImportReader *reader, const ImportRow *row, Slice reason, Slice actor, int64_t now_ms, Arena *arena,
+                          BlockEntry *out, ImportReport *report)
+{
+    Slice phones[PHONE_CANDIDATES_MAX], phone = row->cells[IMPORT_PHONE];
+    size_t count = phone_candidates(phone, reader->country_code, arena, phones);
+    bool is_clear = count && (phone_names_country(phone) || !slice_empty(reader->country_code));
+    if (!is_clear) {
+        note_bad(report, row, count ? "the number does not name its country: write it with + and the country code, or set PLEDGELINE_COUNTRY_CODE"
+                                    : "no phone number can be read from it");
+        return 0;
+    }
     for (size_t i = 0; i < count; i++)
-        out[i] = (BlockEntry){.phone = phones[i], .added_ms = added_ms, .source = SLICE("admin_import"), .actor = actor,
-                              .reason = slice_empty(row->reason) ? reason : row->reason};
+        out[i] = entry_of(row, phones[i], reason, actor, now_ms);
     return count;
 }
 
@@ -199,10 +234,7 @@ Status blacklist_import_some(const Ports *ports, ImportReader *reader, size_t ma
         *ret_more = import_reader_next(reader, arena, &row);
         if (!*ret_more)
             break;
-        size_t added = add_entries(&row, reason, actor, now_ms, arena, entries + count);
-        if (!added)
-            note_bad(report, &row);
-        count += added;
+        count += add_entries(reader, &row, reason, actor, now_ms, arena, entries + count, report);
     }
     Status status = count ? ports->registry.block(ports->registry.self, entries, count, results, fault) : STATUS_OK;
     for (size_t i = 0; !status && i < count; i++) {

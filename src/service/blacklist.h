@@ -3,6 +3,9 @@
 
 #include "ports.h"
 
+/* user_optout, admin_import or compliance. */
+bool blacklist_source_is_known(Slice source);
+
 /* Adds one number (must be E.164; REJECT "phone_invalid"). source: admin_import or compliance or user_optout. */
 Status blacklist_add(const Ports *ports, Slice phone, Slice source, Slice reason, Slice actor, int64_t now_ms,
                      BlockResult *ret, Fault *fault);
@@ -11,19 +14,25 @@ Status blacklist_add(const Ports *ports, Slice phone, Slice source, Slice reason
 Status blacklist_remove(const Ports *ports, Slice phone, Slice reason, Slice actor, int64_t now_ms, bool *ret_was_blocked,
                         Fault *fault);
 
-/* One parsed line of an import. */
-typedef struct ImportRow { Slice phone, reason, added_at; size_t line; } ImportRow;
+/* What an import may say about a number; the names of its columns are in blacklist.c. */
+typedef enum ImportColumn {
+    IMPORT_PHONE, IMPORT_REASON, IMPORT_ADDED, IMPORT_SOURCE, IMPORT_CALL, IMPORT_CAMPAIGN, IMPORT_CONTACT, IMPORT_COLUMN_COUNT,
+} ImportColumn;
 
-/* Reads CSV with a header in any column order (phoneNumber|phone|number|msisdn, reason, addedAt), or one number a line.
- * Feeds rows one by one; state is the reader's own. */
+/* One parsed line of an import; empty = it does not say. */
+typedef struct ImportRow { Slice cells[IMPORT_COLUMN_COUNT]; size_t line; } ImportRow;
+
+/* Reads CSV with a header in any column order, or one number a line. Feeds rows one by one; state is the reader's own. */
 typedef struct ImportReader {
     Slice rest;            /* not read yet */
+    Slice country_code;    /* of numbers in national form; empty: they cannot be read */
     size_t line;
-    int phone_column, reason_column, added_column;
+    int columns[IMPORT_COLUMN_COUNT]; /* -1 = not there */
     bool header_read;
 } ImportReader;
 
-void import_reader_init(ImportReader *reader, Slice csv);
+/* Both are borrowed. */
+void import_reader_init(ImportReader *reader, Slice csv, Slice country_code);
 /* False at the end. The row's slices live in arena. */
 bool import_reader_next(ImportReader *reader, Arena *arena, ImportRow *ret_row);
 
@@ -34,7 +43,8 @@ typedef struct ImportReport {
 } ImportReport;
 
 /* Blocks up to max rows from the reader in the caller's unit of work; *ret_more tells whether rows are left. Numbers in
- * other spellings are normalised, ambiguous ones blocked in all readings; unreadable lines are counted, never fatal. */
+ * other spellings are normalised, ambiguous ones blocked in all readings. A line from which no number can be read, or one
+ * whose country nobody knows, is counted and never fatal. What the row says of source, call, campaign and time is kept. */
 Status blacklist_import_some(const Ports *ports, ImportReader *reader, size_t max, Slice reason, Slice actor, int64_t now_ms,
                              Arena *arena, ImportReport *report, bool *ret_more, Fault *fault);
 /* The audit entry that closes an import: file name, counts. */

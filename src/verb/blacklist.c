@@ -78,14 +78,9 @@ static Status add_by_server(Desk *desk, Addition *addition, Fault *fault)
     return desk_ask(desk, "POST", SLICE("/v1/blacklist"), "application/json", text_slice(&json), &body, fault);
 }
 
-static bool is_known_source(Slice source)
-{
-    return slice_equal(source, SLICE("admin_import")) || slice_equal(source, SLICE("compliance")) || slice_equal(source, SLICE("user_optout"));
-}
-
 int blacklist_add_verb(const Invocation *invocation)
 {
-    if (!is_known_source(option_or(invocation, "source", "admin_import")))
+    if (!blacklist_source_is_known(option_or(invocation, "source", "admin_import")))
         return verb_usage("--source is admin_import, compliance or user_optout");
     Desk desk;
     if (!desk_open_to_change(&desk, invocation))
@@ -323,7 +318,7 @@ static Status import_in_folder(Desk *desk, Import *import, Slice csv, Fault *fau
 {
     Progress progress;
     progress_init(&progress, "importing", (int64_t)csv.bytes);
-    import_reader_init(&import->reader, csv);
+    import_reader_init(&import->reader, csv, desk->app.settings.event.country_code);
     Status status = STATUS_OK;
     for (import->more = true; !status && import->more;) {
         status = in_unit(&desk->app.ports, import_unit, import, fault);
@@ -356,6 +351,8 @@ static Status import_by_server(Desk *desk, Import *import, Slice csv, Fault *fau
     import->report.known = number_of(answer, "known");
     import->report.rejected = number_of(answer, "rejected");
     import->report.first_bad_line = (size_t)number_of(answer, "firstBadLine");
+    Slice reason_of_it = json_text(json_get(answer, "firstBadReason"));
+    snprintf(import->report.first_bad_reason, sizeof import->report.first_bad_reason, "%.*s", SLICE_ARG(reason_of_it));
     return STATUS_OK;
 }
 
@@ -365,7 +362,8 @@ static int report_import(const ImportReport *report)
               (long long)report->known, (long long)report->rejected);
     if (!report->rejected)
         return EXIT_OK;
-    verb_note("the first of them is line %zu; look at it, no number on it is blocked", report->first_bad_line);
+    verb_note("the first of them is line %zu: %s", report->first_bad_line, report->first_bad_reason);
+    verb_note("no number of such a line is blocked");
     return EXIT_FAILED;
 }
 

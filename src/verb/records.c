@@ -1,6 +1,7 @@
 /* What was done: texts in the outbox, recorded actions, and the audit log that proves them. */
 #include <stdio.h>
 
+#include "service/list_proof.h"
 #include "service/print.h"
 #include "verb/desk.h"
 #include "verb/functions.h"
@@ -120,12 +121,14 @@ int audit_show_verb(const Invocation *invocation)
 
 typedef struct Verification {
     AuditCheck check;
+    ListProof *list;
     int wrong;
     Progress progress;
 } Verification;
 
-static void report_wrong(Verification *verification, const Fault *fault)
+static void report_wrong(void *context, const Fault *fault)
 {
+    Verification *verification = context;
     enum { SHOWN_MAX = 20 };
     progress_done(&verification->progress);
     if (verification->wrong++ < SHOWN_MAX)
@@ -138,6 +141,7 @@ static bool verify_entry(void *context, const AuditEntry *entry)
     Fault fault;
     if (audit_check_next(&verification->check, entry, &fault))
         report_wrong(verification, &fault);
+    list_proof_add(verification->list, entry);
     progress_show(&verification->progress, verification->check.entries);
     return true;
 }
@@ -168,6 +172,7 @@ static Status verify(const RegistryPort *registry, Verification *verification, F
     status = status ? status : registry->audit(registry->self, 1, (Slice){0}, verify_entry, verification, fault);
     if (!status)
         verify_head(verification, entries, head);
+    status = status ? status : list_proof_check(verification->list, registry, report_wrong, verification, fault);
     progress_done(&verification->progress);
     return status;
 }
@@ -177,23 +182,24 @@ int audit_verify_verb(const Invocation *invocation)
     Desk desk;
     if (!desk_open_to_read(&desk, invocation))
         return EXIT_FAILED;
-    Verification verification = {0};
+    Verification verification = {.list = list_proof_new()};
     Fault fault;
     const Ports *ports = &desk.app.ports;
-    Status status = ports->unit.begin(ports->unit.self, &fault); /* chain and head in one view */
+    Status status = ports->unit.begin(ports->unit.self, &fault); /* chain, head and list in one view */
     status = status ? status : verify(&ports->registry, &verification, &fault);
     ports->unit.rollback(ports->unit.self);
+    list_proof_free(verification.list);
     desk_close(&desk);
     if (status)
         return verb_fail(&fault);
     if (verification.wrong) {
-        verb_note("the audit log was tampered with or damaged: %d findings", verification.wrong);
+        verb_note("the audit log or the do-not-call list was tampered with or damaged; findings: %d", verification.wrong);
         return EXIT_FAILED;
     }
     Slice head = digest_hex(invocation->arena, verification.check.head, DIGEST_BYTES);
     if (invocation->output == OUTPUT_JSON)
         printf("{\"ok\":true,\"entries\":%lld,\"head\":\"%.*s\"}\n", (long long)verification.check.entries, SLICE_ARG(head));
     else
-        printf("%lld entries, unbroken; head %.*s\n", (long long)verification.check.entries, SLICE_ARG(head));
+        printf("%lld entries, unbroken, and the do-not-call list is as they say; head %.*s\n", (long long)verification.check.entries, SLICE_ARG(head));
     return EXIT_OK;
 }

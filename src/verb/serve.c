@@ -64,7 +64,8 @@ static Status open_http(Service *service, Fault *fault)
 {
     const Config *config = service->config;
     ApiSettings api = {.tokens = config->tokens,
-                       .rating = service->app.settings.event.rating, .currency = slice_of(config->currency)};
+                       .rating = service->app.settings.event.rating, .currency = slice_of(config->currency),
+                       .country_code = service->app.settings.event.country_code};
     service->api = api_open(&api, service->intake, service->pool, fault);
     if (!service->api)
         return STATUS_REJECT;

@@ -82,7 +82,7 @@ static Decision decide(Flow *flow, Slice topic, Slice body)
     if (status && !event.salvaged)
         return (Decision){.verdict = VERDICT_REJECT, .fault = fault};
     Facts facts = {.blocked = is_blocked(flow, event.phone)};
-    if (!status)
+    if (!slice_empty(event.call_id))
         facts.cdr = record_of(flow, event.call_id);
     if (facts.cdr)
         cdr_derive(facts.cdr, &all.rating, &flow->arena);

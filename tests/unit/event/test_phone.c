@@ -26,7 +26,7 @@ static void every_spelling_of_a_number_gives_it(void **state)
     arena_init(&arena);
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
         Slice found[PHONE_CANDIDATES_MAX];
-        assert_int_equal(phone_candidates(slice_of(spellings[i]), &arena, found), 1);
+        assert_int_equal(phone_candidates(slice_of(spellings[i]), (Slice){0}, &arena, found), 1);
         assert_slice(found[0], "+972501234567");
     }
     arena_done(&arena);
@@ -38,10 +38,47 @@ static void a_trunk_zero_in_brackets_gives_both_readings(void **state)
     Arena arena;
     arena_init(&arena);
     Slice found[PHONE_CANDIDATES_MAX];
-    assert_int_equal(phone_candidates(SLICE("+44 (0)20 7946 0958"), &arena, found), 2);
+    assert_int_equal(phone_candidates(SLICE("+44 (0)20 7946 0958"), (Slice){0}, &arena, found), 2);
     assert_slice(found[0], "+4402079460958");
     assert_slice(found[1], "+442079460958");
     arena_done(&arena);
+}
+
+/* A number as it is written at home, the country, and every number that it may mean. */
+static void national_forms_are_read_with_the_country_code(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *country, *numbers[4]; } rows[] = {
+        {"050-123-4567", "972", {"+9720501234567", "+972501234567"}},
+        {"050-123-4567", "", {NULL}},
+        {"501234567", "972", {"+501234567", "+972501234567"}},
+        {"972501234567", "972", {"+972501234567"}},
+        {"+12125550123", "972", {"+12125550123"}},
+        {"\xef\xbc\x8b" "12125550123", "972", {"+12125550123"}},
+        {"0012125550123", "972", {"+12125550123"}},
+        {"(212) 555-0123", "1", {"+12125550123"}},
+        {"12125550123", "1", {"+12125550123"}},
+        {"011 972 50 123 4567", "1", {"+972501234567"}},
+        {"06 1234 5678", "39", {"+390612345678", "+39612345678"}},
+        {"8 916 123-45-67", "7", {"+89161234567", "+789161234567", "+79161234567"}},
+    };
+    Arena arena;
+    arena_init(&arena);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Slice found[PHONE_CANDIDATES_MAX];
+        size_t count = phone_candidates(slice_of(rows[i].text), slice_of(rows[i].country), &arena, found);
+        for (size_t j = 0; j < count; j++)
+            assert_slice(found[j], rows[i].numbers[j]);
+        assert_null(rows[i].numbers[count]);
+    }
+    arena_done(&arena);
+}
+
+static void only_plus_and_00_name_a_country(void **state)
+{
+    (void)state;
+    assert_true(phone_names_country(SLICE("+1 212")) && phone_names_country(SLICE("tel:+1")) && phone_names_country(SLICE("00972 5")));
+    assert_false(phone_names_country(SLICE("972501234567")) || phone_names_country(SLICE("050+1")) || phone_names_country(SLICE("")));
 }
 
 static void numbers_are_found_in_bytes_that_are_no_json(void **state)
@@ -55,12 +92,12 @@ static void numbers_are_found_in_bytes_that_are_no_json(void **state)
     arena_init(&arena);
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         Slice found[PHONE_CANDIDATES_MAX];
-        assert_int_equal(phone_salvage(slice_of(bodies[i]), &arena, found), 1);
+        assert_int_equal(phone_salvage(slice_of(bodies[i]), (Slice){0}, &arena, found), 1);
         assert_slice(found[0], "+972501234567");
     }
     Slice found[PHONE_CANDIDATES_MAX];
-    assert_int_equal(phone_salvage(SLICE("no number here"), &arena, found), 0);
-    assert_int_equal(phone_salvage((Slice){0}, &arena, found), 0);
+    assert_int_equal(phone_salvage(SLICE("no number here"), (Slice){0}, &arena, found), 0);
+    assert_int_equal(phone_salvage((Slice){0}, (Slice){0}, &arena, found), 0);
     arena_done(&arena);
 }
 
@@ -68,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_e164_is_e164), cmocka_unit_test(every_spelling_of_a_number_gives_it),
+        cmocka_unit_test(national_forms_are_read_with_the_country_code), cmocka_unit_test(only_plus_and_00_name_a_country),
         cmocka_unit_test(a_trunk_zero_in_brackets_gives_both_readings), cmocka_unit_test(numbers_are_found_in_bytes_that_are_no_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

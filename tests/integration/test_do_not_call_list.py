@@ -1,0 +1,138 @@
+"""The do-not-call list holds every number that somebody meant, and proves it."""
+import csv
+import io
+import json
+import sqlite3
+
+import pytest
+from support.events import event, optout
+from support.program import run
+
+ISRAELI = "+972502222222"
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tmp_path / "data"
+
+
+def publish(data, topic, message):
+    return run(data, "publish", "--topic", topic, "--message", json.dumps(message))
+
+
+def listed(data):
+    return [entry["phoneNumber"] for entry in json.loads(run(data, "blacklist", "export", "--output", "json").out)]
+
+
+def letters(data):
+    return json.loads(run(data, "dlq", "list", "--output", "json").out)
+
+
+def tamper(data, statement):
+    [file] = data.glob("*.db")
+    with sqlite3.connect(file) as database:
+        assert database.execute(statement).rowcount == 1
+
+
+# ---- numbers in national form ----
+
+@pytest.mark.parametrize("line", ["(212) 555-0123", "2125550111", "972502222222"])
+def test_import_refuses_a_number_that_does_not_name_its_country(data, line):
+    done = run(data, "blacklist", "import", "-", stdin=f"+12125550100\n{line}\n")
+    assert done.code == 1
+    assert "line 2" in done.err and "PLEDGELINE_COUNTRY_CODE" in done.err
+    assert listed(data) == ["+12125550100"]
+
+
+@pytest.mark.parametrize("country, line, numbers", [
+    ("1", "(212) 555-0123", ["+12125550123"]), ("1", "12125550123", ["+12125550123"]),
+    ("972", "972502222222", [ISRAELI]), ("972", "050-222-2222", ["+9720502222222", ISRAELI])])
+def test_import_reads_national_numbers_with_the_country_code(data, country, line, numbers):
+    done = run(data, "blacklist", "import", "-", stdin=line, PLEDGELINE_COUNTRY_CODE=country)
+    assert done.code == 0, done.err
+    assert listed(data) == numbers
+
+
+def test_import_through_a_server_says_why_a_line_was_refused(make_server, data):
+    make_server(data=data)
+    done = run(data, "blacklist", "import", "-", stdin="2125550111\n")
+    assert done.code == 1 and "PLEDGELINE_COUNTRY_CODE" in done.err
+
+
+def test_country_code_must_be_one(data):
+    done = run(data, "blacklist", "list", PLEDGELINE_COUNTRY_CODE="+972")
+    assert done.code != 0 and "PLEDGELINE_COUNTRY_CODE" in done.err
+
+
+# ---- malformed opt-outs ----
+
+def test_malformed_optout_blocks_the_number_of_its_call(data):
+    publish(data, "call-events", event("c", "w", ISRAELI, eventType="call_initiated"))
+    publish(data, "optout-events", {"phoneNumber": "0502222222", "dtmfInput": "9", "callId": "c"})
+    assert run(data, "blacklist", "check", ISRAELI).code == 3
+    [letter] = letters(data)
+    assert letter["code"] == "phone_invalid" and "blocked all the same: 1 number" in letter["reason"]
+
+
+def test_malformed_optout_blocks_the_number_with_the_country_code(data):
+    run(data, "publish", "--topic", "optout-events", "--message", json.dumps(optout("c", "w", "050-222 2222")),
+        PLEDGELINE_COUNTRY_CODE="972")
+    assert run(data, "blacklist", "check", ISRAELI).code == 3
+
+
+def test_dead_letter_says_that_nobody_was_blocked(data):
+    publish(data, "optout-events", optout("c", "w", "0502222222"))
+    [letter] = letters(data)
+    assert letter["code"] == "optout_unreadable" and "nobody was blocked" in letter["reason"]
+
+
+def test_optout_says_which_key_was_pressed(data):
+    publish(data, "optout-events", event("c", "w", ISRAELI, dtmfInput="7"))
+    assert "DTMF opt-out (key 7)" in run(data, "blacklist", "show", ISRAELI).out
+
+
+# ---- export and import ----
+
+def test_export_is_plain_for_a_dialler_and_keeps_its_history_when_imported(data, tmp_path):
+    publish(data, "optout-events", optout("call-1", "winter", ISRAELI, timestamp="2026-01-15T10:30:00Z"))
+    exported = run(data, "blacklist", "export", "--output", "csv").out
+    [row] = csv.DictReader(io.StringIO(exported))
+    assert row["phoneNumber"] == ISRAELI
+    other = tmp_path / "other"
+    assert run(other, "blacklist", "import", "-", "--actor", "jane", stdin=exported).code == 0
+    [before], [after] = (json.loads(run(folder, "blacklist", "export", "--output", "json").out) for folder in (data, other))
+    for key in ("phoneNumber", "addedAt", "source", "reason"):
+        assert after[key] == before[key]
+    assert after["metadata"]["callId"] == "call-1" and after["metadata"]["campaignId"] == "winter"
+
+
+def test_import_of_old_entries_is_audited_when_it_happened(data):
+    run(data, "blacklist", "import", "-", stdin="phone,addedAt\n+12125550100,2019-05-01T00:00:00Z\n")
+    [entry] = json.loads(run(data, "blacklist", "export", "--output", "json").out)
+    assert entry["addedAt"].startswith("2019-05-01")
+    audit = json.loads(run(data, "audit", "show", "--output", "json").out)
+    assert all(not each["at"].startswith("2019") for each in audit)
+
+
+# ---- the list against its history ----
+
+def test_audit_verify_finds_a_number_that_was_taken_off_behind_its_back(data):
+    publish(data, "optout-events", optout("c", "w", ISRAELI))
+    tamper(data, "DELETE FROM blocked")
+    done = run(data, "audit", "verify")
+    assert done.code == 1 and ISRAELI in done.out and "entry 1" in done.out
+
+
+def test_audit_verify_finds_a_number_that_was_put_on_behind_its_back(data):
+    run(data, "blacklist", "add", ISRAELI, "--reason", "letter", "--actor", "jane")
+    tamper(data, f"UPDATE blocked SET phone = '{ISRAELI[:-1]}9'")
+    done = run(data, "audit", "verify")
+    assert done.code == 1 and "no entry put it there" in done.out and "entry 1 put it there" in done.out
+
+
+def test_audit_verify_is_content_after_removal_and_return(data):
+    for verb in ("add", "remove", "add"):
+        assert run(data, "blacklist", verb, ISRAELI, "--reason", "letter", "--actor", "jane").code == 0
+    assert run(data, "audit", "verify").code == 0
+    run(data, "blacklist", "remove", ISRAELI, "--reason", "letter", "--actor", "jane")
+    assert run(data, "audit", "verify").code == 0
