@@ -137,6 +137,7 @@ static Status read_settings(const Config *config, Arena *arena, PipelineSettings
     *ret = (PipelineSettings){.lease_ms = config->effect_lease_s * 1000, .max_attempts = (int)config->max_attempts,
                               .backoff_first_ms = config->backoff_first_s * 1000, .backoff_most_ms = config->backoff_most_s * 1000};
     ret->event.sms_template = slice_of(config->sms_template);
+    ret->event.donation_key = slice_of(config->donation_key);
     ret->event.call_timeout_ms = config->call_timeout_s * 1000;
     Status status = check_numbers(config, fault);
     status = status ? status : read_rating(config, arena, &ret->event.rating, fault);
@@ -158,12 +159,14 @@ static AppStores *stores_new(App *app, const Config *config)
     return stores;
 }
 
+enum { FOLDER_WAIT_MS = 5000 };
+
 static Status open_folder(AppStores *stores, const Config *config, AppMode mode, Fault *fault)
 {
     if (mode == APP_READER)
         return STATUS_OK;
     Status status = data_folder_make(config->data_folder, fault);
-    return status ? status : data_folder_hold(&stores->folder, config->data_folder, fault);
+    return status ? status : data_folder_hold(&stores->folder, config->data_folder, FOLDER_WAIT_MS, fault);
 }
 
 static Status open_secret(App *app, AppMode mode, Fault *fault)

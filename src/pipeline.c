@@ -59,13 +59,12 @@ Status step_decode(Batch *batch, Fault *fault)
     return STATUS_OK;
 }
 
-/* A carrier so broken that it does not say its topic, but speaks of opt-outs, is read as one: never drop it silently. */
+/* What cannot be taken apart but speaks of opt-outs is read as one: never drop it silently. */
 static const EventHandler *handler_of(const Message *message, bool decoded)
 {
-    const EventHandler *handler = event_handler_of(message->topic);
-    if (handler || decoded)
-        return handler;
-    return slice_holds(message->text, slice_of(optout_handler.topic)) ? &optout_handler : NULL;
+    if (!decoded && slice_holds(message->text, slice_of(optout_handler.topic)))
+        return &optout_handler;
+    return event_handler_of(message->topic);
 }
 
 static void parse_message(Batch *batch, size_t i)

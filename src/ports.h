@@ -36,8 +36,8 @@ typedef struct UnitPort {
 typedef enum BlockResult {
     BLOCK_ADDED,    /* the number is blocked now and was not before */
     BLOCK_KNOWN,    /* it was blocked before: first added_ms stays, an audit entry says "block_again" */
-    BLOCK_REPEATED, /* this action id was applied before: nothing changed, no audit entry; also when an admin
-                       removed the number since */
+    BLOCK_REPEATED, /* this action id was applied before: nothing changed, no audit entry; also when an admin removed
+                       the number since, unless pressed_ms is later than that */
 } BlockResult;
 
 typedef struct RegistryFilter {
@@ -236,7 +236,8 @@ typedef struct SpoolFilter {
 
 typedef struct SpoolPort {
     void *self;
-    /* id 0: a new row, or the row that already holds the same dead letter (same topic and body): its attempts count on.
+    /* id 0: a new row, or the row that already holds the same message (same topic and body): a dead letter counts on its
+     * attempts, one that waits stays as it is.
      * id set: that row gets the new state, due time, attempts and reason. Ids are written back. */
     Status (*keep)(void *self, SpoolItem *items, size_t count, Fault *fault);
     /* It is done: the row goes. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -154,7 +155,26 @@ static Status write_holder(const DataFolder *folder, const char *base_url, Fault
     return STATUS_OK;
 }
 
-Status data_folder_hold(DataFolder *folder, const char *path, Fault *fault)
+/* A command holds the folder for as long as it works, mostly some milliseconds. */
+static bool take_lock(int fd, int64_t wait_ms)
+{
+    enum { TRY_EVERY_MS = 20 };
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int64_t until_ms = clock_elapsed_ms() + wait_ms;
+    while (fcntl(fd, F_OFD_SETLK, &lock)) {
+        Arena arena;
+        arena_init(&arena);
+        bool is_server = slice_holds(line_of(read_lock_file(fd, &arena), SLICE("command ")), SLICE(" serve"));
+        bool goes_on = !is_server && clock_elapsed_ms() < until_ms;
+        arena_done(&arena);
+        if (!goes_on)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = TRY_EVERY_MS * 1000000}, NULL);
+    }
+    return true;
+}
+
+Status data_folder_hold(DataFolder *folder, const char *path, int64_t wait_ms, Fault *fault)
 {
     Arena arena;
     arena_init(&arena);
@@ -162,8 +182,7 @@ Status data_folder_hold(DataFolder *folder, const char *path, Fault *fault)
     arena_done(&arena);
     if (folder->lock_fd < 0)
         return fault_set(fault, STATUS_FATAL, "data_folder_unusable", "cannot open the lock file in %s: %s", path, strerror(errno));
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(folder->lock_fd, F_OFD_SETLK, &lock)) {
+    if (!take_lock(folder->lock_fd, wait_ms)) {
         close(folder->lock_fd);
         folder->lock_fd = -1;
         return refuse_busy(path, fault);

@@ -15,8 +15,9 @@ typedef struct DataFolder {
  * shared memory and locks that network file systems do not have). */
 Status data_folder_make(const char *path, Fault *fault);
 
-/* Takes the lock for this process. FATAL "data_folder_busy" says who has it. */
-Status data_folder_hold(DataFolder *folder, const char *path, Fault *fault);
+/* Takes the lock for this process. Waits up to wait_ms for another command to end, but not for a server. FATAL
+ * "data_folder_busy" says who has it. */
+Status data_folder_hold(DataFolder *folder, const char *path, int64_t wait_ms, Fault *fault);
 void data_folder_release(DataFolder *folder);
 
 /* Adds the base URL to what the lock file says. */

@@ -12,13 +12,13 @@
 
 enum {
     COPY_EVERY_FRAMES = 4000,   /* a page each, 4 kB */
-    WRITER_HELPS_FRAMES = 24000, /* the bound of the log, about 100 MB: the writer itself copies when the thread cannot keep up */
+    WRITER_HELPS_FRAMES = 24000, /* the bound of the log, about 100 MB: the writer waits, and copies itself what is left */
 };
 
 struct SqliteCheckpoints {
     SqliteStore *store;
     pthread_mutex_t lock;
-    pthread_cond_t due;
+    pthread_cond_t changed; /* a copy is due, one has ended, or the end has come */
     pthread_t thread;
     int frames;  /* in the log, at the last commit */
     int copied;  /* of them, at most */
@@ -36,6 +36,7 @@ static void copy_log(SqliteCheckpoints *self, sqlite3 *db)
     int code = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, &copied);
     pthread_mutex_lock(&self->lock);
     self->is_running = false;
+    pthread_cond_broadcast(&self->changed);
     self->copied = code || copied < 0 ? frames : copied;
 }
 
@@ -50,7 +51,7 @@ static void *run(void *context)
         if (is_due(self))
             copy_log(self, db);
         else
-            pthread_cond_wait(&self->due, &self->lock);
+            pthread_cond_wait(&self->changed, &self->lock);
     }
     pthread_mutex_unlock(&self->lock);
     sqlite3_close(db);
@@ -62,7 +63,7 @@ static void call_thread(SqliteCheckpoints *self)
 {
     if (!self->has_thread)
         self->has_thread = !pthread_create(&self->thread, NULL, run, self);
-    pthread_cond_signal(&self->due);
+    pthread_cond_broadcast(&self->changed);
 }
 
 /* After each commit of the writer. Its result would be the commit's, which is durable already. */
@@ -74,6 +75,8 @@ static int note_commit(void *context, sqlite3 *db, const char *name, int frames)
     self->frames = frames;
     if (frames < self->copied)
         self->copied = 0; /* the log has started again */
+    while (self->is_running && frames >= WRITER_HELPS_FRAMES)
+        pthread_cond_wait(&self->changed, &self->lock);
     if (is_due(self) && frames >= WRITER_HELPS_FRAMES)
         copy_log(self, db);
     else if (is_due(self))
@@ -89,7 +92,7 @@ SqliteCheckpoints *sqlite_checkpoints_start(SqliteStore *store)
         abort();
     self->store = store;
     pthread_mutex_init(&self->lock, NULL);
-    pthread_cond_init(&self->due, NULL);
+    pthread_cond_init(&self->changed, NULL);
     sqlite3_wal_hook(store->db, note_commit, self);
     return self;
 }
@@ -101,11 +104,11 @@ void sqlite_checkpoints_stop(SqliteCheckpoints *self)
     sqlite3_wal_hook(self->store->db, NULL, NULL);
     pthread_mutex_lock(&self->lock);
     self->is_stopping = true;
-    pthread_cond_signal(&self->due);
+    pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
     if (self->has_thread)
         pthread_join(self->thread, NULL);
-    pthread_cond_destroy(&self->due);
+    pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
     free(self);
 }

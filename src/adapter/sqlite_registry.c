@@ -36,17 +36,20 @@ static Status audit_block(SqliteRegistry *registry, const BlockEntry *entry, Blo
 
 /* ---- block ---- */
 
-/* An action id that was applied to this number before, also when somebody has removed the number since. */
+/* An action id that was applied to this number before. Somebody may have removed the number since: a late copy does not put
+ * it back, but a person who asks again after that does. */
 static Status was_applied(SqliteRegistry *registry, const BlockEntry *entry, bool *ret_applied, Fault *fault)
 {
     *ret_applied = false;
     if (slice_empty(entry->action_id))
         return STATUS_OK;
     Status status = sql_keep(registry->store, &registry->applied,
-                             "SELECT 1 FROM audit WHERE subject = ?1 AND action_id = ?2 AND kind IN ('block', 'block_again')", fault);
+                             "SELECT 1 FROM audit AS applied WHERE subject = ?1 AND action_id = ?2 AND kind IN ('block', 'block_again')"
+                             " AND NOT EXISTS (SELECT 1 FROM audit AS removal WHERE removal.subject = ?1 AND removal.kind = 'unblock'"
+                             " AND removal.seq > applied.seq AND removal.at_ms < ?3)", fault);
     if (status)
         return status;
-    sql_bind(registry->applied, SQL_TEXT(entry->phone), SQL_TEXT(entry->action_id));
+    sql_bind(registry->applied, SQL_TEXT(entry->phone), SQL_TEXT(entry->action_id), SQL_NUMBER(entry->pressed_ms));
     status = sql_step(registry->store, registry->applied, ret_applied, fault);
     sqlite3_reset(registry->applied);
     return status;

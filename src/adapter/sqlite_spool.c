@@ -48,11 +48,11 @@ static Status find_twin(SqliteSpool *spool, const SpoolItem *item, int64_t *ret_
     return status;
 }
 
-/* One that waits keeps its time: a sender that repeats itself neither hurries nor delays it. */
+/* One that waits keeps its time and its attempts: a sender that repeats itself neither hurries it nor uses it up. */
 static Status count_on(SqliteSpool *spool, int64_t id, const SpoolItem *item, Fault *fault)
 {
     Status status = sql_keep(spool->store, &spool->count_on,
-                             "UPDATE spool SET attempts = attempts + ?2, code = ?3, reason = ?4 WHERE id = ?1", fault);
+                             "UPDATE spool SET attempts = attempts + iif(state = 0, 0, ?2), code = ?3, reason = ?4 WHERE id = ?1", fault);
     if (status)
         return status;
     sql_bind(spool->count_on, SQL_NUMBER(id), SQL_NUMBER(item->attempts), SQL_TEXT(item->code), SQL_TEXT(item->reason));

@@ -1,5 +1,5 @@
 /* What a record adds to the counters of its campaign, and the sums that reports show. */
-#include "event/cdr.h"
+#include "event/decision.h"
 #include "event/event_parse.h"
 
 void contribution_add(Contribution *contribution, Slice name, int64_t value)
@@ -45,6 +45,13 @@ static void add_action(const Fact *fact, Arena *arena, Contribution *ret)
         return;
     bool is_taken = is_own(fact->action_type) || is_outcome(fact->action_type);
     contribution_add(ret, is_taken ? arena_printf(arena, "action_%.*s", SLICE_ARG(fact->action_type)) : fact->action_type, 1);
+}
+
+void action_contribution(const ActionRecord *record, Contribution *ret)
+{
+    *ret = (Contribution){.campaign_id = record->campaign_id, .last_activity_ms = record->timestamp_ms};
+    if (!slice_empty(record->campaign_id) && slice_starts_with(record->action_type, SLICE("optout_")))
+        contribution_add(ret, SLICE("optouts"), 1);
 }
 
 void cdr_contribution(const Cdr *cdr, Arena *arena, Contribution *ret)

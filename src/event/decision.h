@@ -8,6 +8,7 @@ typedef struct BlockEntry {
     Slice phone;
     int64_t added_ms;    /* since when it holds */
     int64_t recorded_ms; /* when we were told, where that is another time (an import); else 0 */
+    int64_t pressed_ms;  /* of an opt-out: when the person asked, as far as anybody knows */
     Slice reason;   /* "DTMF opt-out (key 9)" */
     Slice source;   /* user_optout admin_import compliance */
     Slice call_id, campaign_id, contact_id, timestamp; /* metadata */
@@ -25,6 +26,9 @@ typedef struct ActionRecord {
     Slice status;      /* success failed */
     Slice failure_reason;
 } ActionRecord;
+
+/* What a recorded action adds to the counters of its campaign; count 0 = nothing (donations are counted by the ledger). */
+void action_contribution(const ActionRecord *record, Contribution *ret);
 
 /* PENDING -> CLAIMED -> SENDING -> SENT | FAILED | CANCELLED | UNKNOWN */
 typedef enum EffectState {

@@ -4,27 +4,60 @@
 #include "event/link.h"
 #include "event/phone.h"
 
-/* Key 9 on the donation topic: somebody mixed up the topics. The message is wrong, the wish not to be called is not. */
-static Status refuse_key_nine(Event *event, Fault *fault)
+/* A wish not to be called, in whatever else is wrong with the message: a 9 among the keys. */
+static bool presses_nine(const Json *value)
 {
-    event->salvaged = true;
-    event->salvaged_number = event->phone;
-    return fault_set(fault, STATUS_REJECT, "key_contradicts_topic",
-                     "a donation with key 9, which opts out: no SMS goes out");
+    if (json_is_number(value))
+        return value->valuedouble == 9;
+    Slice keys = json_text(value);
+    return slice_holds(keys, SLICE("9")) || slice_holds(keys, SLICE("\xef\xbc\x99")); /* also full-width */
+}
+
+/* Of bytes that are not JSON any more: the value behind the key. */
+static bool bytes_press_nine(Slice bytes)
+{
+    for (size_t i = 0; i < 2; i++) {
+        const Slice key = i ? SLICE("\"digit\"") : SLICE("dtmfInput");
+        const char *at = memmem(bytes.at, bytes.bytes, key.at, key.bytes), *end = bytes.at + bytes.bytes;
+        if (!at)
+            continue;
+        for (at += key.bytes; at < end && *at && strchr("\\\"': \t\r\n", *at);)
+            at++;
+        if (at < end && *at == '9')
+            return true;
+    }
+    return false;
+}
+
+static bool opts_out(const Message *message)
+{
+    const Json *body = message->body;
+    if (!body)
+        return message->text.at && bytes_press_nine(message->text);
+    return presses_nine(json_get(body, "dtmfInput")) || presses_nine(json_get(body, "digit"));
+}
+
+static Status parse_fields(const Message *message, Arena *arena, Event *event, Fault *fault)
+{
+    Status status = message->body ? event_parse_fields(message, arena, event, fault) : STATUS_REJECT;
+    if (status)
+        return status;
+    event->key = arena_printf(arena, "%.*s_donation", SLICE_ARG(event->call_id));
+    return event_require(event->phone, "phoneNumber", fault);
 }
 
 static Status donation_parse(const Message *message, Arena *arena, Event *event, Fault *fault)
 {
-    Status status = event_parse_fields(message, arena, event, fault);
-    if (!status)
-        status = event_require(event->phone, "phoneNumber", fault);
+    Status status = parse_fields(message, arena, event, fault);
+    if (!opts_out(message))
+        return status;
+    block_keep_number(message, arena, event);
     if (status)
         return status;
-    event->key = arena_printf(arena, "%.*s_donation", SLICE_ARG(event->call_id));
-    return slice_equal(event->dtmf, SLICE("9")) ? refuse_key_nine(event, fault) : STATUS_OK;
+    return fault_set(fault, STATUS_REJECT, "key_contradicts_topic", "a donation with key 9, which opts out: no SMS goes out");
 }
 
-static bool campaign_is_unknown(const Event *event) { return slice_empty(event->campaign_id); }
+static bool wants_record(const Event *event) { return slice_empty(event->campaign_id) || block_wants_record(event); }
 
 static Slice link_of(const Effect *effect, const EventSettings *settings, Arena *arena)
 {
@@ -37,6 +70,11 @@ static void donation_decide(const Event *event, const Facts *facts, const EventS
 {
     if (event->salvaged) {
         block_salvaged(event, facts, settings, arena, ret);
+        return;
+    }
+    if (!slice_empty(event->dtmf) && !slice_equal(event->dtmf, settings->donation_key)) {
+        ret->verdict = VERDICT_REJECT;
+        fault_set(&ret->fault, STATUS_REJECT, "key_unexpected", "a donation with another key than PLEDGELINE_DONATION_KEY: no SMS goes out");
         return;
     }
     Slice campaign_id = event->campaign_id;
@@ -62,6 +100,6 @@ static void donation_decide(const Event *event, const Facts *facts, const EventS
 }
 
 const EventHandler donation_handler = {
-    .topic = "donation-events", .lane = LANE_DONATION, .needs_block_state = true, .wants_cdr = campaign_is_unknown,
-    .parse = donation_parse, .decide = donation_decide,
+    .topic = "donation-events", .lane = LANE_DONATION, .needs_block_state = true, .wants_cdr = wants_record,
+    .salvages = true, .parse = donation_parse, .decide = donation_decide,
 };

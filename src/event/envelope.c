@@ -20,9 +20,13 @@ static const Carrier carriers[] = {
     {"TopicArn", "Message", "MessageId"}, /* SNS notification */
 };
 
-/* The carrier that the body is, NULL when it is the bare message. */
-static const Carrier *carrier_of(const Json *body, const Json **ret_message)
+/* The carrier that the body is, NULL when it is the message itself. An event may have fields of a carrier's names; so where
+ * the transport has told the topic, what has the fields of an event is one. */
+static const Carrier *carrier_of(const Delivery *delivery, const Json *body, const Json **ret_message)
 {
+    bool is_event = json_get(body, "callId") || json_get(body, "phoneNumber");
+    if (is_event && !slice_empty(delivery->topic))
+        return NULL;
     for (size_t i = 0; i < sizeof carriers / sizeof *carriers; i++) {
         const Json *message = json_get(body, carriers[i].message);
         if (message && json_get(body, carriers[i].topic)) {
@@ -40,12 +44,24 @@ static Status expect_object(const Json *value, Fault *fault)
     return fault_set(fault, STATUS_REJECT, "json_not_object", "the message must be one JSON object");
 }
 
+/* The transport's word stands against the carrier's: a message is never worked as something else than it was sent as. */
+static Status read_topic(Slice topic, Arena *arena, Message *message, Fault *fault)
+{
+    if (slice_empty(topic) || slice_equal(topic, message->topic))
+        return STATUS_OK;
+    if (!slice_empty(message->topic))
+        return fault_set(fault, STATUS_REJECT, "topic_contradicts", "it was sent to %.64s, but the message says \"%.64s\"",
+                         arena_copy(arena, message->topic).at, arena_copy(arena, topic).at);
+    message->topic = topic;
+    return STATUS_OK;
+}
+
 static Status open_carrier(const Carrier *carrier, const Json *body, const Json *inner, Arena *arena, Message *message, Fault *fault)
 {
-    Slice topic = json_text(json_get(body, carrier->topic));
     Slice message_id = json_text(json_get(body, carrier->message_id));
-    if (!slice_empty(topic))
-        message->topic = envelope_topic_of_arn(topic);
+    Status status = read_topic(envelope_topic_of_arn(json_text(json_get(body, carrier->topic))), arena, message, fault);
+    if (status)
+        return status;
     if (!slice_empty(message_id))
         message->message_id = message_id;
     if (!json_is_string(inner)) {
@@ -53,14 +69,14 @@ static Status open_carrier(const Carrier *carrier, const Json *body, const Json 
         return expect_object(inner, fault);
     }
     message->text = json_text(inner);
-    Status status = json_parse(message->text, arena, &message->body, fault);
+    status = json_parse(message->text, arena, &message->body, fault);
     return status ? status : expect_object(message->body, fault);
 }
 
 Status envelope_decode(const Delivery *delivery, Arena *arena, Message *message, Fault *fault)
 {
     *message = (Message){.topic = envelope_topic_of_arn(delivery->topic), .message_id = delivery->message_id,
-                         .text = delivery->body, .received_ms = delivery->received_ms};
+                         .text = delivery->body, .carrier = delivery->body, .received_ms = delivery->received_ms};
     const Json *body = NULL, *inner = NULL;
     Status status = json_parse(delivery->body, arena, &body, fault);
     if (status)
@@ -69,7 +85,7 @@ Status envelope_decode(const Delivery *delivery, Arena *arena, Message *message,
     if (status)
         return status;
 
-    const Carrier *carrier = carrier_of(body, &inner);
+    const Carrier *carrier = carrier_of(delivery, body, &inner);
     if (carrier) {
         status = open_carrier(carrier, body, inner, arena, message, fault);
         if (status)

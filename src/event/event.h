@@ -38,7 +38,8 @@ typedef struct Delivery {
 typedef struct Message {
     Slice topic;         /* last part of the ARN */
     Slice message_id;
-    Slice text;          /* the body as text, for dead letters */
+    Slice text;          /* the body as text */
+    Slice carrier;       /* all that came, the body in it */
     const Json *body;    /* the body, an object */
     int64_t received_ms;
 } Message;
@@ -85,5 +86,5 @@ typedef struct Event {
     /* opt-outs whose message is malformed but whose number can be read: applied, then rejected */
     bool salvaged;
     Slice salvaged_number; /* as written, where it can be found in the message */
-    Slice salvaged_bytes;  /* the message, where it cannot */
+    Slice salvaged_bytes, salvaged_carrier; /* where it cannot: the message, or else all that came */
 } Event;

@@ -12,6 +12,7 @@ typedef struct Facts {
 /* Settings that decisions depend on; same for the whole process. Slices live as long as the process. */
 typedef struct EventSettings {
     Rating rating;
+    Slice donation_key;           /* "1": what a donation's key must be where it says one */
     Slice sms_template;           /* with {{placeholders}} */
     Slice donation_link_base_url;
     Slice donation_link_secret;   /* key of the link tokens, at least 16 bytes */

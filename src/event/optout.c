@@ -17,7 +17,7 @@ static Slice reason_of(const Event *event, Arena *arena)
 static BlockEntry entry_of(const Event *event, Slice phone, Slice reason)
 {
     return (BlockEntry){
-        .phone = phone, .added_ms = event->received_ms, .reason = reason, .source = SLICE("user_optout"),
+        .phone = phone, .added_ms = event->received_ms, .pressed_ms = event->at_known ? event->at_ms : event->received_ms, .reason = reason, .source = SLICE("user_optout"),
         .call_id = event->call_id, .campaign_id = event->campaign_id, .contact_id = event->contact_id,
         .timestamp = event->timestamp, .actor = SLICE("caller"),
     };
@@ -29,6 +29,8 @@ static size_t salvaged_phones(const Event *event, const Facts *facts, const Even
     size_t count = phone_candidates(event->salvaged_number, settings->country_code, arena, phones);
     if (!count)
         count = phone_salvage(event->salvaged_bytes, settings->country_code, arena, phones);
+    if (!count)
+        count = phone_salvage(event->salvaged_carrier, settings->country_code, arena, phones);
     if (facts->cdr && !slice_empty(facts->cdr->phone))
         phones[count++] = facts->cdr->phone;
     return count;
@@ -46,19 +48,32 @@ void block_salvaged(const Event *event, const Facts *facts, const EventSettings 
     ret->hang_up = event->call_id;
 }
 
-/* What can be read of a malformed opt-out: enough to find every number that it may mean. */
-static void salvage(const Message *message, Event *event)
+/* The value as text: a number may come as a number, or in an array. */
+static Slice written(const Json *value, Arena *arena)
+{
+    if (!value || json_is_string(value))
+        return json_text(value);
+    if (json_is_number(value))
+        return arena_printf(arena, "%.0f", value->valuedouble);
+    Text text = text_in(arena);
+    json_add_canonical(&text, value);
+    return text_slice(&text);
+}
+
+void block_keep_number(const Message *message, Arena *arena, Event *event)
 {
     const Json *body = message->body;
     event->salvaged = true;
+    event->received_ms = message->received_ms;
     event->salvaged_bytes = message->text;
-    event->salvaged_number = body ? json_text(json_get(body, "phoneNumber")) : (Slice){0};
+    event->salvaged_carrier = message->carrier;
+    event->salvaged_number = body ? written(json_get(body, "phoneNumber"), arena) : (Slice){0};
     Slice call_id = body ? json_text(json_get(body, "callId")) : (Slice){0};
     if (slice_empty(event->call_id) && call_id.bytes <= CALL_ID_BYTES_MAX)
         event->call_id = call_id;
 }
 
-static bool is_malformed_with_call(const Event *event) { return event->salvaged && !slice_empty(event->call_id); }
+bool block_wants_record(const Event *event) { return event->salvaged && !slice_empty(event->call_id); }
 
 static Status optout_parse(const Message *message, Arena *arena, Event *event, Fault *fault)
 {
@@ -66,8 +81,7 @@ static Status optout_parse(const Message *message, Arena *arena, Event *event, F
     if (!status)
         status = event_require(event->phone, "phoneNumber", fault);
     if (status) {
-        event->received_ms = message->received_ms;
-        salvage(message, event);
+        block_keep_number(message, arena, event);
         return status;
     }
     event->key = arena_printf(arena, "%.*s_optout", SLICE_ARG(event->call_id));
@@ -97,6 +111,6 @@ static void optout_decide(const Event *event, const Facts *facts, const EventSet
 }
 
 const EventHandler optout_handler = {
-    .topic = "optout-events", .lane = LANE_OPTOUT, .salvages = true, .wants_cdr = is_malformed_with_call,
+    .topic = "optout-events", .lane = LANE_OPTOUT, .salvages = true, .wants_cdr = block_wants_record,
     .parse = optout_parse, .decide = optout_decide,
 };

@@ -8,9 +8,10 @@ enum { PHONE_BYTES_MAX = 16, PHONE_CANDIDATES_MAX = 16 };
 /* True for '+', a first digit of 1 to 9, and 8 to 15 digits in all. */
 bool phone_is_e164(Slice text);
 
-/* Every E.164 number that the text may mean once separators, "00" ("011" where the country is 1), "tel:" and a missing '+'
- * are taken into account; "(0)" gives both readings. country_code: digits like "972", for numbers in national form; empty
- * when nobody knows it. For the do-not-call list only, where blocking too much is harmless. Returns how many went to out. */
+/* Every E.164 number that the text may mean: separators, extensions, SIP and tel URIs, digits of other scripts, prefixes of
+ * international calls and a missing '+' are taken into account, and what can be read in two ways gives both, also when two
+ * numbers are in one text. country_code: digits like "972", for numbers in national form; empty when nobody knows it. For
+ * the do-not-call list only, where blocking too much is harmless. Returns how many went to out. */
 size_t phone_candidates(Slice text, Slice country_code, Arena *arena, Slice out[PHONE_CANDIDATES_MAX]);
 
 /* Whether the text says its country: it begins with '+' or "00", separators and "tel:" aside. */
@@ -19,5 +20,5 @@ bool phone_names_country(Slice text);
 /* True for 1 to 3 digits, the first not 0. */
 bool phone_is_country_code(Slice text);
 
-/* Looks for phone numbers behind a "phoneNumber" key in bytes that are not JSON any more. */
+/* Looks for phone numbers in bytes that nobody can read otherwise: behind a "phoneNumber" key, or else behind a '+'. */
 size_t phone_salvage(Slice bytes, Slice country_code, Arena *arena, Slice out[PHONE_CANDIDATES_MAX]);

@@ -89,6 +89,18 @@ static ActionRecord record_of(const Json *body, int64_t now_ms)
     return record;
 }
 
+/* An action that somebody else did counts like one of ours. */
+static Status put_action(const Ports *ports, const ActionRecord *record, bool *ret_new, Fault *fault)
+{
+    Contribution share;
+    action_contribution(record, &share);
+    Status status = ports->registry.record_actions(ports->registry.self, record, 1, ret_new, fault);
+    if (status || !*ret_new || !share.count)
+        return status;
+    Projection item = {record->id, 1, NULL, &share};
+    return ports->live.project(ports->live.self, &item, 1, fault);
+}
+
 void actions_put(Call *call, const Ports *ports)
 {
     const Json *body = call_body(call);
@@ -102,7 +114,7 @@ void actions_put(Call *call, const Ports *ports)
         answer_problem(call, 422, "action_invalid", "an action needs id, an actionType of ours, status success or failed, and an E.164 phoneNumber");
         return;
     }
-    if (ports->registry.record_actions(ports->registry.self, &record, 1, &is_new, &fault)) {
+    if (put_action(ports, &record, &is_new, &fault)) {
         answer_fault(call, 422, &fault);
         return;
     }

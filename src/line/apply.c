@@ -82,12 +82,11 @@ static Status record_optouts(Batch *batch, Fault *fault)
     if (status)
         return status;
     for (size_t i = 0; i < count; i++) {
-        if (slice_empty(records[i].campaign_id))
-            continue;
         Contribution *share = ARENA_NEW(&batch->arena, Contribution);
-        share->campaign_id = records[i].campaign_id;
-        share->last_activity_ms = is_new[i] ? records[i].timestamp_ms : 0; /* a repeat is no activity */
-        contribution_add(share, SLICE("optouts"), 1);
+        action_contribution(&records[i], share);
+        if (!share->count)
+            continue;
+        share->last_activity_ms = is_new[i] ? share->last_activity_ms : 0; /* a repeat is no activity */
         items[projected++] = (Projection){records[i].id, 1, is_new[i] ? NULL : share, share};
     }
     return projected ? ports->live.project(ports->live.self, items, projected, fault) : STATUS_OK;

@@ -58,6 +58,12 @@ static Cell *cell_of(Tally *tally, Slice campaign_id, Slice counter)
 
 /* ---- what should be ---- */
 
+static void add_share(Tally *tally, const Contribution *share)
+{
+    for (size_t i = 0; i < share->count; i++)
+        cell_of(tally, share->campaign_id, share->counters[i].name)->recounted += share->counters[i].value;
+}
+
 static bool count_record(void *context, const Cdr *cdr)
 {
     enum { TELL_EVERY = 4096 };
@@ -65,8 +71,7 @@ static bool count_record(void *context, const Cdr *cdr)
     Contribution share = {0};
     arena_reset(&tally->scratch);
     cdr_contribution(cdr, &tally->scratch, &share);
-    for (size_t i = 0; i < share.count; i++)
-        cell_of(tally, share.campaign_id, share.counters[i].name)->recounted += share.counters[i].value;
+    add_share(tally, &share);
     if (++tally->records % TELL_EVERY == 0 && tally->progress)
         tally->progress(tally->progress_context, tally->records);
     return true;
@@ -78,10 +83,11 @@ static bool count_donation(void *context, const Effect *effect)
     return true;
 }
 
-static bool count_optout(void *context, const ActionRecord *record)
+static bool count_action(void *context, const ActionRecord *record)
 {
-    if (!slice_empty(record->campaign_id) && slice_starts_with(record->action_type, SLICE("optout_")))
-        cell_of(context, record->campaign_id, SLICE("optouts"))->recounted++;
+    Contribution share;
+    action_contribution(record, &share);
+    add_share(context, &share);
     return true;
 }
 
@@ -101,7 +107,7 @@ static Status count_all(const Ports *ports, const Rating *rating, Tally *tally, 
     RegistryFilter every = {0};
     Status status = ports->cdrs.scan(ports->cdrs.self, rating, count_record, tally, fault);
     status = status ? status : ports->effects.list(ports->effects.self, &sent, count_donation, tally, fault);
-    status = status ? status : ports->registry.actions(ports->registry.self, &every, count_optout, tally, fault);
+    status = status ? status : ports->registry.actions(ports->registry.self, &every, count_action, tally, fault);
     return status ? status : ports->live.read(ports->live.self, (Slice){0}, count_live, tally, fault);
 }
 

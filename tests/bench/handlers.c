@@ -11,6 +11,7 @@ static const EventSettings settings = {
     .rating = {.micros_per_minute = 10000, .currency = SLICE_INIT("USD")},
     .sms_template = SLICE_INIT("Thank you for supporting {{campaignName}}! Your personal donation link: {{donationLink}}"),
     .donation_link_base_url = SLICE_INIT("https://donate.example.org"),
+    .donation_key = SLICE_INIT("1"),
     .donation_link_secret = SLICE_INIT("0123456789abcdef0123456789abcdef"),
 };
 

@@ -78,7 +78,7 @@ const Rating contract_rating = {.micros_per_minute = 10000, .currency = {"USD", 
 
 BlockEntry contract_optout(const char *phone, const char *action_id)
 {
-    return (BlockEntry){.phone = slice_of(phone), .added_ms = NOON_MS, .reason = SLICE("DTMF opt-out (key 9)"), .source = SLICE("user_optout"),
+    return (BlockEntry){.phone = slice_of(phone), .added_ms = NOON_MS, .pressed_ms = NOON_MS, .reason = SLICE("DTMF opt-out (key 9)"), .source = SLICE("user_optout"),
                         .call_id = SLICE("call-1"), .campaign_id = SLICE("winter"), .contact_id = SLICE("contact-1"),
                         .timestamp = SLICE("2025-01-15T12:00:00Z"), .actor = SLICE("caller"), .action_id = slice_of(action_id)};
 }

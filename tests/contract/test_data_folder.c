@@ -1,6 +1,7 @@
 /* The data folder: one owner, whom others can name; secrets that are made once. */
 #include "contract.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -49,7 +50,7 @@ static int hold_in_another_process(World *world)
     pid_t child = fork();
     if (child == 0) {
         DataFolder folder;
-        _exit((int)data_folder_hold(&folder, world->folder, NULL));
+        _exit((int)data_folder_hold(&folder, world->folder, 0, NULL));
     }
     int ended;
     assert_int_equal(waitpid(child, &ended, 0), child);
@@ -86,9 +87,9 @@ static void second_owner_is_told_who_the_first_is(void **state)
 {
     World *world = *state;
     DataFolder first, second;
-    assert_int_equal(data_folder_hold(&first, world->folder, &world->fault), STATUS_OK);
+    assert_int_equal(data_folder_hold(&first, world->folder, 0, &world->fault), STATUS_OK);
     assert_int_equal(data_folder_announce(&first, "http://127.0.0.1:8080", &world->fault), STATUS_OK);
-    assert_int_equal(data_folder_hold(&second, world->folder, &world->fault), STATUS_FATAL);
+    assert_int_equal(data_folder_hold(&second, world->folder, 0, &world->fault), STATUS_FATAL);
     assert_string_equal(world->fault.code, "data_folder_busy");
     assert_non_null(strstr(world->fault.text, world->folder));
     assert_non_null(strstr(world->fault.text, arena_printf(&world->arena, "process %d, since 2", (int)getpid()).at));
@@ -98,13 +99,35 @@ static void second_owner_is_told_who_the_first_is(void **state)
     assert_int_equal(hold_in_another_process(world), STATUS_OK);
 }
 
+static void *hold_and_wait(void *context)
+{
+    World *world = context;
+    DataFolder folder;
+    Status status = data_folder_hold(&folder, world->folder, 60000, NULL);
+    data_folder_release(&folder);
+    return (void *)(intptr_t)status;
+}
+
+static void owner_that_ends_soon_is_waited_for(void **state)
+{
+    World *world = *state;
+    DataFolder first;
+    pthread_t waiting;
+    void *status;
+    assert_int_equal(data_folder_hold(&first, world->folder, 0, &world->fault), STATUS_OK);
+    assert_int_equal(pthread_create(&waiting, NULL, hold_and_wait, world), 0);
+    data_folder_release(&first);
+    assert_int_equal(pthread_join(waiting, &status), 0);
+    assert_int_equal((Status)(intptr_t)status, STATUS_OK);
+}
+
 static void holder_is_known_while_it_holds_and_not_after(void **state)
 {
     World *world = *state;
     DataFolder folder;
     FolderHolder holder;
     assert_false(data_folder_holder(world->folder, &world->arena, &holder));
-    assert_int_equal(data_folder_hold(&folder, world->folder, &world->fault), STATUS_OK);
+    assert_int_equal(data_folder_hold(&folder, world->folder, 0, &world->fault), STATUS_OK);
     assert_true(data_folder_holder(world->folder, &world->arena, &holder));
     assert_slice(holder.base_url, "");
     assert_int_equal(data_folder_announce(&folder, "http://127.0.0.1:9", &world->fault), STATUS_OK);
@@ -122,10 +145,10 @@ static void stale_file_of_a_dead_process_does_not_count_and_tells_of_the_crash(v
     FolderHolder holder;
     assert_int_equal(hold_in_another_process(world), STATUS_OK); /* which ended without releasing it */
     assert_false(data_folder_holder(world->folder, &world->arena, &holder));
-    assert_int_equal(data_folder_hold(&folder, world->folder, &world->fault), STATUS_OK);
+    assert_int_equal(data_folder_hold(&folder, world->folder, 0, &world->fault), STATUS_OK);
     assert_true(folder.after_crash);
     data_folder_release(&folder);
-    assert_int_equal(data_folder_hold(&folder, world->folder, &world->fault), STATUS_OK);
+    assert_int_equal(data_folder_hold(&folder, world->folder, 0, &world->fault), STATUS_OK);
     assert_false(folder.after_crash);
     data_folder_release(&folder);
 }
@@ -189,6 +212,7 @@ int main(void)
         FOLDER_TEST(missing_folders_are_made_for_this_user_only),
         FOLDER_TEST(path_that_is_no_folder_is_refused),
         FOLDER_TEST(second_owner_is_told_who_the_first_is),
+        FOLDER_TEST(owner_that_ends_soon_is_waited_for),
         FOLDER_TEST(holder_is_known_while_it_holds_and_not_after),
         FOLDER_TEST(stale_file_of_a_dead_process_does_not_count_and_tells_of_the_crash),
         FOLDER_TEST(secret_is_made_once_and_kept),

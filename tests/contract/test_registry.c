@@ -183,6 +183,23 @@ static void removal_leaves_history_and_a_late_duplicate_does_not_block_again(voi
     assert_int_equal(check_chain(c), 3);
 }
 
+/* A call id that comes again, as some telephony systems do it. */
+static void a_press_after_the_removal_blocks_again_and_only_once(void **state)
+{
+    Contract *c = *state;
+    BlockEntry entry = contract_optout("+12125550100", "call-1_optout"), later = entry;
+    later.pressed_ms = NOON_MS + 3000;
+    contract_block(c, &entry);
+    bool was_blocked;
+    must(c, c->ports.registry.unblock(c->ports.registry.self, entry.phone, SLICE("jane"), SLICE("asked"), NOON_MS + 2000, &was_blocked, &c->fault));
+    assert_int_equal(contract_block(c, &entry), BLOCK_REPEATED);
+    assert_int_equal(contract_block(c, &later), BLOCK_ADDED);
+    assert_int_equal(contract_block(c, &later), BLOCK_REPEATED);
+    assert_int_equal(contract_block(c, &entry), BLOCK_REPEATED);
+    assert_true(contract_is_blocked(c, "+12125550100"));
+    assert_int_equal(check_chain(c), 3);
+}
+
 static void removal_of_a_clear_number_changes_nothing(void **state)
 {
     Contract *c = *state;
@@ -366,6 +383,7 @@ int main(void)
         CONTRACT_TEST(shown_entry_says_all_that_was_stored),
         CONTRACT_TEST(is_blocked_answers_each_number),
         CONTRACT_TEST(removal_leaves_history_and_a_late_duplicate_does_not_block_again),
+        CONTRACT_TEST(a_press_after_the_removal_blocks_again_and_only_once),
         CONTRACT_TEST(removal_of_a_clear_number_changes_nothing),
         CONTRACT_TEST(removal_needs_actor_and_reason),
         CONTRACT_TEST(list_is_in_order_of_number_and_pages_by_cursor),

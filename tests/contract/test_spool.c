@@ -149,6 +149,17 @@ static void same_dead_letter_is_one_row_whose_attempts_count_on(void **state)
     assert_int_equal(count(c, SPOOL_DEAD), 3);
 }
 
+static void a_repeat_of_what_waits_changes_nothing(void **state)
+{
+    Contract *c = *state;
+    int64_t first = kept(c, "later", SPOOL_WAITING, NOON_MS);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(kept(c, "later", SPOOL_WAITING, NOON_MS + i), first);
+    assert_int_equal(count(c, SPOOL_WAITING), 1);
+    assert_int_equal(show(c, first).attempts, 1);
+    assert_int_equal(show(c, first).due_ms, NOON_MS);
+}
+
 static void waiting_item_that_dies_stands_in_one_place(void **state)
 {
     Contract *c = *state;
@@ -251,6 +262,7 @@ int main(void)
         CONTRACT_TEST(settled_item_is_gone),
         CONTRACT_TEST(known_row_gets_new_state_time_and_attempts),
         CONTRACT_TEST(same_dead_letter_is_one_row_whose_attempts_count_on),
+        CONTRACT_TEST(a_repeat_of_what_waits_changes_nothing),
         CONTRACT_TEST(waiting_item_that_dies_stands_in_one_place),
         CONTRACT_TEST(redriven_dead_letter_waits_again),
         CONTRACT_TEST(redrive_of_all_takes_every_dead_letter),

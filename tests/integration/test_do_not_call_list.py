@@ -136,3 +136,37 @@ def test_audit_verify_is_content_after_removal_and_return(data):
     assert run(data, "audit", "verify").code == 0
     run(data, "blacklist", "remove", ISRAELI, "--reason", "letter", "--actor", "jane")
     assert run(data, "audit", "verify").code == 0
+
+
+# ---- who asks again ----
+
+def test_optout_under_a_used_call_id_after_a_removal_blocks_again(data):
+    publish(data, "optout-events", optout("c", "w", ISRAELI, timestamp="2026-01-15T10:30:00Z"))
+    run(data, "blacklist", "remove", ISRAELI, "--reason", "asked to be called", "--actor", "jane")
+    publish(data, "optout-events", optout("c", "w", ISRAELI, timestamp="2026-01-15T10:30:00Z"))
+    assert run(data, "blacklist", "check", ISRAELI).code == 0
+    publish(data, "optout-events", optout("c", "w", ISRAELI))
+    assert run(data, "blacklist", "check", ISRAELI).code == 3
+
+
+@pytest.mark.parametrize("fields", [{"topic": "ivr", "message": "pressed 9"}, {"topic": "call-events", "message": {"callId": "x", "eventType": "y"}},
+                                    {"TopicArn": "a", "Message": "x"}])
+def test_optout_with_fields_of_a_carriers_names_blocks(server, fields):
+    body = {**optout("c-" + "-".join(fields), "w", ISRAELI), **fields}
+    assert server.request("POST", "/v1/events/optout-events", json.dumps(body), content_type="application/json").status == 200
+    assert server.run("blacklist", "check", ISRAELI).code == 3
+
+
+def test_action_of_somebody_else_counts_and_recount_agrees(server):
+    action = {"id": "c1_optout", "callId": "c1", "campaignId": "w", "phoneNumber": ISRAELI, "actionType": "optout_blacklist_added", "status": "success"}
+    for _ in range(2):
+        assert server.request("POST", "/v1/actions", json.dumps(action), content_type="application/json").status in (200, 201)
+    assert server.run("recount").code == 0
+    assert server.request("GET", "/v1/campaigns/w/live").json()["counters"]["optouts"] == 1
+
+
+def test_repeating_a_donation_that_waits_does_not_use_it_up(server):
+    body = json.dumps({"callId": "c1", "phoneNumber": ISRAELI, "dtmfInput": "1"})
+    for _ in range(20):
+        assert server.request("POST", "/v1/events/donation-events", body, content_type="application/json").status == 202
+    assert letters(server.data) == []

@@ -32,6 +32,41 @@ static void every_spelling_of_a_number_gives_it(void **state)
     arena_done(&arena);
 }
 
+/* Each text, and the number that must be among its readings. */
+static void the_number_is_found_whatever_is_around_it(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "+972 50-200-0001 ext 5", "+972502000001x12", "+972502000002,+972502000001", "+972502000001 / +972502000005", "011972502000001",
+        "0011972502000001", "+972\xe0\xa5\xab" "02000001", "\xef\xbc\x8b\xef\xbc\x99\xef\xbc\x97\xef\xbc\x92" "502000001", "+972 050-200-0001",
+        "+972 (0)50-200-0001", "p:+972502000001", "sip:+972502000001@10.0.0.1", "sip:+972502000001@pbx2.example.org:5060", "\"Ann\" <+972502000001>",
+        "+972\xc2\xa0" "50\xe2\x80\x91" "2000001", "12125550100 972502000001", "[\"+972502000001\"]", "tel:+972502000001;ext=5",
+    };
+    Arena arena;
+    arena_init(&arena);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        Slice found[PHONE_CANDIDATES_MAX];
+        size_t count = phone_candidates(slice_of(texts[i]), (Slice){0}, &arena, found);
+        bool is_found = false;
+        for (size_t j = 0; j < count; j++)
+            is_found |= slice_equal(found[j], SLICE("+972502000001"));
+        if (!is_found)
+            fail_msg("not found in \"%s\"", texts[i]);
+    }
+    arena_done(&arena);
+}
+
+static void a_zero_that_belongs_to_the_number_stays(void **state)
+{
+    (void)state;
+    Arena arena;
+    arena_init(&arena);
+    Slice found[PHONE_CANDIDATES_MAX];
+    assert_int_equal(phone_candidates(SLICE("+39 06 1234 5678"), (Slice){0}, &arena, found), 1);
+    assert_slice(found[0], "+390612345678");
+    arena_done(&arena);
+}
+
 static void a_trunk_zero_in_brackets_gives_both_readings(void **state)
 {
     (void)state;
@@ -86,7 +121,8 @@ static void numbers_are_found_in_bytes_that_are_no_json(void **state)
     (void)state;
     static const char *const bodies[] = {
         "{\"callId\":\"c\",\"phoneNumber\":\"+972501234567\"", "{\"Message\":\"{\\\"phoneNumber\\\":\\\"+972501234567\\\"", "phoneNumber=+972501234567&x=1",
-        "\xff\xfe\"phoneNumber\" : \"+972501234567\"",
+        "\xff\xfe\"phoneNumber\" : \"+972501234567\"", "{\"phoneNumber\":\"\\u002b972501234567\",\"x\":}", "{\"phoneNumber\":[\"+972501234567\"",
+        "{\"phone\":\"+972501234567\",\"at\":\"2024-01-15T10:30:00+02:00\"", "phoneNumber=%2B972501234567&x=1",
     };
     Arena arena;
     arena_init(&arena);
@@ -105,6 +141,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_e164_is_e164), cmocka_unit_test(every_spelling_of_a_number_gives_it),
+        cmocka_unit_test(the_number_is_found_whatever_is_around_it), cmocka_unit_test(a_zero_that_belongs_to_the_number_stays),
         cmocka_unit_test(national_forms_are_read_with_the_country_code), cmocka_unit_test(only_plus_and_00_name_a_country),
         cmocka_unit_test(a_trunk_zero_in_brackets_gives_both_readings), cmocka_unit_test(numbers_are_found_in_bytes_that_are_no_json),
     };

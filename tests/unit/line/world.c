@@ -296,7 +296,8 @@ void world_init(World *world, bool atomic, bool sms_joins)
     };
     world->settings = (PipelineSettings){
         .event = {.rating = {.micros_per_minute = 10000, .currency = SLICE("USD")}, .sms_template = SLICE("{{donationLink}}"),
-                  .donation_link_base_url = SLICE("https://give.example"), .donation_link_secret = SLICE("0123456789abcdef")},
+                  .donation_link_base_url = SLICE("https://give.example"), .donation_key = SLICE("1"),
+        .donation_link_secret = SLICE("0123456789abcdef")},
         .lease_ms = 30000, .max_attempts = 12, .backoff_first_ms = 1000, .backoff_most_ms = 900000,
     };
     world->line = pipeline_new(&world->ports, &world->settings);
