@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/metrics.h"
+#include "ingress/http_handlers.h"
 #include "ingress/http_stream.h"
 #include "ingress/http_tokens.h"
 
@@ -37,11 +38,15 @@ static const char *title_of(unsigned code)
 
 static void problem(Call *call, unsigned code, const char *name, Slice detail)
 {
+    call->request->reply.header_count = 0;
+    if (call->route && call->route->speaks_sns) {
+        sns_refuse(call, code, detail);
+        return;
+    }
     Text json = text_in(call->arena);
     text_printf(&json, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"code\":\"%s\",\"detail\":", title_of(code), code, name);
     json_add_string(&json, detail);
     text_add_literal(&json, "}\n");
-    call->request->reply.header_count = 0;
     if (code == 503)
         http_add_header(call->request, "Retry-After", "1");
     answer_text(call, code, "application/problem+json", text_slice(&json));
@@ -221,7 +226,8 @@ static bool may(Call *call, Role needed)
         answer_problem(call, 401, "token_required", "a token is needed: Authorization: Bearer TOKEN (for the SNS API, the token as AWS access key id)");
         http_add_header(call->request, "WWW-Authenticate", "Bearer");
     } else {
-        answer_problem(call, 403, "role_too_low", "the token's role may not do this");
+        answer_problem(call, 403, "role_too_low", "the token's role is %s; this takes %s%s", role_name(role), role_name(needed),
+                       needed == ROLE_ADMIN ? "" : " or above");
     }
     return false;
 }

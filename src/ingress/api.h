@@ -38,6 +38,7 @@ typedef struct Route {
     RouteKind kind;
     void (*run)(Call *call, const Ports *ports); /* ports NULL for ROUTE_NOW */
     const char *help;
+    bool speaks_sns; /* refusals are errors as SNS has them, which SDKs parse */
 } Route;
 
 /* All routes, ended by a NULL method. */
