@@ -8,6 +8,7 @@
 
 #include "base/metrics.h"
 #include "ingress/http_handlers.h"
+#include "ingress/http_parameters.h"
 #include "ingress/http_stream.h"
 #include "ingress/http_tokens.h"
 
@@ -86,19 +87,6 @@ const Json *call_body(Call *call)
     return NULL;
 }
 
-bool call_limit(Call *call, size_t fallback, size_t most, size_t *ret)
-{
-    Slice text = call_query(call, "limit");
-    char *end = NULL;
-    unsigned long number = slice_empty(text) ? fallback : strtoul(text.at, &end, 10);
-    if ((end && *end) || number < 1 || number > most) {
-        answer_problem(call, 400, "limit_invalid", "limit must be a number from 1 to %zu", most);
-        return false;
-    }
-    *ret = number;
-    return true;
-}
-
 /* ---- to the line ---- */
 
 static void ticket_finished(Ticket *ticket)
@@ -123,7 +111,7 @@ void call_submit(Call *call, Delivery *deliveries, size_t count, void (*finished
 
 /* ---- routes ---- */
 
-/* Splits the path at '/', decodes what stands for {}, compares the rest. */
+/* Splits the path at '/', decodes what stands for {…}, compares the rest. */
 static bool matches(const char *pattern, Slice path, Arena *arena, Slice parts[CALL_PARTS_MAX])
 {
     size_t at = 0, found = 0;
@@ -141,7 +129,7 @@ static bool matches(const char *pattern, Slice path, Arena *arena, Slice parts[C
             return false;
         decoded[parts[found].bytes] = 0;
         parts[found++].at = decoded;
-        pattern += 2;
+        pattern = strchr(pattern, '}') + 1;
     }
     return at == path.bytes;
 }
@@ -299,10 +287,10 @@ void api_handle(HttpRequest *request, void *context)
     call->route = find_route(call, allowed, sizeof allowed);
     if (!may(call, call->route ? call->route->role : ROLE_READER))
         return;
-    if (call->route)
-        dispatch(call);
-    else
+    if (!call->route)
         answer_no_route(call, allowed);
+    else if (parameters_check(call))
+        dispatch(call);
 }
 
 /* ---- open and close ---- */
