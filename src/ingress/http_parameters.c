@@ -176,8 +176,8 @@ static bool refuse_unknown(Check *check, const char *name)
     const char *near = nearest_name(word, parameter_name);
     Slice known = list_of(check->parameters, arena);
     return refuse(check, "parameter_unknown",
-                  arena_printf(arena, "there is no parameter \"%s\"; %s%s%sthis path takes %.*s", word, near ? "did you mean " : "",
-                               near ? near : "", near ? "? " : "", SLICE_ARG(known)).at);
+                  arena_printf(arena, "there is no parameter \"%s\"; %s%s%s path takes %.*s", word, near ? "did you mean " : "",
+                               near ? near : "", near ? "? This" : "this", SLICE_ARG(known)).at);
 }
 
 static bool refuse_value(Check *check, const Parameter *parameter, const char *must_be)
