@@ -1,16 +1,12 @@
 # The few things that everybody needs. Everything else is in tools/ and in Meson.
 
-PORT ?= 8080
-DATA ?= ./data
-export PORT DATA
-
 .DEFAULT_GOAL := build
 .PHONY: help run test bench build clean
 
 help:            ## say what there is
 	@sed -n 's/^\([a-z]*\): .*## /  make \1	/p' Makefile
 
-run: build       ## serve on PORT (8080) with DATA (./data), play a campaign, show what came out
+run: build       ## serve on PORT (8080) with PLEDGELINE_DATA (./data), play a campaign, show what came out
 	@tools/run
 
 test:            ## build in every way and run every suite; the last line counts

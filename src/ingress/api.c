@@ -7,6 +7,8 @@
 #include <strings.h>
 
 #include "base/metrics.h"
+#include "ingress/http_handlers.h"
+#include "ingress/http_parameters.h"
 #include "ingress/http_stream.h"
 #include "ingress/http_tokens.h"
 
@@ -37,11 +39,15 @@ static const char *title_of(unsigned code)
 
 static void problem(Call *call, unsigned code, const char *name, Slice detail)
 {
+    call->request->reply.header_count = 0;
+    if (call->route && call->route->speaks_sns) {
+        sns_refuse(call, code, detail);
+        return;
+    }
     Text json = text_in(call->arena);
     text_printf(&json, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"code\":\"%s\",\"detail\":", title_of(code), code, name);
     json_add_string(&json, detail);
     text_add_literal(&json, "}\n");
-    call->request->reply.header_count = 0;
     if (code == 503)
         http_add_header(call->request, "Retry-After", "1");
     answer_text(call, code, "application/problem+json", text_slice(&json));
@@ -81,19 +87,6 @@ const Json *call_body(Call *call)
     return NULL;
 }
 
-bool call_limit(Call *call, size_t fallback, size_t most, size_t *ret)
-{
-    Slice text = call_query(call, "limit");
-    char *end = NULL;
-    unsigned long number = slice_empty(text) ? fallback : strtoul(text.at, &end, 10);
-    if ((end && *end) || number < 1 || number > most) {
-        answer_problem(call, 400, "limit_invalid", "limit must be a number from 1 to %zu", most);
-        return false;
-    }
-    *ret = number;
-    return true;
-}
-
 /* ---- to the line ---- */
 
 static void ticket_finished(Ticket *ticket)
@@ -118,7 +111,7 @@ void call_submit(Call *call, Delivery *deliveries, size_t count, void (*finished
 
 /* ---- routes ---- */
 
-/* Splits the path at '/', decodes what stands for {}, compares the rest. */
+/* Splits the path at '/', decodes what stands for {…}, compares the rest. */
 static bool matches(const char *pattern, Slice path, Arena *arena, Slice parts[CALL_PARTS_MAX])
 {
     size_t at = 0, found = 0;
@@ -136,7 +129,7 @@ static bool matches(const char *pattern, Slice path, Arena *arena, Slice parts[C
             return false;
         decoded[parts[found].bytes] = 0;
         parts[found++].at = decoded;
-        pattern += 2;
+        pattern = strchr(pattern, '}') + 1;
     }
     return at == path.bytes;
 }
@@ -221,7 +214,8 @@ static bool may(Call *call, Role needed)
         answer_problem(call, 401, "token_required", "a token is needed: Authorization: Bearer TOKEN (for the SNS API, the token as AWS access key id)");
         http_add_header(call->request, "WWW-Authenticate", "Bearer");
     } else {
-        answer_problem(call, 403, "role_too_low", "the token's role may not do this");
+        answer_problem(call, 403, "role_too_low", "the token's role is %s; this takes %s%s", role_name(role), role_name(needed),
+                       needed == ROLE_ADMIN ? "" : " or above");
     }
     return false;
 }
@@ -293,10 +287,10 @@ void api_handle(HttpRequest *request, void *context)
     call->route = find_route(call, allowed, sizeof allowed);
     if (!may(call, call->route ? call->route->role : ROLE_READER))
         return;
-    if (call->route)
-        dispatch(call);
-    else
+    if (!call->route)
         answer_no_route(call, allowed);
+    else if (parameters_check(call))
+        dispatch(call);
 }
 
 /* ---- open and close ---- */

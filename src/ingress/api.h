@@ -21,7 +21,7 @@ typedef struct Call {
     HttpRequest *request;
     Arena *arena;               /* the request's */
     const struct Route *route;
-    Slice parts[CALL_PARTS_MAX]; /* what the {} of the route's pattern were, decoded */
+    Slice parts[CALL_PARTS_MAX]; /* what the {…} of the route's pattern were, decoded */
     void (*finished)(struct Call *call); /* of call_submit */
     void *context;              /* the handler's own */
 } Call;
@@ -33,11 +33,13 @@ typedef enum RouteKind {
 } RouteKind;
 
 typedef struct Route {
-    const char *method, *pattern; /* "GET", "/v1/cdrs/{}" */
+    const char *method, *pattern; /* "GET", "/v1/cdrs/{callId}" */
     Role role;
     RouteKind kind;
     void (*run)(Call *call, const Ports *ports); /* ports NULL for ROUTE_NOW */
-    const char *help;
+    const struct Parameter *parameters; /* of the query, ended by a NULL name */
+    const char *help, *body, *answer;   /* in Markdown; body "" = none */
+    bool speaks_sns; /* refusals are errors as SNS has them, which SDKs parse */
 } Route;
 
 /* All routes, ended by a NULL method. */
@@ -80,8 +82,7 @@ void answer_fault(Call *call, unsigned code_of_reject, const Fault *fault);
 
 /* The body as one JSON object; answers 400 and returns NULL when it is none. */
 const Json *call_body(Call *call);
-/* ?limit: 1 … most, default given. Answers 400 and returns false when it is none. */
-bool call_limit(Call *call, size_t fallback, size_t most, size_t *ret);
+/* A parameter of the route's table; empty when absent. http_parameters.h reads what is no text. */
 Slice call_query(Call *call, const char *name);
 
 /* True for what a sender may take for delivered: done, rejected (a dead letter holds it), or kept for later. */

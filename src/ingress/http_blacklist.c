@@ -2,10 +2,11 @@
 #include "base/clock.h"
 #include "event/phone.h"
 #include "ingress/http_handlers.h"
+#include "ingress/http_parameters.h"
 #include "service/blacklist.h"
 #include "service/print.h"
 
-enum { LIST_MOST = 10000, LIST_USUAL = 1000, CHECK_MOST = 10000 };
+enum { CHECK_MOST = 10000 };
 
 /* ---- lists ---- */
 
@@ -28,9 +29,7 @@ static bool add_entry(void *context, const BlockEntry *entry)
 void blacklist_list(Call *call, const Ports *ports)
 {
     Fault fault;
-    Listing listing = {.json = text_in(call->arena), .arena = call->arena};
-    if (!call_limit(call, LIST_USUAL, LIST_MOST, &listing.limit))
-        return;
+    Listing listing = {.json = text_in(call->arena), .arena = call->arena, .limit = call_limit(call)};
     RegistryFilter filter = {.after = call_query(call, "cursor"), .limit = listing.limit};
     text_add_literal(&listing.json, "{\"entries\":[");
     if (ports->registry.list(ports->registry.self, &filter, add_entry, &listing, &fault)) {

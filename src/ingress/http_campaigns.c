@@ -85,8 +85,12 @@ void campaigns_compare(Call *call, const Ports *ports)
         return;
     }
     text_add_literal(&listing.json, "{\"campaigns\":[");
-    for (size_t i = 0; ids.bytes && i < COMPARED_MAX; i++) {
+    for (size_t i = 0; ids.bytes; i++) {
         Slice id = take_id(&ids);
+        if (i == COMPARED_MAX) {
+            answer_problem(call, 400, "ids_too_many", "at most %d campaigns at a time", COMPARED_MAX);
+            return;
+        }
         if (!slice_empty(id) && stats_of(call, ports, id, &listing, &fault)) {
             answer_fault(call, 503, &fault);
             return;

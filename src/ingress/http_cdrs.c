@@ -1,12 +1,11 @@
 /* Call records over HTTP: pages as JSON, everything as CSV or NDJSON streams. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "ingress/http_handlers.h"
+#include "ingress/http_parameters.h"
 
-enum { LIST_USUAL = 1000, LIST_MOST = 10000, STREAM_PAGE = 500, STREAM_PENDING_ENOUGH = 1024 * 1024 };
+enum { LIST_MOST = 10000, STREAM_PAGE = 500, STREAM_PENDING_ENOUGH = 1024 * 1024 };
 
 typedef enum RecordFormat { FORMAT_JSON, FORMAT_CSV, FORMAT_NDJSON } RecordFormat;
 
@@ -38,33 +37,6 @@ static bool add_record(void *context, const Cdr *cdr, CdrCursor cursor)
 }
 
 /* ---- what is asked for ---- */
-
-static bool read_time(Call *call, const char *name, int64_t *ret_ms)
-{
-    Slice text = call_query(call, name);
-    *ret_ms = 0;
-    if (text.bytes == 10)
-        text = arena_printf(call->arena, "%.*sT00:00:00Z", SLICE_ARG(text));
-    if (slice_empty(text) || time_parse(text, ret_ms))
-        return true;
-    answer_problem(call, 400, "time_invalid", "%s must be a date or an RFC 3339 time, like 2024-01-15 or 2024-01-15T10:30:00Z", name);
-    return false;
-}
-
-static bool read_cursor(Call *call, CdrCursor *ret)
-{
-    Slice text = call_query(call, "cursor");
-    long long start, row;
-    int used = 0;
-    if (slice_empty(text))
-        return true;
-    if (sscanf(text.at, "%lld.%lld%n", &start, &row, &used) != 2 || (size_t)used != text.bytes) {
-        answer_problem(call, 400, "cursor_invalid", "cursor must be a nextCursor of an earlier answer");
-        return false;
-    }
-    *ret = (CdrCursor){start, row};
-    return true;
-}
 
 static RecordFormat wanted_format(const Call *call)
 {
@@ -134,15 +106,15 @@ void cdrs_list(Call *call, const Ports *ports)
 {
     Listing listing = {.format = wanted_format(call)};
     CdrFilter *filter = &listing.filter;
-    filter->campaign_id = call_query(call, "campaignId");
-    filter->outcome = call_query(call, "outcome");
-    bool asked_well = read_time(call, "startDate", &filter->from_ms) && read_time(call, "endDate", &filter->until_ms) &&
-                      read_cursor(call, &filter->after) &&
-                      call_limit(call, LIST_USUAL, listing.format == FORMAT_JSON ? LIST_MOST : 1000000000, &filter->limit);
-    if (!asked_well)
-        return;
+    *filter = (CdrFilter){.campaign_id = call_query(call, "campaignId"), .outcome = call_query(call, "outcome"),
+                          .from_ms = call_time(call, "startDate"), .until_ms = call_time(call, "endDate"),
+                          .after = call_record_cursor(call, "cursor"), .limit = call_limit(call)};
     if (listing.format != FORMAT_JSON) {
         start_stream(call, &listing);
+        return;
+    }
+    if (filter->limit > LIST_MOST) {
+        answer_problem(call, 400, "parameter_invalid", "limit must be a number from 1 to %d; only CSV and NDJSON take more", LIST_MOST);
         return;
     }
     Fault fault;

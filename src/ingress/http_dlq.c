@@ -4,9 +4,10 @@
 
 #include "base/clock.h"
 #include "ingress/http_handlers.h"
+#include "ingress/http_parameters.h"
 #include "service/print.h"
 
-enum { LIST_USUAL = 100, LIST_MOST = 1000, IDS_MAX = 1000 };
+enum { IDS_MAX = 1000 };
 
 typedef struct Listing {
     Text json;
@@ -26,12 +27,9 @@ static bool add_item(void *context, const SpoolItem *item)
 void dlq_list(Call *call, const Ports *ports)
 {
     Fault fault;
-    Slice cursor = call_query(call, "cursor");
     bool waiting = slice_equal(call_query(call, "state"), SLICE("waiting"));
     SpoolFilter filter = {.state = waiting ? SPOOL_WAITING : SPOOL_DEAD, .topic = call_query(call, "topic"),
-                          .before_id = slice_empty(cursor) ? 0 : strtoll(cursor.at, NULL, 10)};
-    if (!call_limit(call, LIST_USUAL, LIST_MOST, &filter.limit))
-        return;
+                          .before_id = call_position(call, "cursor"), .limit = call_limit(call)};
     Listing listing = {.json = text_in(call->arena)};
     text_add_literal(&listing.json, "{\"messages\":[");
     if (ports->spool.list(ports->spool.self, &filter, add_item, &listing, &fault)) {

@@ -4,6 +4,8 @@
 #include "ingress/api.h"
 
 void sns_api(Call *call, const Ports *ports);
+/* The same refusal that other routes put into problem+json. */
+void sns_refuse(Call *call, unsigned code, Slice detail);
 void events_of_topic(Call *call, const Ports *ports);
 void events_of_any_topic(Call *call, const Ports *ports);
 

@@ -1,13 +1,9 @@
 /* Recorded actions and the outbox over HTTP. */
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/clock.h"
 #include "event/phone.h"
 #include "ingress/http_handlers.h"
+#include "ingress/http_parameters.h"
 #include "service/print.h"
-
-enum { LIST_USUAL = 1000, LIST_MOST = 10000 };
 
 typedef struct Listing {
     Text json;
@@ -17,11 +13,11 @@ typedef struct Listing {
     Arena *arena;
 } Listing;
 
-static bool begin(Call *call, Listing *listing, const char *name)
+static Listing begin(Call *call, const char *name)
 {
-    *listing = (Listing){.json = text_in(call->arena), .arena = call->arena};
-    text_printf(&listing->json, "{\"%s\":[", name);
-    return call_limit(call, LIST_USUAL, LIST_MOST, &listing->limit);
+    Listing listing = {.json = text_in(call->arena), .arena = call->arena, .limit = call_limit(call)};
+    text_printf(&listing.json, "{\"%s\":[", name);
+    return listing;
 }
 
 static void finish(Call *call, Listing *listing, Slice cursor)
@@ -49,9 +45,7 @@ static bool add_action(void *context, const ActionRecord *record)
 void actions_list(Call *call, const Ports *ports)
 {
     Fault fault;
-    Listing listing;
-    if (!begin(call, &listing, "actions"))
-        return;
+    Listing listing = begin(call, "actions");
     RegistryFilter filter = {.after = call_query(call, "cursor"), .campaign_id = call_query(call, "campaignId"),
                              .call_id = call_query(call, "callId"), .phone = call_query(call, "phoneNumber"),
                              .action_type = call_query(call, "actionType"), .limit = listing.limit};
@@ -59,17 +53,6 @@ void actions_list(Call *call, const Ports *ports)
         answer_fault(call, 503, &fault);
     else
         finish(call, &listing, listing.last);
-}
-
-static bool is_action_type(Slice type)
-{
-    static const Slice types[] = {SLICE_INIT("donation_sms_sent"), SLICE_INIT("donation_sms_failed"), SLICE_INIT("donation_tts_fallback"),
-                                  SLICE_INIT("optout_blacklist_added"), SLICE_INIT("optout_call_terminated")};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        if (slice_equal(types[i], type))
-            return true;
-    }
-    return false;
 }
 
 static ActionRecord record_of(const Json *body, int64_t now_ms)
@@ -138,12 +121,9 @@ static bool add_sms(void *context, const SmsRecord *record)
 void sms_list(Call *call, const Ports *ports)
 {
     Fault fault;
-    Listing listing;
-    if (!begin(call, &listing, "messages"))
-        return;
-    Slice cursor = call_query(call, "cursor");
+    Listing listing = begin(call, "messages");
     SmsFilter filter = {.campaign_id = call_query(call, "campaignId"), .phone = call_query(call, "phoneNumber"), .limit = listing.limit,
-                        .before_row = slice_empty(cursor) ? 0 : strtoll(cursor.at, NULL, 10)};
+                        .before_row = call_position(call, "cursor")};
     if (!ports->sms.list)
         answer_problem(call, 404, "no_outbox", "the gateway in use keeps no list");
     else if (ports->sms.list(ports->sms.self, &filter, add_sms, &listing, &fault))

@@ -135,6 +135,24 @@ static void answer_error(Call *call, const SnsRequest *sns, unsigned code, const
     answer_text(call, code, "text/xml", text_slice(&xml));
 }
 
+static SnsRequest *sns_new(Call *call)
+{
+    SnsRequest *sns = ARENA_NEW(call->arena, SnsRequest);
+    digest_uuid(sns->request_id);
+    return sns;
+}
+
+void sns_refuse(Call *call, unsigned code, Slice detail)
+{
+    const SnsRequest *sns = call->context ? call->context : sns_new(call);
+    if (code == 401)
+        answer_error(call, sns, code, "InvalidClientTokenId",
+                     "The AWS access key id is no token of this server; set AWS_ACCESS_KEY_ID to a token with role service or admin "
+                     "(see PLEDGELINE_TOKENS; any secret access key will do)");
+    else
+        answer_error(call, sns, code, code == 403 ? "AuthorizationError" : "ServiceUnavailable", detail.at);
+}
+
 static Text open_answer(Call *call, const char *action)
 {
     Text xml = text_in(call->arena);
@@ -360,9 +378,8 @@ static const struct SnsAction {
 void sns_api(Call *call, const Ports *ports)
 {
     (void)ports;
-    SnsRequest *sns = ARENA_NEW(call->arena, SnsRequest);
+    SnsRequest *sns = sns_new(call);
     call->context = sns;
-    digest_uuid(sns->request_id);
     if (!read_form(call, sns)) {
         answer_error(call, sns, 400, "InvalidParameter", "the form is not percent-encoded as it should be");
         return;

@@ -13,11 +13,14 @@ struct TokenList {
     struct { Role role; uint8_t digest[DIGEST_BYTES]; } tokens[TOKENS_MAX];
 };
 
+static const char *const role_names[] = {"none", "reader", "service", "admin"};
+
+const char *role_name(Role role) { return role_names[role]; }
+
 static Role role_of_name(Slice name)
 {
-    static const Slice names[] = {SLICE_INIT("none"), SLICE_INIT("reader"), SLICE_INIT("service"), SLICE_INIT("admin")};
     for (size_t role = ROLE_READER; role <= ROLE_ADMIN; role++) {
-        if (slice_equal(names[role], name))
+        if (slice_equal(slice_of(role_names[role]), name))
             return (Role)role;
     }
     return ROLE_NONE;

@@ -9,5 +9,7 @@ typedef struct TokenList TokenList;
 TokenList *tokens_new(const char *text, Fault *fault);
 void tokens_free(TokenList *tokens);
 
+const char *role_name(Role role);
+
 /* Of an Authorization header: "Bearer TOKEN", or AWS Signature Version 4, whose access key id is the token. */
 Role tokens_role(const TokenList *tokens, Slice authorization);

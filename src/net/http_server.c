@@ -382,6 +382,24 @@ Slice http_query(HttpRequest *request, const char *name)
     return (Slice){decoded, bytes};
 }
 
+typedef struct QueryVisit {
+    bool (*take)(void *context, const char *name, Slice sent);
+    void *context;
+} QueryVisit;
+
+static enum MHD_Result visit_query(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    const QueryVisit *visit = context;
+    return visit->take(visit->context, name, slice_of(value)) ? MHD_YES : MHD_NO;
+}
+
+void http_query_each(HttpRequest *request, bool (*take)(void *context, const char *name, Slice sent), void *context)
+{
+    QueryVisit visit = {take, context};
+    MHD_get_connection_values(request->transport->connection, MHD_GET_ARGUMENT_KIND, visit_query, &visit);
+}
+
 void http_add_header(HttpRequest *request, const char *name, const char *value)
 {
     if (request->reply.header_count < HTTP_HEADERS_MAX)

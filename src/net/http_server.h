@@ -74,6 +74,8 @@ size_t http_stream_pending(HttpRequest *request);
 /* Header and query values as sent (query percent-decoded); empty when absent. Server's thread, or before http_resume. */
 Slice http_header(const HttpRequest *request, const char *name);
 Slice http_query(HttpRequest *request, const char *name);
+/* Each query parameter as sent, in order, until take returns false. Server's thread, or before http_resume. */
+void http_query_each(HttpRequest *request, bool (*take)(void *context, const char *name, Slice sent), void *context);
 
 void http_add_header(HttpRequest *request, const char *name, const char *value);
 

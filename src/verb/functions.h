@@ -33,6 +33,7 @@ int audit_verify_verb(const Invocation *invocation);
 int audit_show_verb(const Invocation *invocation);
 
 int config_verb(const Invocation *invocation);
+int routes_verb(const Invocation *invocation);
 int completion_verb(const Invocation *invocation);
 int man_verb(const Invocation *invocation);
 int help_verb_verb(const Invocation *invocation);

@@ -37,6 +37,7 @@ static const Option actions_options[] = {
 static const Option audit_options[] = {{"phone", "NUMBER", "only entries about this number"}, END};
 static const Option config_options[] = {
     {"markdown", NULL, "print the settings' documentation page"}, {"sample", NULL, "print a settings file with every default"}, END};
+static const Option routes_options[] = {{"markdown", NULL, "print the tables of docs/http.md"}, END};
 
 const Verb verbs[] = {
     {"serve", NULL, "", 0, 0, "Serve the SNS API, events, reports and the dashboard's stream", "serve --port 8080 --data ./data", NULL, serve_verb},
@@ -63,6 +64,7 @@ const Verb verbs[] = {
     {"audit", "verify", "", 0, 0, "Check the chain of the audit log; names the first entry that is wrong", "audit verify", NULL, audit_verify_verb},
     {"audit", "show", "", 0, 0, "Entries of the audit log", "audit show --phone +972501234567", audit_options, audit_show_verb},
     {"config", NULL, "", 0, 0, "The effective settings and where each comes from; secrets masked", "config", config_options, config_verb},
+    {"routes", NULL, "", 0, 0, "The HTTP routes: who may use them and which parameters they take", NULL, routes_options, routes_verb},
     {"completion", NULL, "", 0, 0, "Print bash completion: source <(pledgeline completion)", NULL, NULL, completion_verb},
     {"man", NULL, "", 0, 0, "Print the manual page: pledgeline man | man -l -", NULL, NULL, man_verb},
     {"help", NULL, "[VERB [ACTION]]", 0, 2, "Help", "help blacklist", NULL, help_verb_verb},

@@ -9,7 +9,7 @@ from support.events import donation, ended, optout
 from support.program import BINARY, ROOT, Clock, ndjson, run
 
 PHONE = "+12125550105"
-VERBS = ["serve", "publish", "blacklist", "cdr", "stats", "live", "recount", "dlq", "sms", "actions", "audit", "config", "completion", "man", "help"]
+VERBS = ["serve", "publish", "blacklist", "cdr", "stats", "live", "recount", "dlq", "sms", "actions", "audit", "config", "routes", "completion", "man", "help"]
 
 
 @pytest.fixture
@@ -360,9 +360,24 @@ def test_configuration_page_is_the_committed_one(data):
     assert page.read_text() == output(data, "config", "--markdown")
 
 
-def test_rates_by_prefix_make_the_cost(data, tmp_path):
+def test_sample_file_is_the_committed_one(data):
+    sample = ROOT / "examples" / "pledgeline.conf"
+    assert sample.read_text() == output(data, "config", "--sample")
+
+
+def test_times_and_rates_say_their_unit(data):
+    page = output(data, "config", "--markdown")
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    for name in ("CALL_TIMEOUT", "PLEDGELINE_EFFECT_LEASE", "PLEDGELINE_BACKOFF_FIRST", "PLEDGELINE_BACKOFF_MOST"):
+        assert "in seconds" in rows[name]
+    assert "days" in rows["CDR_RETENTION_DAYS"] and "minute" in rows["PLEDGELINE_RATES_FILE"]
+
+
+@pytest.mark.parametrize("table", ["prefix,rate\n1,0.02\n1212,0.03\n", "+1,0.02\n# New York\n+1212,0.03\n", "1, 0.02\r\n\r\n\"1212\",\"0.03\"\r\n"],
+                         ids=["header", "plus and comment", "spreadsheet"])
+def test_rates_by_prefix_make_the_cost(data, tmp_path, table):
     rates = tmp_path / "rates.csv"
-    rates.write_text("prefix,rate\n1,0.02\n1212,0.03\n")
+    rates.write_text(table)
     call = [ended("call-1", "winter", PHONE, eventType=kind, timestamp=at) for kind, at in
             (("call_initiated", "2025-04-30T10:00:00Z"), ("call_answered", "2025-04-30T10:00:10Z"), ("call_ended", "2025-04-30T10:01:11Z"))]
     run(data, "publish", "--topic", "call-events", "-", stdin=ndjson(call), PLEDGELINE_RATES_FILE=rates)

@@ -217,9 +217,49 @@ def test_records_are_filtered(shared_server, campaign, query, expected):
     assert [record["callId"] for record in found] == [f"{campaign}-{i}" for i in expected]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=many", "startDate=yesterday", "cursor=not-one-of-ours"])
+@pytest.mark.parametrize("query", [
+    "cdrs?limit=0", "cdrs?limit=-1", "cdrs?limit=many", "cdrs?limit=5x", "cdrs?limit=5%00", "cdrs?limit=10001", "cdrs?limit=99999999999999999999",
+    "cdrs?startDate=yesterday", "cdrs?startDate=2024-02-30", "cdrs?endDate=2024-13-01", "cdrs?endDate=15%2F01%2F2024",
+    "cdrs?cursor=not-one-of-ours", "cdrs?campaignId=%zz", "cdrs?campaignId=a&campaignId=b", "sms?cursor=x", "sms?phoneNumber=0815",
+    "actions?phoneNumber=972501234567", "actions?actionType=donation", "blacklist?cursor=x", "dlq?cursor=-1", "dlq?state=alive", "dlq?limit=1001",
+    "campaigns/compare", "campaigns/compare?ids=" + ",".join(map(str, range(51)))], ids=lambda query: query[:40])
 def test_wrong_query_is_400(shared_server, query):
-    assert_problem(shared_server.get("/v1/cdrs?" + query), 400)
+    assert_problem(shared_server.get("/v1/" + query), 400)
+
+
+@pytest.mark.parametrize("query, told", [
+    ("cdrs?campaign=x", ["did you mean campaignId?", "outcome, startDate, endDate, limit and cursor"]),
+    ("cdrs?campaignId=x&since=foo", ['"since"', "startDate"]), ("cdrs?format=csv", ['"format"']), ("cdrs?CampaignId=x", ["campaignId"]),
+    ("sms?phone=x", ["takes campaignId, phoneNumber, limit and cursor"]), ("stream?campaign=x", ["takes none"]),
+    ("campaigns?limit=1", ["takes none"]), ("dlq?%ff%00<x>=1", []), ("cdrs?" + "x" * 2000 + "=1", ["takes"])], ids=lambda value: str(value)[:40])
+def test_parameter_that_a_path_does_not_have_is_400_and_the_known_ones_are_told(shared_server, query, told):
+    answer = shared_server.get("/v1/" + query)
+    assert_problem(answer, 400)
+    assert answer.json()["code"] == "parameter_unknown"
+    assert all(words in answer.json()["detail"] for words in told), answer.json()["detail"]
+
+
+@pytest.mark.parametrize("method, path, body", [("POST", "/v1/events/call-events?x=1", "{}"), ("POST", "/v1/blacklist/import?by=jane", "+12125550191\n"),
+                                                ("DELETE", "/v1/blacklist/%2B12125550191?who=jane&reason=asked", None), ("GET", "/healthz?x=1", None)])
+def test_parameters_of_changes_are_known_by_name_too(shared_server, method, path, body):
+    assert_problem(shared_server.request(method, path, body), 400)
+    assert shared_server.get(of("+12125550191")).status == 404
+
+
+def test_parameters_without_a_value_count_as_absent(shared_server, campaign):
+    found = shared_server.get(f"/v1/cdrs?campaignId={campaign}&outcome=&limit=&cursor=&startDate=").json()["records"]
+    assert len(found) == 7
+    assert shared_server.get("/v1/campaigns?").status == 200
+
+
+def test_snss_own_parameters_are_its_own_business(shared_server):
+    assert shared_server.post("/?Version=2010-03-31", "Action=ListTopics", content_type="application/x-www-form-urlencoded").status == 200
+
+
+def test_stream_of_records_takes_a_limit_that_a_page_does_not(shared_server, campaign):
+    path = f"/v1/cdrs?campaignId={campaign}&limit=20000"
+    assert_problem(shared_server.get(path), 400)
+    assert len(shared_server.get(path, accept="application/x-ndjson").body.splitlines()) == 7
 
 
 def test_one_record(shared_server, campaign):

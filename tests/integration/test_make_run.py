@@ -19,13 +19,26 @@ def free_port():
         return probe.getsockname()[1]
 
 
+MAKE_RUN = ["make", "--no-print-directory", "run"]
+
+
+def environment(data, port, **more):
+    return {**os.environ, "PORT": str(port), "PLEDGELINE_DATA": str(data), "BUILD": os.path.dirname(BINARY), **more}
+
+
+def refused(data, port, **more):
+    """What `make run` says when it does not get as far as serving."""
+    done = subprocess.run(MAKE_RUN, cwd=ROOT, text=True, capture_output=True, timeout=PATIENCE_S, env=environment(data, port, **more))
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done
+    return done.stdout + done.stderr
+
+
 class MakeRun:
     """`make run` until it says what to try next; then it serves on."""
 
-    def __init__(self, data, port):
+    def __init__(self, data, port, command=MAKE_RUN, **more):
         self.port, self.data = port, data
-        environment = {**os.environ, "PORT": str(port), "DATA": str(data), "BUILD": os.path.dirname(BINARY)}
-        self.process = subprocess.Popen(["make", "--no-print-directory", "run"], cwd=ROOT, env=environment, text=True,
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment(data, port, **more), text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
         lines = []
         for line in self.process.stdout:
@@ -125,14 +138,44 @@ def test_port_that_is_taken_is_said_clearly(tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = subprocess.run(["make", "--no-print-directory", "run"], cwd=ROOT, text=True, capture_output=True, timeout=PATIENCE_S,
-                              env={**os.environ, "PORT": str(port), "DATA": str(tmp_path), "BUILD": os.path.dirname(BINARY)})
-    assert done.returncode != 0
-    assert f"{port} is taken" in done.stdout + done.stderr
+        assert f"{port} is taken" in refused(tmp_path, port)
 
 
 def test_folder_that_is_busy_is_said_clearly(server):
-    done = subprocess.run(["make", "--no-print-directory", "run"], cwd=ROOT, text=True, capture_output=True, timeout=PATIENCE_S,
-                          env={**os.environ, "PORT": str(free_port()), "DATA": str(server.data), "BUILD": os.path.dirname(BINARY)})
-    assert done.returncode != 0
-    assert str(server.process.pid) in done.stdout + done.stderr or server.url in done.stdout + done.stderr
+    said = refused(server.data, free_port())
+    assert str(server.process.pid) in said or server.url in said
+
+
+@pytest.mark.parametrize("port", ["abc", "-1", "99999"])
+def test_port_that_is_none_is_said_in_one_line(tmp_path, port):
+    [line] = [line for line in refused(tmp_path, port).splitlines() if not line.startswith("make: ")]
+    assert "PORT" in line and port in line
+
+
+def test_folder_may_be_named_for_short(tmp_path):
+    running = MakeRun(tmp_path / "long", free_port(), DATA=str(tmp_path / "short"))
+    running.interrupt()
+    assert (tmp_path / "short").is_dir() and not (tmp_path / "long").exists()
+
+
+def test_campaign_is_played_with_a_token_of_the_server(tmp_path):
+    running = MakeRun(tmp_path / "data", free_port(), PLEDGELINE_TOKENS="reader:reader-token,admin:admin-token")
+    running.interrupt()
+    assert "The do-not-call list: the first 10" in running.said
+    assert "Bearer $PLEDGELINE_TOKEN" in running.said and "admin-token" not in running.said
+
+
+def test_tokens_that_cannot_publish_are_said_before_it_serves(tmp_path):
+    assert "PLEDGELINE_TOKEN=TOKEN make run" in refused(tmp_path / "data", free_port(), PLEDGELINE_TOKENS="reader:reader-token")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGHUP], ids=lambda signal_: signal_.name)
+def test_server_ends_with_the_one_who_started_it(tmp_path, signal_):
+    running = MakeRun(tmp_path / "data", free_port(), [ROOT / "tools" / "run"])
+    running.process.send_signal(signal_)
+    said = running.process.communicate(timeout=PATIENCE_S)[0]
+    assert running.process.returncode == 0 and "Traceback" not in said
+    with socket.socket() as probe:  # nobody listens any more, and the folder is free
+        assert probe.connect_ex(("127.0.0.1", running.port)) != 0
+    assert run(tmp_path / "data", "blacklist", "add", "+12125550100", "--actor", "jane").code == 0

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from support import aws, look
 from support.events import donation, ended, optout, unique, unique_phone
-from support.program import request_on
+from support.program import Server, request_on
 
 TOPICS = ("call-events", "donation-events", "optout-events")
 
@@ -106,6 +106,35 @@ def test_topic_that_is_not_there_is_not_found(sns, call, arguments):
 
 def test_action_that_is_not_there_is_an_error_that_sdks_parse(sns):
     assert error_of(sns.create_topic, Name="another") in ("InvalidAction", "UnknownOperation")
+
+
+# ---- tokens ----
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("guarded") / "data", PLEDGELINE_TOKENS="reader:reader-token,service:service-token").start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("key, code", [("no-token-of-ours", "InvalidClientTokenId"), ("reader-token", "AuthorizationError")])
+def test_token_that_may_not_publish_is_an_error_that_sdks_parse(guarded, key, code):
+    assert error_of(aws.sns(guarded, key).publish, TopicArn=aws.ARN + "call-events", Message="{}") == code
+
+
+def test_aws_command_line_says_what_to_do_about_a_wrong_token(guarded):
+    publish = ("sns", "publish", "--topic-arn", aws.ARN + "call-events", "--message", call_ended(unique("call")))
+    refused = aws.aws(guarded, *publish, key="no-token-of-ours")
+    assert refused.returncode != 0
+    assert "InvalidClientTokenId" in refused.stderr and "set AWS_ACCESS_KEY_ID to a token" in refused.stderr
+    assert "role is reader" in aws.aws(guarded, *publish, key="reader-token").stderr
+    assert aws.aws(guarded, *publish, key="service-token").returncode == 0
+
+
+def test_page_of_another_site_gets_an_error_that_sdks_parse(shared_server):
+    answer = shared_server.post("/", "Action=ListTopics", origin="http://evil.example", content_type="application/x-www-form-urlencoded")
+    assert answer.status == 403 and answer.headers["Content-Type"] == "text/xml"
+    assert b"<Code>AuthorizationError</Code>" in answer.body
 
 
 def test_message_that_can_never_succeed_is_taken_and_becomes_a_dead_letter(sns, shared_server):
