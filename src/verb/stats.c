@@ -16,39 +16,71 @@ typedef struct Showing {
 
 /* ---- stats ---- */
 
+/* People get rates beside the counts, with units; spreadsheets get bare numbers, one a cell. */
 static const Column stats_columns[] = {
+    {"campaign", COLUMN_TEXT}, {"calls", COLUMN_NUMBER}, {"answered", COLUMN_NUMBER}, {"busy", COLUMN_NUMBER},
+    {"failed", COLUMN_NUMBER}, {"no answer", COLUMN_NUMBER}, {"converted", COLUMN_NUMBER}, {"opt-outs", COLUMN_NUMBER},
+    {"duration", COLUMN_NUMBER}, {"cost", COLUMN_NUMBER},
+};
+static const Column stats_csv_columns[] = {
     {"campaign", COLUMN_TEXT}, {"calls", COLUMN_NUMBER}, {"answered", COLUMN_NUMBER}, {"answer rate", COLUMN_NUMBER},
     {"busy", COLUMN_NUMBER}, {"failed", COLUMN_NUMBER}, {"no answer", COLUMN_NUMBER}, {"converted", COLUMN_NUMBER},
     {"conversion rate", COLUMN_NUMBER}, {"opt-outs", COLUMN_NUMBER}, {"opt-out rate", COLUMN_NUMBER},
     {"duration", COLUMN_NUMBER}, {"cost", COLUMN_NUMBER},
 };
+enum { STATS_COLUMNS = sizeof stats_columns / sizeof *stats_columns, STATS_CSV_COLUMNS = sizeof stats_csv_columns / sizeof *stats_csv_columns };
 
-/* Spreadsheets get bare numbers; people get units. */
-static Slice rate_cell(const Showing *showing, Arena *arena, double percent)
+static Slice campaign_name(const CampaignStats *stats)
 {
-    bool csv = showing->invocation->output == OUTPUT_CSV;
-    return csv ? arena_printf(arena, "%.2f", percent) : cell_percent(arena, percent);
+    return slice_empty(stats->campaign_id) ? SLICE("(unknown)") : stats->campaign_id;
+}
+
+static Slice count_and_rate(Arena *arena, int64_t count, double percent)
+{
+    return arena_printf(arena, "%lld (%.1f %%)", (long long)count, percent);
+}
+
+static void stats_row(Showing *showing, const CampaignStats *stats, Slice json)
+{
+    Arena *arena = &showing->arena;
+    const Slice cells[STATS_COLUMNS] = {
+        campaign_name(stats), cell_number(arena, stats->total_attempts),
+        count_and_rate(arena, stats->answered, campaign_stats_answer_rate(stats)),
+        cell_number(arena, stats->busy), cell_number(arena, stats->failed), cell_number(arena, stats->no_answer),
+        count_and_rate(arena, stats->converted, campaign_stats_conversion_rate(stats)),
+        count_and_rate(arena, stats->opt_outs, campaign_stats_opt_out_rate(stats)),
+        cell_duration(arena, stats->total_duration_s),
+        cell_money(arena, stats->total_cost_micros, showing->invocation->config->currency),
+    };
+    output_row(showing->output, cells, json);
+}
+
+static Slice bare_rate(Arena *arena, double percent) { return arena_printf(arena, "%.2f", percent); }
+
+static void stats_csv_row(Showing *showing, const CampaignStats *stats)
+{
+    Arena *arena = &showing->arena;
+    const Slice cells[STATS_CSV_COLUMNS] = {
+        campaign_name(stats), cell_number(arena, stats->total_attempts),
+        cell_number(arena, stats->answered), bare_rate(arena, campaign_stats_answer_rate(stats)),
+        cell_number(arena, stats->busy), cell_number(arena, stats->failed), cell_number(arena, stats->no_answer),
+        cell_number(arena, stats->converted), bare_rate(arena, campaign_stats_conversion_rate(stats)),
+        cell_number(arena, stats->opt_outs), bare_rate(arena, campaign_stats_opt_out_rate(stats)),
+        cell_number(arena, stats->total_duration_s), arena_printf(arena, "%.6f", (double)stats->total_cost_micros / 1e6),
+    };
+    output_row(showing->output, cells, (Slice){0});
 }
 
 static bool show_stats(void *context, const CampaignStats *stats)
 {
     Showing *showing = context;
-    Arena *arena = &showing->arena;
-    const char *currency = showing->invocation->config->currency;
-    bool csv = showing->invocation->output == OUTPUT_CSV;
-    arena_reset(arena);
-    const Slice cells[] = {
-        slice_empty(stats->campaign_id) ? SLICE("(unknown)") : stats->campaign_id, cell_number(arena, stats->total_attempts),
-        cell_number(arena, stats->answered), rate_cell(showing, arena, campaign_stats_answer_rate(stats)),
-        cell_number(arena, stats->busy), cell_number(arena, stats->failed), cell_number(arena, stats->no_answer),
-        cell_number(arena, stats->converted), rate_cell(showing, arena, campaign_stats_conversion_rate(stats)),
-        cell_number(arena, stats->opt_outs), rate_cell(showing, arena, campaign_stats_opt_out_rate(stats)),
-        csv ? cell_number(arena, stats->total_duration_s) : cell_duration(arena, stats->total_duration_s),
-        csv ? arena_printf(arena, "%.6f", (double)stats->total_cost_micros / 1e6) : cell_money(arena, stats->total_cost_micros, currency),
-    };
-    Text json = text_in(arena);
-    campaign_stats_print(stats, slice_of(currency), &json);
-    output_row(showing->output, cells, text_slice(&json));
+    arena_reset(&showing->arena);
+    Text json = text_in(&showing->arena);
+    campaign_stats_print(stats, slice_of(showing->invocation->config->currency), &json);
+    if (showing->invocation->output == OUTPUT_CSV)
+        stats_csv_row(showing, stats);
+    else
+        stats_row(showing, stats, text_slice(&json));
     return true;
 }
 
@@ -58,7 +90,9 @@ int stats_verb(const Invocation *invocation)
     if (!desk_open_to_read(&desk, invocation))
         return EXIT_FAILED;
     Showing showing = {.invocation = invocation};
-    showing.output = output_open(invocation, stats_columns, sizeof stats_columns / sizeof *stats_columns, "no campaign has calls yet");
+    bool csv = invocation->output == OUTPUT_CSV;
+    showing.output = output_open(invocation, csv ? stats_csv_columns : stats_columns, csv ? STATS_CSV_COLUMNS : STATS_COLUMNS,
+                                 "no campaign has calls yet");
     CdrFilter filter = {.campaign_id = slice_of(invocation->arguments[0])};
     Fault fault;
     Status status = desk.app.ports.cdrs.stats(desk.app.ports.cdrs.self, &filter, show_stats, &showing, &fault);
