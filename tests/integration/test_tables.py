@@ -82,3 +82,16 @@ def test_stats_shows_rates_beside_their_counts(folder):
                                             (("blacklist", "list"), REASON)], ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")
 def test_nothing_is_cut_or_broken_in_a_pipe(folder, list_of, whole):
     assert whole in run(folder, *list_of, COLUMNS="40").out
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C", ""])
+def test_other_scripts_are_text_in_every_locale(folder, locale):
+    reason = "ביקש במכתב … ועוד"
+    assert run(folder, "blacklist", "add", "+972501234567", "--reason", reason, LC_ALL=locale).code == 0
+    assert reason in run(folder, "blacklist", "list", LC_ALL=locale).out
+
+
+def test_what_could_command_a_terminal_is_shown_as_its_code(folder):
+    assert run(folder, "blacklist", "add", "+972501234567", "--reason", "red \x1b[31m\nnext").code == 0
+    shown = run(folder, "blacklist", "list").out
+    assert r"red \x1b[31m\x0anext" in shown and "\x1b" not in shown
