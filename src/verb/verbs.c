@@ -33,7 +33,7 @@ static const Option sms_options[] = {
     {"limit", "N", "how many at most (default 20; 0 = all)"}, END};
 static const Option actions_options[] = {
     {"campaign", "ID", "only this campaign"}, {"phone", "NUMBER", "only of this number"}, {"call", "ID", "only of this call"},
-    {"limit", "N", "how many at most (default 50; 0 = all)"}, END};
+    {"limit", "N", "how many at most (default 50; 0 = all, in order of their ids)"}, END};
 static const Option audit_options[] = {{"phone", "NUMBER", "only entries about this number"}, END};
 static const Option config_options[] = {
     {"markdown", NULL, "print the settings' documentation page"}, {"sample", NULL, "print a settings file with every default"}, END};
@@ -59,7 +59,7 @@ const Verb verbs[] = {
     {"dlq", "redrive", "[ID...]", 0, -1, "Try dead letters again", "dlq redrive --all", dlq_change_options, dlq_redrive_verb},
     {"dlq", "drop", "[ID...]", 0, -1, "Delete dead letters for good", "dlq drop 17", dlq_change_options, dlq_drop_verb},
     {"sms", "list", "", 0, 0, "Texts in the outbox, newest first", "sms list --phone +972501234567", sms_options, sms_list_verb},
-    {"actions", "list", "", 0, 0, "Recorded actions: donation links and opt-outs", "actions list --call test-call", actions_options, actions_list_verb},
+    {"actions", "list", "", 0, 0, "Recorded actions, newest first: donation links and opt-outs", "actions list --call test-call", actions_options, actions_list_verb},
     {"audit", "verify", "", 0, 0, "Check the chain of the audit log; names the first entry that is wrong", "audit verify", NULL, audit_verify_verb},
     {"audit", "show", "", 0, 0, "Entries of the audit log", "audit show --phone +972501234567", audit_options, audit_show_verb},
     {"config", NULL, "", 0, 0, "The effective settings and where each comes from; secrets masked", "config", config_options, config_verb},

@@ -155,6 +155,21 @@ def test_actions_list(folder):
     assert {action["actionType"] for action in as_json(folder, "actions", "list")} == {"donation_sms_sent", "optout_blacklist_added"}
 
 
+def test_actions_list_shows_the_newest_first_and_no_more_than_asked_for(data, tmp_path):
+    clock = Clock(tmp_path, 1746014400000)
+    for call in ("call-b", "call-c", "call-a"):
+        clock.advance(minutes=1)
+        run(data, "publish", "--topic", "optout-events", "--message", json.dumps(optout(call, "winter", PHONE)), **clock.settings)
+    assert [action["callId"] for action in as_json(data, "actions", "list", "--limit", "2")] == ["call-a", "call-c"]
+    assert [action["callId"] for action in as_json(data, "actions", "list")] == ["call-a", "call-c", "call-b"]
+
+
+def test_actions_of_one_moment_are_shown_up_to_the_limit(data, tmp_path):
+    events = [optout(f"call-{number}", "winter", f"+1212555010{number}") for number in range(5)]
+    run(data, "publish", "-", "--topic", "optout-events", stdin=ndjson(events), **Clock(tmp_path, 1746014400000).settings)
+    assert [len(as_json(data, "actions", "list", "--limit", limit)) for limit in (0, 1, 4, 5, 6)] == [5, 1, 4, 5, 5]
+
+
 def test_looking_works_beside_a_running_server(server):
     server.publish("call-events", ended("call-1", "winter", PHONE))
     assert [record["callId"] for record in server.json("cdr", "list")] == ["call-1"]
