@@ -1,4 +1,5 @@
 /* Campaigns: what the records say (stats), what the dashboard reads (live), and whether the two agree (recount). */
+#include "verb/campaigns.h"
 #include "verb/desk.h"
 #include "verb/functions.h"
 #include "verb/output.h"
@@ -84,6 +85,18 @@ static bool show_stats(void *context, const CampaignStats *stats)
     return true;
 }
 
+static int finish(Desk *desk, Showing *showing, Status status, const char *nothing, const Fault *fault)
+{
+    const char *campaign = showing->invocation->arguments[0];
+    size_t rows = output_close(showing->output);
+    int code = status ? verb_fail(fault) : EXIT_OK;
+    if (!status && !rows && campaign)
+        code = campaign_has_nothing(&desk->app.ports, campaign, nothing, showing->invocation->arena);
+    arena_done(&showing->arena);
+    desk_close(desk);
+    return code;
+}
+
 int stats_verb(const Invocation *invocation)
 {
     Desk desk;
@@ -91,15 +104,13 @@ int stats_verb(const Invocation *invocation)
         return EXIT_FAILED;
     Showing showing = {.invocation = invocation};
     bool csv = invocation->output == OUTPUT_CSV;
+    const char *campaign = invocation->arguments[0];
     showing.output = output_open(invocation, csv ? stats_csv_columns : stats_columns, csv ? STATS_CSV_COLUMNS : STATS_COLUMNS,
-                                 "no campaign has calls yet");
-    CdrFilter filter = {.campaign_id = slice_of(invocation->arguments[0])};
+                                 campaign ? NULL : "no campaign has calls yet");
+    CdrFilter filter = {.campaign_id = slice_of(campaign)};
     Fault fault;
     Status status = desk.app.ports.cdrs.stats(desk.app.ports.cdrs.self, &filter, show_stats, &showing, &fault);
-    output_close(showing.output);
-    arena_done(&showing.arena);
-    desk_close(&desk);
-    return status ? verb_fail(&fault) : EXIT_OK;
+    return finish(&desk, &showing, status, "has no calls yet", &fault);
 }
 
 /* ---- live ---- */
@@ -120,6 +131,7 @@ _Static_assert(LIVE_COLUMNS == LIVE_COUNTERS + 2, "campaign, a column for each c
 static const Column counter_columns[] = {
     {"campaign", COLUMN_TEXT}, {"counter", COLUMN_TEXT}, {"value", COLUMN_NUMBER}, {"last activity", COLUMN_TEXT},
 };
+enum { COUNTER_COLUMNS = sizeof counter_columns / sizeof *counter_columns };
 
 static int64_t counter_value(Slice name, const Counter *counters, size_t count)
 {
@@ -168,15 +180,12 @@ int live_verb(const Invocation *invocation)
         return EXIT_FAILED;
     Showing showing = {.invocation = invocation};
     bool csv = invocation->output == OUTPUT_CSV;
-    showing.output = output_open(invocation, csv ? counter_columns : live_columns, csv ? sizeof counter_columns / sizeof *counter_columns : LIVE_COLUMNS,
-                                 "no campaign has counters yet");
+    const char *campaign = invocation->arguments[0];
+    showing.output = output_open(invocation, csv ? counter_columns : live_columns, csv ? COUNTER_COLUMNS : LIVE_COLUMNS,
+                                 campaign ? NULL : "no campaign has counters yet");
     Fault fault;
-    Slice campaign_id = slice_of(invocation->arguments[0]);
-    Status status = desk.app.ports.live.read(desk.app.ports.live.self, campaign_id, show_live, &showing, &fault);
-    output_close(showing.output);
-    arena_done(&showing.arena);
-    desk_close(&desk);
-    return status ? verb_fail(&fault) : EXIT_OK;
+    Status status = desk.app.ports.live.read(desk.app.ports.live.self, slice_of(campaign), show_live, &showing, &fault);
+    return finish(&desk, &showing, status, "has no counters yet", &fault);
 }
 
 /* ---- recount ---- */

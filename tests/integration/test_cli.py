@@ -112,6 +112,20 @@ def test_stats_of_one_campaign(folder):
     assert (only["campaignId"], only["converted"], only["optOuts"]) == ("winter", 1, 1)
 
 
+@pytest.mark.parametrize("verb", ["stats", "live"])
+@pytest.mark.parametrize("word, said", [("wintr", "did you mean winter?"), ("no-such-campaign", "pledgeline live lists them")])
+def test_campaign_that_is_not_known_is_said_and_fails(folder, verb, word, said):
+    done = run(folder, verb, word)
+    assert (done.code, done.out) == (1, "")
+    assert word in done.err and said in done.err
+
+
+def test_stats_of_a_known_campaign_without_calls_is_no_failure(data):
+    run(data, "publish", "--topic", "optout-events", "--message", json.dumps(optout("c", "winter", PHONE)))
+    done = run(data, "stats", "winter")
+    assert (done.code, "winter has no calls yet" in done.err) == (0, True), done
+
+
 def test_live_shows_every_counter_of_the_seeds(folder):
     [live] = as_json(folder, "live", "spring")
     assert {"donations", "optouts", "total_attempts", "active_calls", "answered", "busy"} <= set(live["counters"])
