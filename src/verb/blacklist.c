@@ -248,10 +248,8 @@ int blacklist_list_verb(const Invocation *invocation)
 
 int blacklist_export_verb(const Invocation *invocation)
 {
-    Invocation as_csv = *invocation;
-    if (as_csv.output == OUTPUT_TABLE)
-        as_csv.output = OUTPUT_CSV;
-    return list_entries(&as_csv, 0);
+    Invocation export = *invocation;
+    return output_of_export(invocation, &export.output) ? list_entries(&export, 0) : EXIT_WRONG_USAGE;
 }
 
 static const Column history_columns[] = {

@@ -189,14 +189,22 @@ typedef struct Reading {
     bool wants_help;
 } Reading;
 
+static int take_output(Invocation *invocation, const char *value)
+{
+    invocation->output_given = true;
+    if (!read_output(value, &invocation->output))
+        return verb_usage("--output is table, json or csv, not \"%.40s\"", value);
+    return EXIT_OK;
+}
+
 static int take_option(Reading *reading, int code, const char *value)
 {
     if (code >= CODE_SETTING && reading->override_count < OVERRIDES_MAX)
         reading->overrides[reading->override_count++] = (ConfigOverride){config_rows[code - CODE_SETTING].env, value};
     else if (code == CODE_COMMON + 1)
         reading->wants_help = true;
-    else if (code == CODE_COMMON && !read_output(value, &reading->invocation.output))
-        return verb_usage("--output is table, json or csv, not \"%.40s\"", value);
+    else if (code == CODE_COMMON)
+        return take_output(&reading->invocation, value);
     else if (code >= CODE_VERB && code < CODE_COMMON)
         reading->invocation.options[code - CODE_VERB] = value ? value : "";
     return EXIT_OK;

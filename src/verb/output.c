@@ -214,6 +214,15 @@ size_t output_close(Output *output)
     return rows;
 }
 
+bool output_of_export(const Invocation *invocation, OutputFormat *ret)
+{
+    bool wants_table = invocation->output_given && invocation->output == OUTPUT_TABLE;
+    if (wants_table)
+        verb_usage("%s export writes no table; --output is json or csv (list shows a table)", invocation->verb->name);
+    *ret = invocation->output == OUTPUT_JSON ? OUTPUT_JSON : OUTPUT_CSV;
+    return !wants_table;
+}
+
 /* ---- cells ---- */
 
 Slice cell_number(Arena *arena, int64_t number) { return arena_printf(arena, "%lld", (long long)number); }

@@ -21,6 +21,9 @@ void output_row(Output *output, const Slice *cells, Slice json);
 /* Prints what is left and closes. Returns how many rows there were. */
 size_t output_close(Output *output);
 
+/* An export is CSV unless --output says json. False: it says table, which is refused as wrong usage. */
+bool output_of_export(const Invocation *invocation, OutputFormat *ret);
+
 /* Cells. All live in the arena. */
 Slice cell_number(Arena *arena, int64_t number);
 Slice cell_money(Arena *arena, int64_t micros, const char *currency);

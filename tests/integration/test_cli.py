@@ -159,6 +159,12 @@ def test_cdr_export_as_json_is_a_record_a_line(folder):
     assert {json.loads(line)["callId"] for line in lines} == {"call-1", "call-2", "call-3"}
 
 
+@pytest.mark.parametrize("verb", ["cdr", "blacklist"])
+def test_export_as_a_table_is_refused(folder, verb):
+    done = run(folder, verb, "export", "--output", "table")
+    assert (done.code, done.out) == (2, "") and "json or csv" in done.err
+
+
 def test_sms_list(folder):
     [text] = as_json(folder, "sms", "list")
     assert (text["phoneNumber"], text["status"]) == ("+12125550101", "queued")
