@@ -227,6 +227,25 @@ def test_blacklist_add_show_remove(data, make_server, held):
     assert run(data, "audit", "verify").code == 0
 
 
+def test_blacklist_show_tells_all_on_stdout(folder):
+    shown = run(folder, "blacklist", "show", PHONE)
+    assert shown.code == 3 and shown.err == ""
+    assert all(word in shown.out for word in (PHONE, "blocked", "user_optout", "caller", "call-2", "winter", "DTMF opt-out", "call-2_optout"))
+
+
+def test_blacklist_show_as_json_is_the_entry_with_its_history(folder):
+    shown = json.loads(run(folder, "blacklist", "show", PHONE, "--output", "json").out)
+    assert (shown["phoneNumber"], shown["blocked"]) == (PHONE, True)
+    assert (shown["metadata"]["callId"], shown["metadata"]["campaignId"]) == ("call-2", "winter")
+    assert [entry["kind"] for entry in shown["history"]] == ["block"]
+
+
+def test_blacklist_show_of_a_clear_number_says_so_on_stdout(folder):
+    shown = run(folder, "blacklist", "show", "+12125550199")
+    assert shown.code == 0 and "clear" in shown.out
+    assert as_json(folder, "blacklist", "show", "+12125550199") == {"phoneNumber": "+12125550199", "blocked": False, "history": []}
+
+
 @pytest.mark.parametrize("held", [False, True], ids=["folder", "through its server"])
 @pytest.mark.parametrize("text", [
     "+12125550100\n+12125550101\n", "phoneNumber,reason\n+12125550100,letter\n+12125550101,\n",
