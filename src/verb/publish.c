@@ -135,7 +135,7 @@ static Status publish_to_server(Publishing *publishing, const Chunk *chunk, Faul
                     : arena_printf(&arena, "%.*s/v1/events/%.*s", SLICE_ARG(base), SLICE_ARG(http_client_escape(publishing->topic, &arena)));
     Status status = send_until_taken(publishing, url, join_lines(chunk, &arena), &arena, &answer, fault);
     if (!status && answer.code != 200)
-        status = fault_set(fault, STATUS_FATAL, "server", "the server answered %ld: %.*s", answer.code, SLICE_ARG(answer.body));
+        status = desk_fault_of_answer(&answer, &arena, fault);
     if (!status)
         take_answer(publishing, chunk, answer.body, &arena);
     arena_done(&arena);

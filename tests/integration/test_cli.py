@@ -81,6 +81,20 @@ def test_publish_goes_through_the_server_that_holds_the_folder(server):
     assert server.run("blacklist", "check", PHONE).code == 3
 
 
+TOKENS = {"PLEDGELINE_TOKENS": "reader:token-of-a-reader,service:token-of-a-service"}
+
+
+@pytest.mark.parametrize("token, said", [("", "a token is needed"), ("wrong-token", "a token is needed"), ("token-of-a-reader", "role may not")],
+                         ids=["none", "wrong", "role too low"])
+@pytest.mark.parametrize("command", [["publish", "--topic", "optout-events", "--message", json.dumps(optout("c", "winter", PHONE))],
+                                     ["blacklist", "add", PHONE]], ids=["publish", "blacklist add"])
+def test_refused_token_is_said_in_words_with_what_to_do(make_server, command, token, said):
+    server = make_server(**TOKENS)
+    done = server.run(*command, PLEDGELINE_TOKEN=token)
+    assert done.code == 1
+    assert said in done.err and "--token" in done.err and "PLEDGELINE_TOKEN" in done.err and "{" not in done.err
+
+
 def test_publish_of_a_message_that_can_never_succeed_says_so(data):
     done = run(data, "publish", "--topic", "call-events", "--message", '{"callId": "c"}')
     assert done.code == 1
