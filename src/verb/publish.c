@@ -20,7 +20,7 @@ typedef struct Publishing {
     Slice topic;           /* of lines that are bare bodies; empty: each line says its own */
     const char *source;    /* file name, for messages */
     int64_t give_up_at_ms; /* elapsed time */
-    int64_t accepted, duplicates, rejected, lost;
+    int64_t accepted, duplicates, waiting, rejected, lost;
     Progress progress;
 } Publishing;
 
@@ -59,6 +59,7 @@ static Status publish_to_folder(Publishing *publishing, const Chunk *chunk, Faul
             return *fault = delivery->fault, fault->status;
         publishing->accepted += delivery->verdict != VERDICT_REJECT;
         publishing->duplicates += delivery->duplicate;
+        publishing->waiting += delivery->verdict == VERDICT_RETRY;
         if (delivery->verdict == VERDICT_REJECT)
             report_rejected(publishing, chunk->numbers[i], slice_of(delivery->fault.text));
     }
@@ -247,6 +248,9 @@ static int summary(const Publishing *publishing, Status status, const Fault *fau
                                                 : publishing->invocation->config->data_folder;
     verb_note("%lld accepted (%lld of them duplicates), %lld rejected; to %s", (long long)publishing->accepted,
               (long long)publishing->duplicates, (long long)publishing->rejected, where);
+    if (publishing->waiting)
+        verb_note("%lld of them could not be done yet and wait: pledgeline serve tries them again, pledgeline dlq list --waiting shows why",
+                  (long long)publishing->waiting);
     if (publishing->rejected)
         verb_note("rejected messages are kept with their reason: pledgeline dlq list");
     if (status)

@@ -81,6 +81,18 @@ def test_publish_goes_through_the_server_that_holds_the_folder(server):
     assert server.run("blacklist", "check", PHONE).code == 3
 
 
+def test_publish_into_a_folder_says_what_waits_for_a_later_try(data):
+    event = donation("c", "winter", PHONE)
+    del event["campaignId"]
+    done = run(data, "publish", "--topic", "donation-events", "--message", json.dumps(event))
+    assert done.code == 0 and "1 of them could not be done yet" in done.err and "pledgeline serve" in done.err
+    assert len(as_json(data, "dlq", "list", "--waiting")) == 1
+
+
+def test_publish_into_a_folder_says_nothing_of_waiting_when_all_is_done(data):
+    assert "wait" not in run(data, "publish", "--topic", "optout-events", "--message", json.dumps(optout("c", "winter", PHONE))).err
+
+
 TOKENS = {"PLEDGELINE_TOKENS": "reader:token-of-a-reader,service:token-of-a-service"}
 
 
