@@ -22,6 +22,7 @@ typedef struct Publishing {
     int64_t give_up_at_ms; /* elapsed time */
     int64_t accepted, duplicates, waiting, rejected, lost;
     Progress progress;
+    bool said_retrying;
 } Publishing;
 
 /* Up to BATCH_MAX lines, with the number of each. */
@@ -111,6 +112,16 @@ static Slice join_lines(const Chunk *chunk, Arena *arena)
     return text_slice(&body);
 }
 
+static void say_retrying(Publishing *publishing, const Fault *fault)
+{
+    int64_t left_ms = publishing->give_up_at_ms - clock_elapsed_ms();
+    if (publishing->said_retrying)
+        return;
+    publishing->said_retrying = true;
+    progress_done(&publishing->progress);
+    verb_note("%s; trying again for up to %lld s", fault->text, (long long)(left_ms + 999) / 1000);
+}
+
 static Status send_until_taken(Publishing *publishing, Slice url, Slice body, Arena *arena, HttpAnswer *answer, Fault *fault)
 {
     for (int tries = 0;; tries++) {
@@ -121,6 +132,7 @@ static Status send_until_taken(Publishing *publishing, Slice url, Slice body, Ar
             fault_set(fault, STATUS_RETRY, "server_busy", "the server answered %ld: it takes nothing now", answer->code);
         if (clock_elapsed_ms() > publishing->give_up_at_ms)
             return STATUS_RETRY;
+        say_retrying(publishing, fault);
         pause_before_try(tries, status ? 0 : answer->retry_after_s);
     }
 }
@@ -258,6 +270,12 @@ static int summary(const Publishing *publishing, Status status, const Fault *fau
     return status || publishing->rejected ? EXIT_FAILED : EXIT_OK;
 }
 
+static bool is_http_url(Slice url)
+{
+    Slice scheme = slice_starts_with(url, SLICE("https://")) ? SLICE("https://") : SLICE("http://");
+    return slice_starts_with(url, scheme) && url.bytes > scheme.bytes;
+}
+
 int publish_verb(const Invocation *invocation)
 {
     Slice message = invocation_option_slice(invocation, "message"), arn = invocation_option_slice(invocation, "topic-arn");
@@ -270,6 +288,8 @@ int publish_verb(const Invocation *invocation)
         return verb_usage("publish takes --message or files, not both");
     if (!slice_empty(topic) && !event_handler_of(topic))
         return verb_usage("there is no topic \"%.*s\"; there are call-events, donation-events and optout-events", SLICE_ARG(topic));
+    if (invocation_option(invocation, "server") && !is_http_url(invocation_option_slice(invocation, "server")))
+        return verb_usage("--server is \"%.80s\"; it must be a URL like http://127.0.0.1:8080", invocation_option(invocation, "server"));
     if (invocation_number(invocation, "deadline", 60, &deadline_s, &fault))
         return verb_fail(&fault);
     Publishing publishing = {.invocation = invocation, .topic = topic, .give_up_at_ms = clock_elapsed_ms() + (int64_t)deadline_s * 1000};

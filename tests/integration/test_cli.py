@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+import socket
 import subprocess
 
 import pytest
@@ -91,6 +92,22 @@ def test_publish_into_a_folder_says_what_waits_for_a_later_try(data):
 
 def test_publish_into_a_folder_says_nothing_of_waiting_when_all_is_done(data):
     assert "wait" not in run(data, "publish", "--topic", "optout-events", "--message", json.dumps(optout("c", "winter", PHONE))).err
+
+
+@pytest.mark.parametrize("url", ["banana", "127.0.0.1:8080", "ftp://127.0.0.1", "http://", ""])
+def test_publish_to_what_is_no_url_is_wrong_usage(data, url):
+    done = run(data, "publish", "--server", url, "--topic", "optout-events", "--message", "{}")
+    assert done.code == 2 and "--server" in done.err and "http://" in done.err
+
+
+def test_publish_says_once_that_it_goes_on_trying(data):
+    nobody = socket.socket()
+    nobody.bind(("127.0.0.1", 0))  # taken, and nobody listens
+    done = run(data, "publish", "--server", "http://127.0.0.1:%d" % nobody.getsockname()[1], "--deadline", "1",
+               "--topic", "optout-events", "--message", "{}")
+    assert done.code == 1
+    assert done.err.count("does not answer") == 2  # once at the first try, once when it gives up
+    assert done.err.count("trying again for up to") == 1
 
 
 TOKENS = {"PLEDGELINE_TOKENS": "reader:token-of-a-reader,service:token-of-a-service"}
