@@ -164,12 +164,15 @@ static const char *option_name(size_t i) { return named_table->rows[i].name; }
 
 static int unknown_option(const OptionTable *table, const Verb *verb, const char *word)
 {
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word); /* without its value */
     named_table = table;
-    const char *near = nearest_name(word + strspn(word, "-"), option_name);
-    const char *action = verb->action ? verb->action : "";
+    const char *near = nearest_name(name + strspn(name, "-"), option_name);
+    const char *action = verb->action ? verb->action : "", *blank = verb->action ? " " : "";
     if (!near)
-        return verb_usage("%s %s has no option %.40s; pledgeline help %s %s lists them", verb->name, action, word, verb->name, action);
-    return verb_usage("%s %s has no option %.40s; did you mean --%s?", verb->name, action, word, near);
+        return verb_usage("%s%s%s has no option %.40s; pledgeline help %s%s%s lists those it has", verb->name, blank, action, name,
+                          verb->name, blank, action);
+    return verb_usage("%s%s%s has no option %.40s; did you mean --%s?", verb->name, blank, action, name, near);
 }
 
 static bool read_output(const char *text, OutputFormat *ret)

@@ -371,6 +371,21 @@ def test_slip_of_the_pen_gets_a_suggestion(data, arguments, suggestion):
     assert done.code == 2 and suggestion in done.err and done.out == ""
 
 
+@pytest.mark.parametrize("arguments, said", [
+    (["stats", "--limt", "3"], "stats has no option --limt; pledgeline help stats lists those it has"),
+    (["stats", "--outptu=json"], "stats has no option --outptu; did you mean --output?"),
+    (["cdr", "list", "--limt=3"], "cdr list has no option --limt; did you mean --limit?")], ids=lambda value: value if isinstance(value, str) else "")
+def test_unknown_option_is_said_in_one_clean_sentence(data, arguments, said):
+    assert run(data, *arguments).err == f"pledgeline: {said}\n"
+
+
+def test_unknown_setting_of_a_file_gets_a_suggestion(data, tmp_path):
+    file = tmp_path / "pledgeline.conf"
+    file.write_text("PLEDGELINE_CURENCY = EUR\n")
+    done = run(data, "stats", PLEDGELINE_CONFIG=file)
+    assert done.code == 2 and "did you mean PLEDGELINE_CURRENCY?" in done.err
+
+
 @pytest.mark.parametrize("arguments", [
     ["cdr", "show"], ["cdr", "show", "a", "b"], ["stats", "--output", "xml"], ["cdr", "list", "--limit", "many"],
     ["cdr", "list", "--since", "yesterday"], ["cdr", "list", "--limit"], ["serve", "--port", "http"], []], ids=lambda value: " ".join(value) or "nothing")
