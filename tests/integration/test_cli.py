@@ -461,6 +461,15 @@ def test_wrong_setting_is_named(data, settings):
     assert done.code == 2 and next(iter(settings)).removesuffix("_FILE") in done.err
 
 
+@pytest.mark.parametrize("name, value", [("PLEDGELINE_CURRENCY", "euro"), ("DONATION_LINK_SECRET", "short"), ("CALL_TIMEOUT", "0"),
+                                         ("PLEDGELINE_RATES_FILE", "/no/such/file"), ("PLEDGELINE_SMS_TEMPLATE", "{{nonsense}}")])
+def test_config_shows_the_settings_and_says_which_one_nothing_can_work_with(data, name, value):
+    done = run(data, "config", **{name: value})
+    assert done.code == 2 and name in done.err
+    assert name in done.out and "LOG_LEVEL" in done.out
+    assert done.err == run(data, "stats", **{name: value}).err
+
+
 def test_sample_file_is_a_settings_file(data, tmp_path):
     file = tmp_path / "sample.conf"
     file.write_text(output(data, "config", "--sample"))
