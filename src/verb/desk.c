@@ -1,6 +1,8 @@
 /* The choice between folder and server is made here, once, so that no verb has to. */
 #include "verb/desk.h"
 
+#include <sys/stat.h>
+
 enum { ASK_TIMEOUT_MS = 60 * 1000 };
 
 static bool opened(Desk *desk, Status status, const Fault *fault)
@@ -11,11 +13,22 @@ static bool opened(Desk *desk, Status status, const Fault *fault)
     return desk->is_open;
 }
 
+/* What is not there yet is for the store to say; a file is no folder that lacks files. */
+static Status check_folder(const char *path, Fault *fault)
+{
+    struct stat info;
+    if (!stat(path, &info) && !S_ISDIR(info.st_mode))
+        return fault_set(fault, STATUS_REJECT, "data_folder_unusable", "the data folder %s is not a folder; --data or PLEDGELINE_DATA names it",
+                         path);
+    return STATUS_OK;
+}
+
 bool desk_open_to_read(Desk *desk, const Invocation *invocation)
 {
     Fault fault;
     *desk = (Desk){.arena = invocation->arena};
-    return opened(desk, app_open(&desk->app, invocation->config, APP_READER, &fault), &fault);
+    Status status = check_folder(invocation->config->data_folder, &fault);
+    return opened(desk, status ? status : app_open(&desk->app, invocation->config, APP_READER, &fault), &fault);
 }
 
 bool desk_open_to_change(Desk *desk, const Invocation *invocation)

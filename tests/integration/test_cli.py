@@ -512,6 +512,14 @@ def test_data_folder_that_cannot_be_made_is_said(tmp_path):
     assert done.code == 1 and "data" in done.err
 
 
+@pytest.mark.parametrize("command", [["stats"], ["sms", "list"], ["blacklist", "add", PHONE]], ids=" ".join)
+def test_data_folder_that_is_a_file_is_said(tmp_path, command):
+    file = tmp_path / "file"
+    file.write_text("")
+    done = run(file, *command)
+    assert done.code == 1 and f"{file} is not a folder" in done.err
+
+
 def test_call_that_never_ends_is_closed_as_inferred_and_a_late_end_wins(tmp_path, make_server):
     clock = Clock(tmp_path, 1746014400000)
     start = ended("call-1", "winter", PHONE, eventType="call_initiated", timestamp="2025-04-30T11:59:00Z")
