@@ -1,5 +1,6 @@
 /* The do-not-call list on the command line: changes and lists. blacklist_look.c answers for single numbers. */
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,11 +15,19 @@
 
 enum { IMPORT_ROWS_A_UNIT = 256 };
 
+/* Without a terminal (cron, a container) nobody is logged in; the process still belongs to somebody. */
+static const char *login_name(void)
+{
+    const char *login = getlogin();
+    const char *name = login ? login : getenv("USER");
+    const struct passwd *owner = name ? NULL : getpwuid(geteuid());
+    return name ? name : owner ? owner->pw_name : "command line";
+}
+
 static const char *actor_of(const Invocation *invocation)
 {
     const char *actor = invocation_option(invocation, "actor");
-    const char *login = getlogin() ? getlogin() : getenv("USER");
-    return actor ? actor : login ? login : "command line";
+    return actor ? actor : login_name();
 }
 
 static Slice option_or(const Invocation *invocation, const char *name, const char *fallback)

@@ -2,6 +2,8 @@
 import csv
 import io
 import json
+import os
+import pwd
 import socket
 import subprocess
 
@@ -287,6 +289,13 @@ def test_blacklist_show_of_a_clear_number_says_so_on_stdout(folder):
     shown = run(folder, "blacklist", "show", "+12125550199")
     assert shown.code == 0 and "clear" in shown.out
     assert as_json(folder, "blacklist", "show", "+12125550199") == {"phoneNumber": "+12125550199", "blocked": False, "history": []}
+
+
+def test_actor_is_who_runs_the_command_when_nobody_is_logged_in(data):
+    names = {pwd.getpwuid(os.geteuid()).pw_name, subprocess.run(["logname"], capture_output=True, text=True).stdout.strip()}
+    assert run(data, "blacklist", "add", PHONE).code == 0  # without USER
+    [entry] = as_json(data, "audit", "show")
+    assert entry["actor"] in names - {""}
 
 
 @pytest.mark.parametrize("held", [False, True], ids=["folder", "through its server"])
