@@ -12,7 +12,7 @@
 #include "verb/names.h"
 
 const Option common_options[] = {
-    {"output", "FORMAT", "table, json or csv"},
+    {"output", "FORMAT", "table, json or csv (default table; exports: json or csv, default csv)"},
     {"help", NULL, "print this help"},
     {NULL, NULL, NULL},
 };

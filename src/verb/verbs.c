@@ -18,10 +18,11 @@ static const Option remove_options[] = {
 static const Option import_options[] = {
     {"reason", "TEXT", "for rows without one (default: imported list)"}, {"actor", "NAME", "who (default: your login name)"}, END};
 static const Option list_options[] = {{"limit", "N", "how many at most (default 50; 0 = all)"}, END};
-static const Option cdr_options[] = {
-    {"campaign", "ID", "only this campaign"}, {"outcome", "NAME", "only this outcome"},
-    {"since", "TIME", "started at or after this date or RFC 3339 time"}, {"until", "TIME", "started before it"},
-    {"limit", "N", "how many at most (0 = all)"}, END};
+#define CDR_FILTER \
+    {"campaign", "ID", "only this campaign"}, {"outcome", "NAME", "only this outcome"}, \
+    {"since", "TIME", "started at or after this date or RFC 3339 time"}, {"until", "TIME", "started before it"}
+static const Option cdr_list_options[] = {CDR_FILTER, {"limit", "N", "how many at most (default 20; 0 = all)"}, END};
+static const Option cdr_export_options[] = {CDR_FILTER, {"limit", "N", "how many at most (default 0 = all)"}, END};
 static const Option recount_options[] = {
     {"fix", NULL, "add what is missing to the counters"}, {"all", NULL, "show the counters that agree, too"}, END};
 static const Option dlq_options[] = {
@@ -49,8 +50,8 @@ const Verb verbs[] = {
     {"blacklist", "import", "FILE", 1, 1, "Block the numbers of a CSV file (any column order) or of one number a line; - is stdin", "blacklist import dnc.csv --actor jane", import_options, blacklist_import_verb},
     {"blacklist", "export", "", 0, 0, "The whole list as CSV (or --output json)", "blacklist export > dnc.csv", NULL, blacklist_export_verb},
     {"cdr", "show", "CALL_ID", 1, 1, "One call: its record, its texts and actions", "cdr show test-call", NULL, cdr_show_verb},
-    {"cdr", "list", "", 0, 0, "Call records, newest first", "cdr list --campaign winter-appeal-2024 --outcome converted", cdr_options, cdr_list_verb},
-    {"cdr", "export", "", 0, 0, "Call records as CSV, or NDJSON with --output json", "cdr export --since 2024-01-01 > calls.csv", cdr_options, cdr_export_verb},
+    {"cdr", "list", "", 0, 0, "Call records, newest first", "cdr list --campaign winter-appeal-2024 --outcome converted", cdr_list_options, cdr_list_verb},
+    {"cdr", "export", "", 0, 0, "Call records as CSV, or NDJSON with --output json", "cdr export --since 2024-01-01 > calls.csv", cdr_export_options, cdr_export_verb},
     {"stats", NULL, "[CAMPAIGN]", 0, 1, "Campaigns, summed over their call records", "stats", NULL, stats_verb},
     {"live", NULL, "[CAMPAIGN]", 0, 1, "The live counters, as a dashboard reads them", "live test-campaign", NULL, live_verb},
     {"recount", NULL, "", 0, 0, "Compare the live counters with the records. Exit code 4: they differ", "recount --fix", recount_options, recount_verb},

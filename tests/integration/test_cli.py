@@ -417,6 +417,24 @@ def test_help_of_an_action_names_its_options(data):
     assert all(option in output(data, "blacklist", "remove", "--help") for option in ("--actor", "--reason"))
 
 
+def test_help_states_the_default_of_every_limit(data):
+    page = output(data, "man")
+    limits = [line for before, line in zip(page.splitlines(), page.splitlines()[1:]) if "limit" in before and before.startswith(".B")]
+    assert len(limits) == 6 and all("default" in line for line in limits)
+
+
+def test_help_of_a_verb_ends_with_few_settings_and_where_the_others_are_explained(data):
+    said = output(data, "help", "stats")
+    assert "--data" in said and "--token" in said and "pledgeline help config" in said
+    assert "--backoff-first" not in said and len(said.splitlines()) < 24
+
+
+@pytest.mark.parametrize("verb", ["serve", "config"])
+def test_help_explains_every_setting_where_settings_are_the_matter(data, verb):
+    said = output(data, "help", verb)
+    assert "PLEDGELINE_BACKOFF_FIRST, default 1. Longest wait before the second try" in said
+
+
 def test_version(data):
     assert output(data, "--version").startswith("pledgeline ")
 
