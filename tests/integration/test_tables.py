@@ -63,6 +63,12 @@ def test_text_wraps_inside_its_cell_where_there_is_room(folder):
     assert all(line[:title.index("message")].strip() == "" for line in lines[1:])
 
 
+def test_text_wraps_between_words(folder):
+    lines = run_at_terminal(folder, 120, "blacklist", "list")
+    start = lines[0].index("reason")
+    assert [line[start:].split()[0] in REASON.split() for line in lines[1:]] == [True] * (len(lines) - 1)
+
+
 def test_row_that_fits_no_line_is_shown_a_cell_a_line(folder):
     lines = run_at_terminal(folder, 80, "sms", "list")
     assert [line.split()[0] for line in lines] == ["queued", "phone", "campaign", "call", "status", "message"]
@@ -95,3 +101,6 @@ def test_what_could_command_a_terminal_is_shown_as_its_code(folder):
     assert run(folder, "blacklist", "add", "+972501234567", "--reason", "red \x1b[31m\nnext").code == 0
     shown = run(folder, "blacklist", "list").out
     assert r"red \x1b[31m\x0anext" in shown and "\x1b" not in shown
+    for columns in (80, 120):
+        assert r"\x1b[31m" in squeezed("".join(run_at_terminal(folder, columns, "blacklist", "list")))
+        assert "\x1b" not in "".join(run_at_terminal(folder, columns, "blacklist", "list"))
