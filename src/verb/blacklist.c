@@ -161,14 +161,23 @@ enum { ENTRY_COLUMNS = sizeof entry_columns / sizeof *entry_columns };
 
 typedef struct Listing {
     Output *output;
+    bool is_csv;
     Arena arena;
 } Listing;
+
+/* An import reads CSV back, and must find the very time; people are content with seconds. */
+static Slice added_cell(Listing *listing, const BlockEntry *entry)
+{
+    char exact[TIME_TEXT_BYTES];
+    time_print(entry->added_ms, exact);
+    return listing->is_csv ? arena_copy(&listing->arena, slice_of(exact)) : cell_time(&listing->arena, entry->added_ms);
+}
 
 static bool list_entry(void *context, const BlockEntry *entry)
 {
     Listing *listing = context;
     arena_reset(&listing->arena);
-    const Slice cells[] = {entry->phone, cell_time(&listing->arena, entry->added_ms), entry->source, entry->reason,
+    const Slice cells[] = {entry->phone, added_cell(listing, entry), entry->source, entry->reason,
                            entry->actor, entry->call_id, entry->campaign_id};
     Text json = text_in(&listing->arena);
     print_block_entry(&json, entry);
@@ -182,7 +191,8 @@ static int list_entries(const Invocation *invocation, size_t limit)
     if (!desk_open_to_read(&desk, invocation))
         return EXIT_FAILED;
     Fault fault;
-    Listing listing = {.output = output_open(invocation, entry_columns, ENTRY_COLUMNS, "nobody is on the do-not-call list")};
+    Listing listing = {.output = output_open(invocation, entry_columns, ENTRY_COLUMNS, "nobody is on the do-not-call list"),
+                       .is_csv = invocation->output == OUTPUT_CSV};
     RegistryFilter filter = {.limit = limit};
     const RegistryPort *registry = &desk.app.ports.registry;
     Status status = registry->list(registry->self, &filter, list_entry, &listing, &fault);
