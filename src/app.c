@@ -146,6 +146,16 @@ static Status read_settings(const Config *config, Arena *arena, PipelineSettings
     return status ? status : read_link(config, &ret->event, fault);
 }
 
+Status app_check(const Config *config, Fault *fault)
+{
+    Arena arena;
+    arena_init(&arena);
+    PipelineSettings ignored;
+    Status status = read_settings(config, &arena, &ignored, fault);
+    arena_done(&arena);
+    return status;
+}
+
 /* ---- open and close ---- */
 
 static AppStores *stores_new(App *app, const Config *config)

@@ -16,6 +16,9 @@ typedef struct App {
     struct AppStores *stores;
 } App;
 
+/* Looks at the settings as app_open does, and opens nothing. REJECT names the one that is wrong. */
+Status app_check(const Config *config, Fault *fault);
+
 /* Opens the stores (a writer creates and migrates them). config must outlive app. */
 Status app_open(App *app, const Config *config, AppMode mode, Fault *fault);
 void app_close(App *app);

@@ -80,8 +80,8 @@ static const char *setting_name(size_t i) { return i < ROW_COUNT ? config_rows[i
 static Status refuse_unknown(const Loading *loading, const char *name)
 {
     const char *near = nearest_name(name, setting_name);
-    return fault_set(loading->fault, STATUS_REJECT, "setting_unknown", "%s: there is no setting %.64s; %s%s", loading->file, name,
-                     near ? "did you mean " : "pledgeline config lists them", near ? near : "");
+    return fault_set(loading->fault, STATUS_REJECT, "setting_unknown", "%s: there is no setting %.64s; %s%s%s", loading->file, name,
+                     near ? "did you mean " : "pledgeline config lists them", near ? near : "", near ? "?" : "");
 }
 
 static int take_line(void *context, const char *section, const char *name, const char *value)

@@ -23,7 +23,8 @@ static int show_settings(const Invocation *invocation)
         output_row(output, cells, text_slice(&json));
     }
     output_close(output);
-    return EXIT_OK;
+    Fault fault;
+    return app_check(invocation->config, &fault) ? verb_usage("%s", fault.text) : EXIT_OK;
 }
 
 int config_verb(const Invocation *invocation)

@@ -1,11 +1,11 @@
-/* The do-not-call list on the command line. Checking fails closed: who cannot be read or asked is blocked. */
+/* The do-not-call list on the command line: changes and lists. blacklist_look.c answers for single numbers. */
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "event/phone.h"
 #include "service/blacklist.h"
 #include "service/print.h"
 #include "verb/desk.h"
@@ -15,11 +15,19 @@
 
 enum { IMPORT_ROWS_A_UNIT = 256 };
 
+/* Without a terminal (cron, a container) nobody is logged in; the process still belongs to somebody. */
+static const char *login_name(void)
+{
+    const char *login = getlogin();
+    const char *name = login ? login : getenv("USER");
+    const struct passwd *owner = name ? NULL : getpwuid(geteuid());
+    return name ? name : owner ? owner->pw_name : "command line";
+}
+
 static const char *actor_of(const Invocation *invocation)
 {
     const char *actor = invocation_option(invocation, "actor");
-    const char *login = getlogin() ? getlogin() : getenv("USER");
-    return actor ? actor : login ? login : "command line";
+    return actor ? actor : login_name();
 }
 
 static Slice option_or(const Invocation *invocation, const char *name, const char *fallback)
@@ -143,60 +151,7 @@ int blacklist_remove_verb(const Invocation *invocation)
     return removal.was_blocked ? EXIT_OK : EXIT_FAILED;
 }
 
-/* ---- check ---- */
-
-static const Column check_columns[] = {{"number", COLUMN_TEXT}, {"answer", COLUMN_TEXT}, {"why", COLUMN_WIDE}};
-
-static void check_row(Output *output, Arena *arena, Slice phone, bool blocked, Slice why)
-{
-    const Slice cells[] = {phone, blocked ? SLICE("blocked") : SLICE("clear"), why};
-    Text json = text_in(arena);
-    text_add_literal(&json, "{\"phoneNumber\":");
-    json_add_string(&json, phone);
-    text_printf(&json, ",\"blocked\":%s,\"reason\":", blocked ? "true" : "false");
-    json_add_string(&json, why);
-    text_add_byte(&json, '}');
-    output_row(output, cells, text_slice(&json));
-}
-
-static bool check_one(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
-{
-    if (!phone_is_e164(phone)) {
-        *ret_why = SLICE("not an E.164 number (+ and 8 to 15 digits), so nobody can say");
-        return true;
-    }
-    BlockEntry entry;
-    bool found = false;
-    Fault fault;
-    if (ports->registry.show(ports->registry.self, phone, arena, &entry, &found, &fault)) {
-        *ret_why = arena_printf(arena, "the list cannot be read, so nobody can say: %s", fault.text);
-        return true;
-    }
-    *ret_why = (Slice){0};
-    if (found)
-        *ret_why = arena_printf(arena, "%.*s, since %.*s", SLICE_ARG(entry.reason), SLICE_ARG(cell_time(arena, entry.added_ms)));
-    return found;
-}
-
-int blacklist_check_verb(const Invocation *invocation)
-{
-    Desk desk;
-    if (!desk_open_to_read(&desk, invocation))
-        return EXIT_BLOCKED; /* nobody can say */
-    Output *output = output_open(invocation, check_columns, sizeof check_columns / sizeof *check_columns, NULL);
-    bool any = false;
-    for (int i = 0; i < invocation->argument_count; i++) {
-        Slice phone = slice_of(invocation->arguments[i]), why;
-        bool blocked = check_one(&desk.app.ports, phone, invocation->arena, &why);
-        check_row(output, invocation->arena, phone, blocked, why);
-        any |= blocked;
-    }
-    output_close(output);
-    desk_close(&desk);
-    return any ? EXIT_BLOCKED : EXIT_OK;
-}
-
-/* ---- show, list, export ---- */
+/* ---- list, export ---- */
 
 static const Column entry_columns[] = {
     {"phoneNumber", COLUMN_TEXT}, {"addedAt", COLUMN_TEXT}, {"source", COLUMN_TEXT}, {"reason", COLUMN_WIDE},
@@ -206,14 +161,23 @@ enum { ENTRY_COLUMNS = sizeof entry_columns / sizeof *entry_columns };
 
 typedef struct Listing {
     Output *output;
+    bool is_csv;
     Arena arena;
 } Listing;
+
+/* An import reads CSV back, and must find the very time; people are content with seconds. */
+static Slice added_cell(Listing *listing, const BlockEntry *entry)
+{
+    char exact[TIME_TEXT_BYTES];
+    time_print(entry->added_ms, exact);
+    return listing->is_csv ? arena_copy(&listing->arena, slice_of(exact)) : cell_time(&listing->arena, entry->added_ms);
+}
 
 static bool list_entry(void *context, const BlockEntry *entry)
 {
     Listing *listing = context;
     arena_reset(&listing->arena);
-    const Slice cells[] = {entry->phone, cell_time(&listing->arena, entry->added_ms), entry->source, entry->reason,
+    const Slice cells[] = {entry->phone, added_cell(listing, entry), entry->source, entry->reason,
                            entry->actor, entry->call_id, entry->campaign_id};
     Text json = text_in(&listing->arena);
     print_block_entry(&json, entry);
@@ -227,7 +191,8 @@ static int list_entries(const Invocation *invocation, size_t limit)
     if (!desk_open_to_read(&desk, invocation))
         return EXIT_FAILED;
     Fault fault;
-    Listing listing = {.output = output_open(invocation, entry_columns, ENTRY_COLUMNS, "nobody is on the do-not-call list")};
+    Listing listing = {.output = output_open(invocation, entry_columns, ENTRY_COLUMNS, "nobody is on the do-not-call list"),
+                       .is_csv = invocation->output == OUTPUT_CSV};
     RegistryFilter filter = {.limit = limit};
     const RegistryPort *registry = &desk.app.ports.registry;
     Status status = registry->list(registry->self, &filter, list_entry, &listing, &fault);
@@ -248,47 +213,8 @@ int blacklist_list_verb(const Invocation *invocation)
 
 int blacklist_export_verb(const Invocation *invocation)
 {
-    Invocation as_csv = *invocation;
-    if (as_csv.output == OUTPUT_TABLE)
-        as_csv.output = OUTPUT_CSV;
-    return list_entries(&as_csv, 0);
-}
-
-static const Column history_columns[] = {
-    {"seq", COLUMN_NUMBER}, {"at", COLUMN_TEXT}, {"kind", COLUMN_TEXT}, {"actor", COLUMN_TEXT}, {"reason", COLUMN_WIDE}, {"action", COLUMN_TEXT},
-};
-
-static bool list_history(void *context, const AuditEntry *entry)
-{
-    Listing *listing = context;
-    arena_reset(&listing->arena);
-    const Slice cells[] = {cell_number(&listing->arena, entry->seq), cell_time(&listing->arena, entry->at_ms), entry->kind,
-                           entry->actor, entry->reason, entry->action_id};
-    Text json = text_in(&listing->arena);
-    print_audit_entry(&json, entry);
-    output_row(listing->output, cells, text_slice(&json));
-    return true;
-}
-
-int blacklist_show_verb(const Invocation *invocation)
-{
-    Desk desk;
-    if (!desk_open_to_read(&desk, invocation))
-        return EXIT_FAILED;
-    Slice phone = slice_of(invocation->arguments[0]), why;
-    const RegistryPort *registry = &desk.app.ports.registry;
-    Fault fault;
-    bool blocked = check_one(&desk.app.ports, phone, invocation->arena, &why);
-    verb_note("%s is %s%s%.*s", invocation->arguments[0], blocked ? "blocked" : "clear", slice_empty(why) ? "" : ": ", SLICE_ARG(why));
-    Listing listing = {.output = output_open(invocation, history_columns, sizeof history_columns / sizeof *history_columns,
-                                             "the audit log has nothing about it")};
-    Status status = registry->audit(registry->self, 1, phone, list_history, &listing, &fault);
-    output_close(listing.output);
-    arena_done(&listing.arena);
-    desk_close(&desk);
-    if (status)
-        return verb_fail(&fault);
-    return blocked ? EXIT_BLOCKED : EXIT_OK;
+    Invocation export = *invocation;
+    return output_of_export(invocation, &export.output) ? list_entries(&export, 0) : EXIT_WRONG_USAGE;
 }
 
 /* ---- import ---- */

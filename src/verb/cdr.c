@@ -100,6 +100,9 @@ int cdr_export_verb(const Invocation *invocation)
 {
     Fault fault;
     CdrFilter filter;
+    OutputFormat format;
+    if (!output_of_export(invocation, &format))
+        return EXIT_WRONG_USAGE;
     if (read_filter(invocation, 0, &filter, &fault))
         return verb_fail(&fault);
     Desk desk;
@@ -111,7 +114,7 @@ int cdr_export_verb(const Invocation *invocation)
     cdrs->count(cdrs->self, &records, &fault);
     progress_init(&listing.progress, "exporting", isatty(STDOUT_FILENO) ? 0 : records);
     listing.progress.visible &= !isatty(STDOUT_FILENO);
-    if (invocation->output != OUTPUT_JSON) {
+    if (format == OUTPUT_CSV) {
         Text header = text_in(&listing.arena);
         cdr_print_csv_header(&header);
         fwrite(header.at, 1, header.bytes, stdout);

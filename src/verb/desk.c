@@ -1,6 +1,8 @@
 /* The choice between folder and server is made here, once, so that no verb has to. */
 #include "verb/desk.h"
 
+#include <sys/stat.h>
+
 enum { ASK_TIMEOUT_MS = 60 * 1000 };
 
 static bool opened(Desk *desk, Status status, const Fault *fault)
@@ -11,11 +13,22 @@ static bool opened(Desk *desk, Status status, const Fault *fault)
     return desk->is_open;
 }
 
+/* What is not there yet is for the store to say; a file is no folder that lacks files. */
+static Status check_folder(const char *path, Fault *fault)
+{
+    struct stat info;
+    if (!stat(path, &info) && !S_ISDIR(info.st_mode))
+        return fault_set(fault, STATUS_REJECT, "data_folder_unusable", "the data folder %s is not a folder; --data or PLEDGELINE_DATA names it",
+                         path);
+    return STATUS_OK;
+}
+
 bool desk_open_to_read(Desk *desk, const Invocation *invocation)
 {
     Fault fault;
     *desk = (Desk){.arena = invocation->arena};
-    return opened(desk, app_open(&desk->app, invocation->config, APP_READER, &fault), &fault);
+    Status status = check_folder(invocation->config->data_folder, &fault);
+    return opened(desk, status ? status : app_open(&desk->app, invocation->config, APP_READER, &fault), &fault);
 }
 
 bool desk_open_to_change(Desk *desk, const Invocation *invocation)
@@ -37,8 +50,14 @@ void desk_close(Desk *desk)
     http_client_free(desk->client);
 }
 
+static const char *what_to_do_about(long code)
+{
+    return code == 401 ? "; give one with --token or PLEDGELINE_TOKEN"
+         : code == 403 ? "; give another one with --token or PLEDGELINE_TOKEN" : "";
+}
+
 /* RFC 9457: "detail" is for people. */
-static Status fault_of_answer(const HttpAnswer *answer, Arena *arena, Fault *fault)
+Status desk_fault_of_answer(const HttpAnswer *answer, Arena *arena, Fault *fault)
 {
     const Json *problem = NULL;
     Slice detail = {0}, code = {0};
@@ -47,9 +66,10 @@ static Status fault_of_answer(const HttpAnswer *answer, Arena *arena, Fault *fau
         code = json_text(json_get(problem, "code"));
     }
     Status status = answer->code == 503 || answer->code == 429 ? STATUS_RETRY : STATUS_REJECT;
+    const char *what_to_do = what_to_do_about(answer->code);
     if (slice_empty(detail))
-        return fault_set(fault, status, "server", "the server answered %ld", answer->code);
-    return fault_set(fault, status, slice_empty(code) ? "server" : arena_copy(arena, code).at, "%.*s", SLICE_ARG(detail));
+        return fault_set(fault, status, "server", "the server answered %ld%s", answer->code, what_to_do);
+    return fault_set(fault, status, slice_empty(code) ? "server" : arena_copy(arena, code).at, "%.*s%s", SLICE_ARG(detail), what_to_do);
 }
 
 Status desk_ask(Desk *desk, const char *method, Slice path, const char *content_type, Slice body, Slice *ret_body, Fault *fault)
@@ -60,7 +80,7 @@ Status desk_ask(Desk *desk, const char *method, Slice path, const char *content_
     if (status)
         return status;
     if (answer.code < 200 || answer.code > 299)
-        return fault_of_answer(&answer, desk->arena, fault);
+        return desk_fault_of_answer(&answer, desk->arena, fault);
     *ret_body = answer.body;
     return STATUS_OK;
 }

@@ -18,5 +18,7 @@ bool desk_open_to_read(Desk *desk, const Invocation *invocation);
 bool desk_open_to_change(Desk *desk, const Invocation *invocation);
 void desk_close(Desk *desk);
 
+/* What a server says that did not do it, as a sentence; names the token's setting where one is missing or wrong. */
+Status desk_fault_of_answer(const HttpAnswer *answer, Arena *arena, Fault *fault);
 /* One request to the server. A problem document becomes the fault. */
 Status desk_ask(Desk *desk, const char *method, Slice path, const char *content_type, Slice body, Slice *ret_body, Fault *fault);

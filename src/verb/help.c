@@ -1,6 +1,7 @@
 /* --help, completion and man page: the verb table in three costumes. */
 #include "verb/help.h"
 
+#include "verb/functions.h"
 #include "verb/names.h"
 
 static const char *const about = "takes the events of call campaigns and acts on them exactly once: donation links, opt-outs, call records";
@@ -28,7 +29,7 @@ void help_overview(FILE *out)
         fprintf(out, strlen(words) <= 32 ? "  %-32s  %s\n" : "  %s\n                                    %s\n", words, verb->summary);
     }
     fprintf(out, "\nEvery verb takes --output table|json|csv, and every setting as a flag, such as --data FOLDER.\n"
-                 "pledgeline help VERB tells more; pledgeline config shows the settings.\n\nExit codes:\n");
+                 "pledgeline help VERB tells more; pledgeline help config explains the settings, pledgeline config shows their values.\n\nExit codes:\n");
     for (size_t i = 0; i < sizeof exit_codes / sizeof *exit_codes; i++)
         fprintf(out, "  %d  %s\n", exit_codes[i].code, exit_codes[i].meaning);
 }
@@ -38,6 +39,28 @@ static void print_option(FILE *out, const char *name, const char *argument, cons
     char left[80];
     snprintf(left, sizeof left, "--%s%s%s", name, argument ? " " : "", argument ? argument : "");
     fprintf(out, strlen(left) <= 32 ? "  %-32s  %s\n" : "  %s\n                                    %s\n", left, help);
+}
+
+/* What most people ever set. */
+static bool is_everyday(const ConfigRow *row)
+{
+    return row->offset == offsetof(Config, data_folder) || row->offset == offsetof(Config, server_token);
+}
+
+static void print_setting(const ConfigRow *row)
+{
+    printf("  --%s VALUE\n      %s%s%s. %s\n", names_flag_of_setting(row), row->env, *row->fallback ? ", default " : "", row->fallback, row->help);
+}
+
+/* All of them where settings are the matter; elsewhere they would hide the verb's own options. */
+static void print_settings(const Verb *verb)
+{
+    bool all = verb->run == serve_verb || verb->run == config_verb;
+    printf("\nSettings, also as environment variables%s:\n", all ? "" : " (pledgeline help config explains all of them)");
+    for (size_t i = 0; i < config_row_count; i++) {
+        if (all || is_everyday(&config_rows[i]))
+            print_setting(&config_rows[i]);
+    }
 }
 
 void help_verb(const Verb *verb)
@@ -52,9 +75,7 @@ void help_verb(const Verb *verb)
         print_option(stdout, verb->options[i].name, verb->options[i].argument, verb->options[i].help);
     for (size_t i = 0; common_options[i].name; i++)
         print_option(stdout, common_options[i].name, common_options[i].argument, common_options[i].help);
-    printf("\nSettings (also as environment variables; pledgeline config shows them):\n");
-    for (size_t i = 0; i < config_row_count; i++)
-        print_option(stdout, names_flag_of_setting(&config_rows[i]), "VALUE", config_rows[i].env);
+    print_settings(verb);
 }
 
 int help_words(int count, char **words)
@@ -157,7 +178,7 @@ static void man_option(FILE *out, const char *name, const char *argument, const 
     fputc('\n', out);
 }
 
-static void man_verb(FILE *out, const Verb *verb)
+static void man_section(FILE *out, const Verb *verb)
 {
     fprintf(out, ".SS ");
     put_roff(out, verb->name);
@@ -183,7 +204,7 @@ void help_man(FILE *out)
     put_roff(out, about);
     fprintf(out, "\n.SH SYNOPSIS\n.B pledgeline\n\\fIVERB\\fR [\\fIARGUMENTS\\fR] [\\fIOPTIONS\\fR]\n.SH VERBS\n");
     for (const Verb *verb = verbs; verb->name; verb++)
-        man_verb(out, verb);
+        man_section(out, verb);
     fprintf(out, ".SH OPTIONS\nEvery verb takes these, and every setting as a flag.\n");
     for (size_t i = 0; common_options[i].name; i++)
         man_option(out, common_options[i].name, common_options[i].argument, common_options[i].help);

@@ -12,7 +12,7 @@
 #include "verb/names.h"
 
 const Option common_options[] = {
-    {"output", "FORMAT", "table, json or csv"},
+    {"output", "FORMAT", "table, json or csv (default table; exports: json or csv, default csv)"},
     {"help", NULL, "print this help"},
     {NULL, NULL, NULL},
 };
@@ -164,12 +164,15 @@ static const char *option_name(size_t i) { return named_table->rows[i].name; }
 
 static int unknown_option(const OptionTable *table, const Verb *verb, const char *word)
 {
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word); /* without its value */
     named_table = table;
-    const char *near = nearest_name(word + strspn(word, "-"), option_name);
-    const char *action = verb->action ? verb->action : "";
+    const char *near = nearest_name(name + strspn(name, "-"), option_name);
+    const char *action = verb->action ? verb->action : "", *blank = verb->action ? " " : "";
     if (!near)
-        return verb_usage("%s %s has no option %.40s; pledgeline help %s %s lists them", verb->name, action, word, verb->name, action);
-    return verb_usage("%s %s has no option %.40s; did you mean --%s?", verb->name, action, word, near);
+        return verb_usage("%s%s%s has no option %.40s; pledgeline help %s%s%s lists those it has", verb->name, blank, action, name,
+                          verb->name, blank, action);
+    return verb_usage("%s%s%s has no option %.40s; did you mean --%s?", verb->name, blank, action, name, near);
 }
 
 static bool read_output(const char *text, OutputFormat *ret)
@@ -189,14 +192,22 @@ typedef struct Reading {
     bool wants_help;
 } Reading;
 
+static int take_output(Invocation *invocation, const char *value)
+{
+    invocation->output_given = true;
+    if (!read_output(value, &invocation->output))
+        return verb_usage("--output is table, json or csv, not \"%.40s\"", value);
+    return EXIT_OK;
+}
+
 static int take_option(Reading *reading, int code, const char *value)
 {
     if (code >= CODE_SETTING && reading->override_count < OVERRIDES_MAX)
         reading->overrides[reading->override_count++] = (ConfigOverride){config_rows[code - CODE_SETTING].env, value};
     else if (code == CODE_COMMON + 1)
         reading->wants_help = true;
-    else if (code == CODE_COMMON && !read_output(value, &reading->invocation.output))
-        return verb_usage("--output is table, json or csv, not \"%.40s\"", value);
+    else if (code == CODE_COMMON)
+        return take_output(&reading->invocation, value);
     else if (code >= CODE_VERB && code < CODE_COMMON)
         reading->invocation.options[code - CODE_VERB] = value ? value : "";
     return EXIT_OK;

@@ -1,42 +1,21 @@
-/* Tables by libsmartcols; JSON as an array of objects, one a line; CSV by RFC 4180. */
+/* A table; JSON as an array of objects, one a line; CSV by RFC 4180. */
 #include "verb/output.h"
 
-#include <libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "verb/table.h"
 
 struct Output {
     OutputFormat format;
     const Column *columns;
     size_t column_count, rows;
     const char *nothing;
-    struct libscols_table *table;
+    Table *table;
     Arena arena;
 };
-
-static bool is_terminal(void) { return isatty(STDOUT_FILENO); }
-
-static struct libscols_table *open_table(const Column *columns, size_t count)
-{
-    scols_init_debug(0);
-    struct libscols_table *table = scols_new_table();
-    if (!table)
-        abort();
-    scols_table_set_column_separator(table, "  ");
-    scols_table_enable_colors(table, is_terminal() && !getenv("NO_COLOR"));
-    if (!is_terminal())
-        scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-    for (size_t i = 0; i < count; i++) {
-        int flags = columns[i].kind == COLUMN_NUMBER ? SCOLS_FL_RIGHT : columns[i].kind == COLUMN_WIDE && is_terminal() ? SCOLS_FL_TRUNC : 0;
-        struct libscols_column *column = scols_table_new_column(table, columns[i].title, 0, flags);
-        if (column && is_terminal() && !getenv("NO_COLOR"))
-            scols_cell_set_color(scols_column_get_header(column), "bold");
-    }
-    return table;
-}
 
 static void csv_header(Output *output)
 {
@@ -57,22 +36,12 @@ Output *output_open(const Invocation *invocation, const Column *columns, size_t 
         abort();
     *output = (Output){.format = invocation->output, .columns = columns, .column_count = count, .nothing = nothing};
     if (output->format == OUTPUT_TABLE)
-        output->table = open_table(columns, count);
+        output->table = table_open(columns, count);
     if (output->format == OUTPUT_CSV)
         csv_header(output);
     if (output->format == OUTPUT_JSON)
         fputs("[", stdout);
     return output;
-}
-
-static void table_row(Output *output, const Slice *cells)
-{
-    struct libscols_line *line = scols_table_new_line(output->table, NULL);
-    for (size_t i = 0; line && i < output->column_count; i++) {
-        if (!slice_empty(cells[i]))
-            scols_line_set_data(line, i, arena_copy(&output->arena, cells[i]).at);
-    }
-    arena_reset(&output->arena);
 }
 
 static void csv_row(Output *output, const Slice *cells)
@@ -91,7 +60,7 @@ static void csv_row(Output *output, const Slice *cells)
 void output_row(Output *output, const Slice *cells, Slice json)
 {
     if (output->format == OUTPUT_TABLE)
-        table_row(output, cells);
+        table_row(output->table, cells);
     else if (output->format == OUTPUT_CSV)
         csv_row(output, cells);
     else
@@ -104,22 +73,28 @@ size_t output_close(Output *output)
     size_t rows = output->rows;
     if (output->format == OUTPUT_JSON)
         printf("%s]\n", rows ? "\n" : "");
-    if (output->format == OUTPUT_TABLE && rows)
-        scols_print_table(output->table);
+    if (output->table)
+        table_close(output->table);
     fflush(stdout);
     if (!rows && output->nothing)
         verb_note("%s", output->nothing);
-    if (output->table)
-        scols_unref_table(output->table);
     arena_done(&output->arena);
     free(output);
     return rows;
 }
 
+bool output_of_export(const Invocation *invocation, OutputFormat *ret)
+{
+    bool wants_table = invocation->output_given && invocation->output == OUTPUT_TABLE;
+    if (wants_table)
+        verb_usage("%s export writes no table; --output is json or csv (list shows a table)", invocation->verb->name);
+    *ret = invocation->output == OUTPUT_JSON ? OUTPUT_JSON : OUTPUT_CSV;
+    return !wants_table;
+}
+
 /* ---- cells ---- */
 
 Slice cell_number(Arena *arena, int64_t number) { return arena_printf(arena, "%lld", (long long)number); }
-Slice cell_percent(Arena *arena, double percent) { return arena_printf(arena, "%.1f %%", percent); }
 
 Slice cell_money(Arena *arena, int64_t micros, const char *currency)
 {

@@ -3,7 +3,7 @@
 
 #include "verb/verb.h"
 
-typedef enum ColumnKind { COLUMN_TEXT, COLUMN_NUMBER, COLUMN_WIDE /* may be cut at a terminal */ } ColumnKind;
+typedef enum ColumnKind { COLUMN_TEXT, COLUMN_NUMBER, COLUMN_WIDE /* long text: wraps at a terminal */ } ColumnKind;
 
 typedef struct Column {
     const char *title; /* for people; CSV uses it too */
@@ -21,9 +21,11 @@ void output_row(Output *output, const Slice *cells, Slice json);
 /* Prints what is left and closes. Returns how many rows there were. */
 size_t output_close(Output *output);
 
+/* An export is CSV unless --output says json. False: it says table, which is refused as wrong usage. */
+bool output_of_export(const Invocation *invocation, OutputFormat *ret);
+
 /* Cells. All live in the arena. */
 Slice cell_number(Arena *arena, int64_t number);
-Slice cell_percent(Arena *arena, double percent);
 Slice cell_money(Arena *arena, int64_t micros, const char *currency);
 Slice cell_duration(Arena *arena, int64_t seconds); /* 1:02:03 */
 Slice cell_time(Arena *arena, int64_t unix_ms);     /* 2024-01-15 10:30:00 */

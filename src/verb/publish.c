@@ -20,8 +20,9 @@ typedef struct Publishing {
     Slice topic;           /* of lines that are bare bodies; empty: each line says its own */
     const char *source;    /* file name, for messages */
     int64_t give_up_at_ms; /* elapsed time */
-    int64_t accepted, duplicates, rejected, lost;
+    int64_t accepted, duplicates, waiting, rejected, lost;
     Progress progress;
+    bool said_retrying;
 } Publishing;
 
 /* Up to BATCH_MAX lines, with the number of each. */
@@ -59,6 +60,7 @@ static Status publish_to_folder(Publishing *publishing, const Chunk *chunk, Faul
             return *fault = delivery->fault, fault->status;
         publishing->accepted += delivery->verdict != VERDICT_REJECT;
         publishing->duplicates += delivery->duplicate;
+        publishing->waiting += delivery->verdict == VERDICT_RETRY;
         if (delivery->verdict == VERDICT_REJECT)
             report_rejected(publishing, chunk->numbers[i], slice_of(delivery->fault.text));
     }
@@ -110,6 +112,16 @@ static Slice join_lines(const Chunk *chunk, Arena *arena)
     return text_slice(&body);
 }
 
+static void say_retrying(Publishing *publishing, const Fault *fault)
+{
+    int64_t left_ms = publishing->give_up_at_ms - clock_elapsed_ms();
+    if (publishing->said_retrying)
+        return;
+    publishing->said_retrying = true;
+    progress_done(&publishing->progress);
+    verb_note("%s; trying again for up to %lld s", fault->text, (long long)(left_ms + 999) / 1000);
+}
+
 static Status send_until_taken(Publishing *publishing, Slice url, Slice body, Arena *arena, HttpAnswer *answer, Fault *fault)
 {
     for (int tries = 0;; tries++) {
@@ -120,6 +132,7 @@ static Status send_until_taken(Publishing *publishing, Slice url, Slice body, Ar
             fault_set(fault, STATUS_RETRY, "server_busy", "the server answered %ld: it takes nothing now", answer->code);
         if (clock_elapsed_ms() > publishing->give_up_at_ms)
             return STATUS_RETRY;
+        say_retrying(publishing, fault);
         pause_before_try(tries, status ? 0 : answer->retry_after_s);
     }
 }
@@ -135,7 +148,7 @@ static Status publish_to_server(Publishing *publishing, const Chunk *chunk, Faul
                     : arena_printf(&arena, "%.*s/v1/events/%.*s", SLICE_ARG(base), SLICE_ARG(http_client_escape(publishing->topic, &arena)));
     Status status = send_until_taken(publishing, url, join_lines(chunk, &arena), &arena, &answer, fault);
     if (!status && answer.code != 200)
-        status = fault_set(fault, STATUS_FATAL, "server", "the server answered %ld: %.*s", answer.code, SLICE_ARG(answer.body));
+        status = desk_fault_of_answer(&answer, &arena, fault);
     if (!status)
         take_answer(publishing, chunk, answer.body, &arena);
     arena_done(&arena);
@@ -247,11 +260,20 @@ static int summary(const Publishing *publishing, Status status, const Fault *fau
                                                 : publishing->invocation->config->data_folder;
     verb_note("%lld accepted (%lld of them duplicates), %lld rejected; to %s", (long long)publishing->accepted,
               (long long)publishing->duplicates, (long long)publishing->rejected, where);
+    if (publishing->waiting)
+        verb_note("%lld of them could not be done yet and wait: pledgeline serve tries them again, pledgeline dlq list --waiting shows why",
+                  (long long)publishing->waiting);
     if (publishing->rejected)
         verb_note("rejected messages are kept with their reason: pledgeline dlq list");
     if (status)
         verb_note("%s; what came after it was not published: publish again, repeating is harmless", fault->text);
     return status || publishing->rejected ? EXIT_FAILED : EXIT_OK;
+}
+
+static bool is_http_url(Slice url)
+{
+    Slice scheme = slice_starts_with(url, SLICE("https://")) ? SLICE("https://") : SLICE("http://");
+    return slice_starts_with(url, scheme) && url.bytes > scheme.bytes;
 }
 
 int publish_verb(const Invocation *invocation)
@@ -266,6 +288,8 @@ int publish_verb(const Invocation *invocation)
         return verb_usage("publish takes --message or files, not both");
     if (!slice_empty(topic) && !event_handler_of(topic))
         return verb_usage("there is no topic \"%.*s\"; there are call-events, donation-events and optout-events", SLICE_ARG(topic));
+    if (invocation_option(invocation, "server") && !is_http_url(invocation_option_slice(invocation, "server")))
+        return verb_usage("--server is \"%.80s\"; it must be a URL like http://127.0.0.1:8080", invocation_option(invocation, "server"));
     if (invocation_number(invocation, "deadline", 60, &deadline_s, &fault))
         return verb_fail(&fault);
     Publishing publishing = {.invocation = invocation, .topic = topic, .give_up_at_ms = clock_elapsed_ms() + (int64_t)deadline_s * 1000};

@@ -1,4 +1,4 @@
-/* What was done: texts in the outbox, recorded actions, and the audit log that proves them. */
+/* What was done: texts in the outbox, and the audit log that proves it. */
 #include <stdio.h>
 
 #include "service/list_proof.h"
@@ -50,41 +50,6 @@ int sms_list_verb(const Invocation *invocation)
     Listing listing = {.output = output_open(invocation, sms_columns, sizeof sms_columns / sizeof *sms_columns, "no texts in the outbox")};
     const SmsPort *sms = &desk.app.ports.sms;
     Status status = sms->list(sms->self, &filter, list_sms, &listing, &fault);
-    return finish(&desk, &listing, status, &fault);
-}
-
-/* ---- actions ---- */
-
-static const Column action_columns[] = {
-    {"at", COLUMN_TEXT}, {"action", COLUMN_TEXT}, {"status", COLUMN_TEXT}, {"phone", COLUMN_TEXT}, {"campaign", COLUMN_TEXT},
-    {"id", COLUMN_TEXT}, {"failure", COLUMN_WIDE},
-};
-
-static bool list_action(void *context, const ActionRecord *record)
-{
-    Listing *listing = context;
-    arena_reset(&listing->arena);
-    const Slice cells[] = {cell_time(&listing->arena, record->timestamp_ms), record->action_type, record->status, record->phone,
-                           record->campaign_id, record->id, record->failure_reason};
-    Text json = text_in(&listing->arena);
-    print_action(&json, record);
-    output_row(listing->output, cells, text_slice(&json));
-    return true;
-}
-
-int actions_list_verb(const Invocation *invocation)
-{
-    Fault fault;
-    RegistryFilter filter = {.campaign_id = invocation_option_slice(invocation, "campaign"),
-                             .phone = invocation_option_slice(invocation, "phone"), .call_id = invocation_option_slice(invocation, "call")};
-    if (invocation_number(invocation, "limit", 50, &filter.limit, &fault))
-        return verb_fail(&fault);
-    Desk desk;
-    if (!desk_open_to_read(&desk, invocation))
-        return EXIT_FAILED;
-    Listing listing = {.output = output_open(invocation, action_columns, sizeof action_columns / sizeof *action_columns, "no actions recorded")};
-    const RegistryPort *registry = &desk.app.ports.registry;
-    Status status = registry->actions(registry->self, &filter, list_action, &listing, &fault);
     return finish(&desk, &listing, status, &fault);
 }
 

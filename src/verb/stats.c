@@ -1,4 +1,5 @@
 /* Campaigns: what the records say (stats), what the dashboard reads (live), and whether the two agree (recount). */
+#include "verb/campaigns.h"
 #include "verb/desk.h"
 #include "verb/functions.h"
 #include "verb/output.h"
@@ -16,40 +17,84 @@ typedef struct Showing {
 
 /* ---- stats ---- */
 
+/* People get rates beside the counts, with units; spreadsheets get bare numbers, one a cell. */
 static const Column stats_columns[] = {
+    {"campaign", COLUMN_TEXT}, {"calls", COLUMN_NUMBER}, {"answered", COLUMN_NUMBER}, {"busy", COLUMN_NUMBER},
+    {"failed", COLUMN_NUMBER}, {"no answer", COLUMN_NUMBER}, {"converted", COLUMN_NUMBER}, {"opt-outs", COLUMN_NUMBER},
+    {"duration", COLUMN_NUMBER}, {"cost", COLUMN_NUMBER},
+};
+static const Column stats_csv_columns[] = {
     {"campaign", COLUMN_TEXT}, {"calls", COLUMN_NUMBER}, {"answered", COLUMN_NUMBER}, {"answer rate", COLUMN_NUMBER},
     {"busy", COLUMN_NUMBER}, {"failed", COLUMN_NUMBER}, {"no answer", COLUMN_NUMBER}, {"converted", COLUMN_NUMBER},
     {"conversion rate", COLUMN_NUMBER}, {"opt-outs", COLUMN_NUMBER}, {"opt-out rate", COLUMN_NUMBER},
     {"duration", COLUMN_NUMBER}, {"cost", COLUMN_NUMBER},
 };
+enum { STATS_COLUMNS = sizeof stats_columns / sizeof *stats_columns, STATS_CSV_COLUMNS = sizeof stats_csv_columns / sizeof *stats_csv_columns };
 
-/* Spreadsheets get bare numbers; people get units. */
-static Slice rate_cell(const Showing *showing, Arena *arena, double percent)
+static Slice campaign_name(const CampaignStats *stats)
 {
-    bool csv = showing->invocation->output == OUTPUT_CSV;
-    return csv ? arena_printf(arena, "%.2f", percent) : cell_percent(arena, percent);
+    return slice_empty(stats->campaign_id) ? SLICE("(unknown)") : stats->campaign_id;
+}
+
+static Slice count_and_rate(Arena *arena, int64_t count, double percent)
+{
+    return arena_printf(arena, "%lld (%.1f %%)", (long long)count, percent);
+}
+
+static void stats_row(Showing *showing, const CampaignStats *stats, Slice json)
+{
+    Arena *arena = &showing->arena;
+    const Slice cells[STATS_COLUMNS] = {
+        campaign_name(stats), cell_number(arena, stats->total_attempts),
+        count_and_rate(arena, stats->answered, campaign_stats_answer_rate(stats)),
+        cell_number(arena, stats->busy), cell_number(arena, stats->failed), cell_number(arena, stats->no_answer),
+        count_and_rate(arena, stats->converted, campaign_stats_conversion_rate(stats)),
+        count_and_rate(arena, stats->opt_outs, campaign_stats_opt_out_rate(stats)),
+        cell_duration(arena, stats->total_duration_s),
+        cell_money(arena, stats->total_cost_micros, showing->invocation->config->currency),
+    };
+    output_row(showing->output, cells, json);
+}
+
+static Slice bare_rate(Arena *arena, double percent) { return arena_printf(arena, "%.2f", percent); }
+
+static void stats_csv_row(Showing *showing, const CampaignStats *stats)
+{
+    Arena *arena = &showing->arena;
+    const Slice cells[STATS_CSV_COLUMNS] = {
+        campaign_name(stats), cell_number(arena, stats->total_attempts),
+        cell_number(arena, stats->answered), bare_rate(arena, campaign_stats_answer_rate(stats)),
+        cell_number(arena, stats->busy), cell_number(arena, stats->failed), cell_number(arena, stats->no_answer),
+        cell_number(arena, stats->converted), bare_rate(arena, campaign_stats_conversion_rate(stats)),
+        cell_number(arena, stats->opt_outs), bare_rate(arena, campaign_stats_opt_out_rate(stats)),
+        cell_number(arena, stats->total_duration_s), arena_printf(arena, "%.6f", (double)stats->total_cost_micros / 1e6),
+    };
+    output_row(showing->output, cells, (Slice){0});
 }
 
 static bool show_stats(void *context, const CampaignStats *stats)
 {
     Showing *showing = context;
-    Arena *arena = &showing->arena;
-    const char *currency = showing->invocation->config->currency;
-    bool csv = showing->invocation->output == OUTPUT_CSV;
-    arena_reset(arena);
-    const Slice cells[] = {
-        slice_empty(stats->campaign_id) ? SLICE("(unknown)") : stats->campaign_id, cell_number(arena, stats->total_attempts),
-        cell_number(arena, stats->answered), rate_cell(showing, arena, campaign_stats_answer_rate(stats)),
-        cell_number(arena, stats->busy), cell_number(arena, stats->failed), cell_number(arena, stats->no_answer),
-        cell_number(arena, stats->converted), rate_cell(showing, arena, campaign_stats_conversion_rate(stats)),
-        cell_number(arena, stats->opt_outs), rate_cell(showing, arena, campaign_stats_opt_out_rate(stats)),
-        csv ? cell_number(arena, stats->total_duration_s) : cell_duration(arena, stats->total_duration_s),
-        csv ? arena_printf(arena, "%.6f", (double)stats->total_cost_micros / 1e6) : cell_money(arena, stats->total_cost_micros, currency),
-    };
-    Text json = text_in(arena);
-    campaign_stats_print(stats, slice_of(currency), &json);
-    output_row(showing->output, cells, text_slice(&json));
+    arena_reset(&showing->arena);
+    Text json = text_in(&showing->arena);
+    campaign_stats_print(stats, slice_of(showing->invocation->config->currency), &json);
+    if (showing->invocation->output == OUTPUT_CSV)
+        stats_csv_row(showing, stats);
+    else
+        stats_row(showing, stats, text_slice(&json));
     return true;
+}
+
+static int finish(Desk *desk, Showing *showing, Status status, const char *nothing, const Fault *fault)
+{
+    const char *campaign = showing->invocation->arguments[0];
+    size_t rows = output_close(showing->output);
+    int code = status ? verb_fail(fault) : EXIT_OK;
+    if (!status && !rows && campaign)
+        code = campaign_has_nothing(&desk->app.ports, campaign, nothing, showing->invocation->arena);
+    arena_done(&showing->arena);
+    desk_close(desk);
+    return code;
 }
 
 int stats_verb(const Invocation *invocation)
@@ -58,14 +103,14 @@ int stats_verb(const Invocation *invocation)
     if (!desk_open_to_read(&desk, invocation))
         return EXIT_FAILED;
     Showing showing = {.invocation = invocation};
-    showing.output = output_open(invocation, stats_columns, sizeof stats_columns / sizeof *stats_columns, "no campaign has calls yet");
-    CdrFilter filter = {.campaign_id = slice_of(invocation->arguments[0])};
+    bool csv = invocation->output == OUTPUT_CSV;
+    const char *campaign = invocation->arguments[0];
+    showing.output = output_open(invocation, csv ? stats_csv_columns : stats_columns, csv ? STATS_CSV_COLUMNS : STATS_COLUMNS,
+                                 campaign ? NULL : "no campaign has calls yet");
+    CdrFilter filter = {.campaign_id = slice_of(campaign)};
     Fault fault;
     Status status = desk.app.ports.cdrs.stats(desk.app.ports.cdrs.self, &filter, show_stats, &showing, &fault);
-    output_close(showing.output);
-    arena_done(&showing.arena);
-    desk_close(&desk);
-    return status ? verb_fail(&fault) : EXIT_OK;
+    return finish(&desk, &showing, status, "has no calls yet", &fault);
 }
 
 /* ---- live ---- */
@@ -86,6 +131,7 @@ _Static_assert(LIVE_COLUMNS == LIVE_COUNTERS + 2, "campaign, a column for each c
 static const Column counter_columns[] = {
     {"campaign", COLUMN_TEXT}, {"counter", COLUMN_TEXT}, {"value", COLUMN_NUMBER}, {"last activity", COLUMN_TEXT},
 };
+enum { COUNTER_COLUMNS = sizeof counter_columns / sizeof *counter_columns };
 
 static int64_t counter_value(Slice name, const Counter *counters, size_t count)
 {
@@ -134,15 +180,12 @@ int live_verb(const Invocation *invocation)
         return EXIT_FAILED;
     Showing showing = {.invocation = invocation};
     bool csv = invocation->output == OUTPUT_CSV;
-    showing.output = output_open(invocation, csv ? counter_columns : live_columns, csv ? sizeof counter_columns / sizeof *counter_columns : LIVE_COLUMNS,
-                                 "no campaign has counters yet");
+    const char *campaign = invocation->arguments[0];
+    showing.output = output_open(invocation, csv ? counter_columns : live_columns, csv ? COUNTER_COLUMNS : LIVE_COLUMNS,
+                                 campaign ? NULL : "no campaign has counters yet");
     Fault fault;
-    Slice campaign_id = slice_of(invocation->arguments[0]);
-    Status status = desk.app.ports.live.read(desk.app.ports.live.self, campaign_id, show_live, &showing, &fault);
-    output_close(showing.output);
-    arena_done(&showing.arena);
-    desk_close(&desk);
-    return status ? verb_fail(&fault) : EXIT_OK;
+    Status status = desk.app.ports.live.read(desk.app.ports.live.self, slice_of(campaign), show_live, &showing, &fault);
+    return finish(&desk, &showing, status, "has no counters yet", &fault);
 }
 
 /* ---- recount ---- */

@@ -24,6 +24,7 @@ typedef struct Invocation {
     int argument_count;
     const char *options[OPTIONS_MAX]; /* by index in the verb's table; NULL = not given, "" = a flag that was */
     OutputFormat output;
+    bool output_given; /* by --output */
     Arena *arena; /* until the process ends */
 } Invocation;
 

@@ -18,10 +18,11 @@ static const Option remove_options[] = {
 static const Option import_options[] = {
     {"reason", "TEXT", "for rows without one (default: imported list)"}, {"actor", "NAME", "who (default: your login name)"}, END};
 static const Option list_options[] = {{"limit", "N", "how many at most (default 50; 0 = all)"}, END};
-static const Option cdr_options[] = {
-    {"campaign", "ID", "only this campaign"}, {"outcome", "NAME", "only this outcome"},
-    {"since", "TIME", "started at or after this date or RFC 3339 time"}, {"until", "TIME", "started before it"},
-    {"limit", "N", "how many at most (0 = all)"}, END};
+#define CDR_FILTER \
+    {"campaign", "ID", "only this campaign"}, {"outcome", "NAME", "only this outcome"}, \
+    {"since", "TIME", "started at or after this date or RFC 3339 time"}, {"until", "TIME", "started before it"}
+static const Option cdr_list_options[] = {CDR_FILTER, {"limit", "N", "how many at most (default 20; 0 = all)"}, END};
+static const Option cdr_export_options[] = {CDR_FILTER, {"limit", "N", "how many at most (default 0 = all)"}, END};
 static const Option recount_options[] = {
     {"fix", NULL, "add what is missing to the counters"}, {"all", NULL, "show the counters that agree, too"}, END};
 static const Option dlq_options[] = {
@@ -33,7 +34,7 @@ static const Option sms_options[] = {
     {"limit", "N", "how many at most (default 20; 0 = all)"}, END};
 static const Option actions_options[] = {
     {"campaign", "ID", "only this campaign"}, {"phone", "NUMBER", "only of this number"}, {"call", "ID", "only of this call"},
-    {"limit", "N", "how many at most (default 50; 0 = all)"}, END};
+    {"limit", "N", "how many at most (default 50; 0 = all, in order of their ids)"}, END};
 static const Option audit_options[] = {{"phone", "NUMBER", "only entries about this number"}, END};
 static const Option config_options[] = {
     {"markdown", NULL, "print the settings' documentation page"}, {"sample", NULL, "print a settings file with every default"}, END};
@@ -50,8 +51,8 @@ const Verb verbs[] = {
     {"blacklist", "import", "FILE", 1, 1, "Block the numbers of a CSV file (any column order) or of one number a line; - is stdin", "blacklist import dnc.csv --actor jane", import_options, blacklist_import_verb},
     {"blacklist", "export", "", 0, 0, "The whole list as CSV (or --output json)", "blacklist export > dnc.csv", NULL, blacklist_export_verb},
     {"cdr", "show", "CALL_ID", 1, 1, "One call: its record, its texts and actions", "cdr show test-call", NULL, cdr_show_verb},
-    {"cdr", "list", "", 0, 0, "Call records, newest first", "cdr list --campaign winter-appeal-2024 --outcome converted", cdr_options, cdr_list_verb},
-    {"cdr", "export", "", 0, 0, "Call records as CSV, or NDJSON with --output json", "cdr export --since 2024-01-01 > calls.csv", cdr_options, cdr_export_verb},
+    {"cdr", "list", "", 0, 0, "Call records, newest first", "cdr list --campaign winter-appeal-2024 --outcome converted", cdr_list_options, cdr_list_verb},
+    {"cdr", "export", "", 0, 0, "Call records as CSV, or NDJSON with --output json", "cdr export --since 2024-01-01 > calls.csv", cdr_export_options, cdr_export_verb},
     {"stats", NULL, "[CAMPAIGN]", 0, 1, "Campaigns, summed over their call records", "stats", NULL, stats_verb},
     {"live", NULL, "[CAMPAIGN]", 0, 1, "The live counters, as a dashboard reads them", "live test-campaign", NULL, live_verb},
     {"recount", NULL, "", 0, 0, "Compare the live counters with the records. Exit code 4: they differ", "recount --fix", recount_options, recount_verb},
@@ -60,7 +61,7 @@ const Verb verbs[] = {
     {"dlq", "redrive", "[ID...]", 0, -1, "Try dead letters again", "dlq redrive --all", dlq_change_options, dlq_redrive_verb},
     {"dlq", "drop", "[ID...]", 0, -1, "Delete dead letters for good", "dlq drop 17", dlq_change_options, dlq_drop_verb},
     {"sms", "list", "", 0, 0, "Texts in the outbox, newest first", "sms list --phone +972501234567", sms_options, sms_list_verb},
-    {"actions", "list", "", 0, 0, "Recorded actions: donation links and opt-outs", "actions list --call test-call", actions_options, actions_list_verb},
+    {"actions", "list", "", 0, 0, "Recorded actions, newest first: donation links and opt-outs", "actions list --call test-call", actions_options, actions_list_verb},
     {"audit", "verify", "", 0, 0, "Check the chain of the audit log; names the first entry that is wrong", "audit verify", NULL, audit_verify_verb},
     {"audit", "show", "", 0, 0, "Entries of the audit log", "audit show --phone +972501234567", audit_options, audit_show_verb},
     {"config", NULL, "", 0, 0, "The effective settings and where each comes from; secrets masked", "config", config_options, config_verb},

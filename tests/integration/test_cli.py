@@ -2,6 +2,9 @@
 import csv
 import io
 import json
+import os
+import pwd
+import socket
 import subprocess
 
 import pytest
@@ -81,6 +84,48 @@ def test_publish_goes_through_the_server_that_holds_the_folder(server):
     assert server.run("blacklist", "check", PHONE).code == 3
 
 
+def test_publish_into_a_folder_says_what_waits_for_a_later_try(data):
+    event = donation("c", "winter", PHONE)
+    del event["campaignId"]
+    done = run(data, "publish", "--topic", "donation-events", "--message", json.dumps(event))
+    assert done.code == 0 and "1 of them could not be done yet" in done.err and "pledgeline serve" in done.err
+    assert len(as_json(data, "dlq", "list", "--waiting")) == 1
+
+
+def test_publish_into_a_folder_says_nothing_of_waiting_when_all_is_done(data):
+    assert "wait" not in run(data, "publish", "--topic", "optout-events", "--message", json.dumps(optout("c", "winter", PHONE))).err
+
+
+@pytest.mark.parametrize("url", ["banana", "127.0.0.1:8080", "ftp://127.0.0.1", "http://", ""])
+def test_publish_to_what_is_no_url_is_wrong_usage(data, url):
+    done = run(data, "publish", "--server", url, "--topic", "optout-events", "--message", "{}")
+    assert done.code == 2 and "--server" in done.err and "http://" in done.err
+
+
+def test_publish_says_once_that_it_goes_on_trying(data):
+    nobody = socket.socket()
+    nobody.bind(("127.0.0.1", 0))  # taken, and nobody listens
+    done = run(data, "publish", "--server", "http://127.0.0.1:%d" % nobody.getsockname()[1], "--deadline", "1",
+               "--topic", "optout-events", "--message", "{}")
+    assert done.code == 1
+    assert done.err.count("does not answer") == 2  # once at the first try, once when it gives up
+    assert done.err.count("trying again for up to") == 1
+
+
+TOKENS = {"PLEDGELINE_TOKENS": "reader:token-of-a-reader,service:token-of-a-service"}
+
+
+@pytest.mark.parametrize("token, said", [("", "a token is needed"), ("wrong-token", "a token is needed"), ("token-of-a-reader", "role may not")],
+                         ids=["none", "wrong", "role too low"])
+@pytest.mark.parametrize("command", [["publish", "--topic", "optout-events", "--message", json.dumps(optout("c", "winter", PHONE))],
+                                     ["blacklist", "add", PHONE]], ids=["publish", "blacklist add"])
+def test_refused_token_is_said_in_words_with_what_to_do(make_server, command, token, said):
+    server = make_server(**TOKENS)
+    done = server.run(*command, PLEDGELINE_TOKEN=token)
+    assert done.code == 1
+    assert said in done.err and "--token" in done.err and "PLEDGELINE_TOKEN" in done.err and "{" not in done.err
+
+
 def test_publish_of_a_message_that_can_never_succeed_says_so(data):
     done = run(data, "publish", "--topic", "call-events", "--message", '{"callId": "c"}')
     assert done.code == 1
@@ -110,6 +155,20 @@ def test_stats_as_table_json_and_csv(folder):
 def test_stats_of_one_campaign(folder):
     [only] = as_json(folder, "stats", "winter")
     assert (only["campaignId"], only["converted"], only["optOuts"]) == ("winter", 1, 1)
+
+
+@pytest.mark.parametrize("verb", ["stats", "live"])
+@pytest.mark.parametrize("word, said", [("wintr", "did you mean winter?"), ("no-such-campaign", "pledgeline live lists them")])
+def test_campaign_that_is_not_known_is_said_and_fails(folder, verb, word, said):
+    done = run(folder, verb, word)
+    assert (done.code, done.out) == (1, "")
+    assert word in done.err and said in done.err
+
+
+def test_stats_of_a_known_campaign_without_calls_is_no_failure(data):
+    run(data, "publish", "--topic", "optout-events", "--message", json.dumps(optout("c", "winter", PHONE)))
+    done = run(data, "stats", "winter")
+    assert (done.code, "winter has no calls yet" in done.err) == (0, True), done
 
 
 def test_live_shows_every_counter_of_the_seeds(folder):
@@ -145,6 +204,12 @@ def test_cdr_export_as_json_is_a_record_a_line(folder):
     assert {json.loads(line)["callId"] for line in lines} == {"call-1", "call-2", "call-3"}
 
 
+@pytest.mark.parametrize("verb", ["cdr", "blacklist"])
+def test_export_as_a_table_is_refused(folder, verb):
+    done = run(folder, verb, "export", "--output", "table")
+    assert (done.code, done.out) == (2, "") and "json or csv" in done.err
+
+
 def test_sms_list(folder):
     [text] = as_json(folder, "sms", "list")
     assert (text["phoneNumber"], text["status"]) == ("+12125550101", "queued")
@@ -153,6 +218,21 @@ def test_sms_list(folder):
 
 def test_actions_list(folder):
     assert {action["actionType"] for action in as_json(folder, "actions", "list")} == {"donation_sms_sent", "optout_blacklist_added"}
+
+
+def test_actions_list_shows_the_newest_first_and_no_more_than_asked_for(data, tmp_path):
+    clock = Clock(tmp_path, 1746014400000)
+    for call in ("call-b", "call-c", "call-a"):
+        clock.advance(minutes=1)
+        run(data, "publish", "--topic", "optout-events", "--message", json.dumps(optout(call, "winter", PHONE)), **clock.settings)
+    assert [action["callId"] for action in as_json(data, "actions", "list", "--limit", "2")] == ["call-a", "call-c"]
+    assert [action["callId"] for action in as_json(data, "actions", "list")] == ["call-a", "call-c", "call-b"]
+
+
+def test_actions_of_one_moment_are_shown_up_to_the_limit(data, tmp_path):
+    events = [optout(f"call-{number}", "winter", f"+1212555010{number}") for number in range(5)]
+    run(data, "publish", "-", "--topic", "optout-events", stdin=ndjson(events), **Clock(tmp_path, 1746014400000).settings)
+    assert [len(as_json(data, "actions", "list", "--limit", limit)) for limit in (0, 1, 4, 5, 6)] == [5, 1, 4, 5, 5]
 
 
 def test_looking_works_beside_a_running_server(server):
@@ -190,6 +270,32 @@ def test_blacklist_add_show_remove(data, make_server, held):
     assert run(data, "blacklist", "remove", PHONE, "--actor", "joe", "--reason", "asked to be called").code == 0
     assert run(data, "blacklist", "check", PHONE).code == 0
     assert run(data, "audit", "verify").code == 0
+
+
+def test_blacklist_show_tells_all_on_stdout(folder):
+    shown = run(folder, "blacklist", "show", PHONE)
+    assert shown.code == 3 and shown.err == ""
+    assert all(word in shown.out for word in (PHONE, "blocked", "user_optout", "caller", "call-2", "winter", "DTMF opt-out", "call-2_optout"))
+
+
+def test_blacklist_show_as_json_is_the_entry_with_its_history(folder):
+    shown = json.loads(run(folder, "blacklist", "show", PHONE, "--output", "json").out)
+    assert (shown["phoneNumber"], shown["blocked"]) == (PHONE, True)
+    assert (shown["metadata"]["callId"], shown["metadata"]["campaignId"]) == ("call-2", "winter")
+    assert [entry["kind"] for entry in shown["history"]] == ["block"]
+
+
+def test_blacklist_show_of_a_clear_number_says_so_on_stdout(folder):
+    shown = run(folder, "blacklist", "show", "+12125550199")
+    assert shown.code == 0 and "clear" in shown.out
+    assert as_json(folder, "blacklist", "show", "+12125550199") == {"phoneNumber": "+12125550199", "blocked": False, "history": []}
+
+
+def test_actor_is_who_runs_the_command_when_nobody_is_logged_in(data):
+    names = {pwd.getpwuid(os.geteuid()).pw_name, subprocess.run(["logname"], capture_output=True, text=True).stdout.strip()}
+    assert run(data, "blacklist", "add", PHONE).code == 0  # without USER
+    [entry] = as_json(data, "audit", "show")
+    assert entry["actor"] in names - {""}
 
 
 @pytest.mark.parametrize("held", [False, True], ids=["folder", "through its server"])
@@ -274,6 +380,21 @@ def test_slip_of_the_pen_gets_a_suggestion(data, arguments, suggestion):
     assert done.code == 2 and suggestion in done.err and done.out == ""
 
 
+@pytest.mark.parametrize("arguments, said", [
+    (["stats", "--limt", "3"], "stats has no option --limt; pledgeline help stats lists those it has"),
+    (["stats", "--outptu=json"], "stats has no option --outptu; did you mean --output?"),
+    (["cdr", "list", "--limt=3"], "cdr list has no option --limt; did you mean --limit?")], ids=lambda value: value if isinstance(value, str) else "")
+def test_unknown_option_is_said_in_one_clean_sentence(data, arguments, said):
+    assert run(data, *arguments).err == f"pledgeline: {said}\n"
+
+
+def test_unknown_setting_of_a_file_gets_a_suggestion(data, tmp_path):
+    file = tmp_path / "pledgeline.conf"
+    file.write_text("PLEDGELINE_CURENCY = EUR\n")
+    done = run(data, "stats", PLEDGELINE_CONFIG=file)
+    assert done.code == 2 and "did you mean PLEDGELINE_CURRENCY?" in done.err
+
+
 @pytest.mark.parametrize("arguments", [
     ["cdr", "show"], ["cdr", "show", "a", "b"], ["stats", "--output", "xml"], ["cdr", "list", "--limit", "many"],
     ["cdr", "list", "--since", "yesterday"], ["cdr", "list", "--limit"], ["serve", "--port", "http"], []], ids=lambda value: " ".join(value) or "nothing")
@@ -294,6 +415,24 @@ def test_help_of_a_verb(data, verb):
 
 def test_help_of_an_action_names_its_options(data):
     assert all(option in output(data, "blacklist", "remove", "--help") for option in ("--actor", "--reason"))
+
+
+def test_help_states_the_default_of_every_limit(data):
+    page = output(data, "man")
+    limits = [line for before, line in zip(page.splitlines(), page.splitlines()[1:]) if "limit" in before and before.startswith(".B")]
+    assert len(limits) == 6 and all("default" in line for line in limits)
+
+
+def test_help_of_a_verb_ends_with_few_settings_and_where_the_others_are_explained(data):
+    said = output(data, "help", "stats")
+    assert "--data" in said and "--token" in said and "pledgeline help config" in said
+    assert "--backoff-first" not in said and len(said.splitlines()) < 24
+
+
+@pytest.mark.parametrize("verb", ["serve", "config"])
+def test_help_explains_every_setting_where_settings_are_the_matter(data, verb):
+    said = output(data, "help", verb)
+    assert "PLEDGELINE_BACKOFF_FIRST, default 1. Longest wait before the second try" in said
 
 
 def test_version(data):
@@ -347,6 +486,15 @@ def test_secret_may_come_from_a_file(data, tmp_path):
 def test_wrong_setting_is_named(data, settings):
     done = run(data, "config", **settings)
     assert done.code == 2 and next(iter(settings)).removesuffix("_FILE") in done.err
+
+
+@pytest.mark.parametrize("name, value", [("PLEDGELINE_CURRENCY", "euro"), ("DONATION_LINK_SECRET", "short"), ("CALL_TIMEOUT", "0"),
+                                         ("PLEDGELINE_RATES_FILE", "/no/such/file"), ("PLEDGELINE_SMS_TEMPLATE", "{{nonsense}}")])
+def test_config_shows_the_settings_and_says_which_one_nothing_can_work_with(data, name, value):
+    done = run(data, "config", **{name: value})
+    assert done.code == 2 and name in done.err
+    assert name in done.out and "LOG_LEVEL" in done.out
+    assert done.err == run(data, "stats", **{name: value}).err
 
 
 def test_sample_file_is_a_settings_file(data, tmp_path):
@@ -404,6 +552,14 @@ def test_data_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     done = run(tmp_path / "file" / "data", "publish", "--topic", "call-events", "--message", json.dumps(ended("c", "w", PHONE)))
     assert done.code == 1 and "data" in done.err
+
+
+@pytest.mark.parametrize("command", [["stats"], ["sms", "list"], ["blacklist", "add", PHONE]], ids=" ".join)
+def test_data_folder_that_is_a_file_is_said(tmp_path, command):
+    file = tmp_path / "file"
+    file.write_text("")
+    done = run(file, *command)
+    assert done.code == 1 and f"{file} is not a folder" in done.err
 
 
 def test_call_that_never_ends_is_closed_as_inferred_and_a_late_end_wins(tmp_path, make_server):

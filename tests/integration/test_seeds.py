@@ -52,6 +52,15 @@ def test_all_three_work_after_each_other(server):
     assert look.live(server, "test-campaign") == {"total_attempts": 1, "answered": 1, "donations": 1, "optouts": 1}
 
 
+def test_stats_count_outcomes_of_calls_and_live_counts_what_happened(server):
+    for seed in (DONATION, OPTOUT, ENDED):
+        publish(server, *seed)
+    stats = look.stats(server, "test-campaign")
+    assert (stats["totalAttempts"], stats["answered"], stats["converted"], stats["optOuts"]) == (1, 1, 0, 0)
+    live = look.live(server, "test-campaign")
+    assert (live["donations"], live["optouts"]) == (1, 1)
+
+
 def test_who_opted_out_gets_no_link(server):
     publish(server, *OPTOUT)
     publish(server, *DONATION)

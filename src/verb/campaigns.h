@@ -1,0 +1,8 @@
+/* Campaigns named on the command line. */
+#pragma once
+
+#include "verb/verb.h"
+
+/* For a verb that has nothing of a campaign to show: says whether the campaign is known, and which one may have been
+ * meant. Returns the exit code. */
+int campaign_has_nothing(const Ports *ports, const char *campaign, const char *nothing, Arena *arena);
