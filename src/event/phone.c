@@ -212,7 +212,10 @@ static void add_text(Candidates *candidates, Slice text, bool apart)
 size_t phone_candidates(Slice text, Slice country_code, Arena *arena, Slice out[PHONE_CANDIDATES_MAX])
 {
     Candidates candidates = {.arena = arena, .country_code = country_code, .out = out};
-    add_text(&candidates, text, false);
+    if (phone_is_e164(text))
+        add_number(&candidates, (Slice){text.at + 1, text.bytes - 1}); /* as its writer means it: nothing to guess */
+    else
+        add_text(&candidates, text, false);
     return candidates.count;
 }
 
