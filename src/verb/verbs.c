@@ -62,7 +62,7 @@ const Verb verbs[] = {
     {"dlq", "drop", "[ID...]", 0, -1, "Delete dead letters for good", "dlq drop 17", dlq_change_options, dlq_drop_verb},
     {"sms", "list", "", 0, 0, "Texts in the outbox, newest first", "sms list --phone +972501234567", sms_options, sms_list_verb},
     {"actions", "list", "", 0, 0, "Recorded actions, newest first: donation links and opt-outs", "actions list --call test-call", actions_options, actions_list_verb},
-    {"audit", "verify", "", 0, 0, "Check the chain of the audit log; names the first entry that is wrong", "audit verify", NULL, audit_verify_verb},
+    {"audit", "verify", "", 0, 0, "Check the chain of the audit log, and the do-not-call list against it; names what is wrong", "audit verify", NULL, audit_verify_verb},
     {"audit", "show", "", 0, 0, "Entries of the audit log", "audit show --phone +972501234567", audit_options, audit_show_verb},
     {"config", NULL, "", 0, 0, "The effective settings and where each comes from; secrets masked", "config", config_options, config_verb},
     {"routes", NULL, "", 0, 0, "The HTTP routes: who may use them and which parameters they take", NULL, routes_options, routes_verb},
