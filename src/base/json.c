@@ -201,6 +201,13 @@ static void add_number(Text *text, double number)
     text_add(text, slice_of(printed));
 }
 
+static void add_member(Text *text, const Json *member)
+{
+    json_add_string(text, slice_of(member->string));
+    text_add_byte(text, ':');
+    json_add_canonical(text, member);
+}
+
 static void add_object(Text *text, const Json *object)
 {
     size_t count;
@@ -209,9 +216,38 @@ static void add_object(Text *text, const Json *object)
     for (size_t i = 0; i < count; i++) {
         if (i)
             text_add_byte(text, ',');
-        json_add_string(text, slice_of(members[i]->string));
-        text_add_byte(text, ':');
-        json_add_canonical(text, members[i]);
+        add_member(text, members[i]);
+    }
+    text_add_byte(text, '}');
+}
+
+/* qsort does not promise to keep equals in their order, so each knows its place. */
+typedef struct Placed {
+    const Json *member;
+    size_t place;
+} Placed;
+
+static int compare_placed(const void *a, const void *b)
+{
+    const Placed *first = a, *second = b;
+    int order = strcmp(first->member->string, second->member->string);
+    return order ? order : (first->place > second->place) - (first->place < second->place);
+}
+
+void json_add_members(Text *text, const Json *const *members, size_t count)
+{
+    Placed *sorted = arena_alloc(text->arena, sizeof *sorted * count);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = (Placed){members[i], i};
+    if (count)
+        qsort(sorted, count, sizeof *sorted, compare_placed);
+    text_add_byte(text, '{');
+    for (size_t i = 0; i < count; i++) {
+        if (i && !strcmp(sorted[i - 1].member->string, sorted[i].member->string))
+            continue;
+        if (i)
+            text_add_byte(text, ',');
+        add_member(text, sorted[i].member);
     }
     text_add_byte(text, '}');
 }

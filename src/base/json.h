@@ -45,3 +45,6 @@ void json_add_flag_member(Text *text, const char *key, bool flag);
 
 /* The value in one canonical form: no white space, object keys in byte order. Equal values give equal bytes. */
 void json_add_canonical(Text *text, const Json *value);
+
+/* Members of any objects as one object in that form. Of two with one name, the one that comes first in the array stands. */
+void json_add_members(Text *text, const Json *const *members, size_t count);

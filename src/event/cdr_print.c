@@ -61,25 +61,20 @@ static void add_actions(const Cdr *cdr, Text *out)
 /* Members of all facts' metadata: the latest fact to name a key stands. */
 static void add_metadata(const Cdr *cdr, Arena *arena, Text *out)
 {
-    Json merged = {.type = cJSON_Object};
-    Json *last = NULL;
+    const Json **extras = arena_alloc(arena, sizeof *extras * cdr->fact_count);
+    size_t extra_count = 0, count = 0;
     for (size_t i = cdr->fact_count; i-- > 0;) {
-        const Json *extra = NULL;
-        if (slice_empty(cdr->facts[i].extra) || json_parse(cdr->facts[i].extra, arena, &extra, NULL))
+        if (slice_empty(cdr->facts[i].extra) || json_parse(cdr->facts[i].extra, arena, &extras[extra_count], NULL))
             continue;
-        json_each(member, extra)
-        {
-            if (json_get(&merged, member->string))
-                continue;
-            Json *copy = arena_alloc(arena, sizeof *copy);
-            *copy = *member;
-            copy->next = NULL;
-            *(last ? &last->next : &merged.child) = copy;
-            last = copy;
-        }
+        json_each(member, extras[extra_count]) count++;
+        extra_count++;
     }
+    const Json **members = arena_alloc(arena, sizeof *members * count);
+    count = 0;
+    for (size_t i = 0; i < extra_count; i++)
+        json_each(member, extras[i]) members[count++] = member;
     json_add_key(out, "metadata");
-    json_add_canonical(out, &merged);
+    json_add_members(out, members, count);
 }
 
 static bool is_flagged(const Cdr *cdr)

@@ -254,19 +254,20 @@ static const struct Field *find_field(Slice name, size_t *hint)
 
 /* ---- what no row names: kept as metadata ---- */
 
-static void add_unknown(Text *text, const Json *body, const Json *metadata)
+/* Metadata first: where a field has the name of one of its members, the member stands. */
+static void add_with_unknown(Text *text, const Reading *reading)
 {
-    size_t hint = 0;
-    json_each(member, body)
+    size_t count = 0, hint = 0;
+    json_each(member, reading->metadata) count++;
+    const Json **members = arena_alloc(reading->arena, sizeof *members * (count + reading->unknown_count));
+    count = 0;
+    json_each(member, reading->metadata) members[count++] = member;
+    json_each(member, reading->message->body)
     {
-        if (find_field(slice_of(member->string), &hint) || (metadata && json_get(metadata, member->string)))
-            continue;
-        if (text->bytes > 1)
-            text_add_byte(text, ',');
-        json_add_string(text, slice_of(member->string));
-        text_add_byte(text, ':');
-        json_add_canonical(text, member);
+        if (!find_field(slice_of(member->string), &hint))
+            members[count++] = member;
     }
+    json_add_members(text, members, count);
 }
 
 static Slice extra_of(const Reading *reading)
@@ -274,16 +275,10 @@ static Slice extra_of(const Reading *reading)
     if (!reading->metadata && !reading->unknown_count)
         return (Slice){0};
     Text text = text_in(reading->arena);
-    if (reading->metadata)
-        json_add_canonical(&text, reading->metadata);
-    if (!reading->unknown_count)
-        return text_slice(&text);
-    if (text.bytes)
-        text.bytes--; /* reopen the object */
+    if (reading->unknown_count)
+        add_with_unknown(&text, reading);
     else
-        text_add_byte(&text, '{');
-    add_unknown(&text, reading->message->body, reading->metadata);
-    text_add_byte(&text, '}');
+        json_add_canonical(&text, reading->metadata);
     return text_slice(&text);
 }
 

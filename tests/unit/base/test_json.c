@@ -115,6 +115,26 @@ static void canonical_form_is_the_same_for_equal_values(void **state)
     arena_done(&arena);
 }
 
+static void members_of_several_objects_are_one_object_in_which_the_first_stands(void **state)
+{
+    (void)state;
+    Arena arena;
+    arena_init(&arena);
+    const Json *first, *second, *members[5];
+    size_t count = 0;
+    assert_int_equal(json_parse(SLICE("{\"b\":1,\"d\":{\"y\":2,\"x\":1}}"), &arena, &first, NULL), STATUS_OK);
+    assert_int_equal(json_parse(SLICE("{\"c\":3,\"b\":4,\"a\":5}"), &arena, &second, NULL), STATUS_OK);
+    json_each(member, first) members[count++] = member;
+    json_each(member, second) members[count++] = member;
+    Text text = text_in(&arena);
+    json_add_members(&text, members, count);
+    assert_slice(text_slice(&text), "{\"a\":5,\"b\":1,\"c\":3,\"d\":{\"x\":1,\"y\":2}}");
+    Text none = text_in(&arena);
+    json_add_members(&none, members, 0);
+    assert_slice(text_slice(&none), "{}");
+    arena_done(&arena);
+}
+
 static void what_is_written_is_read_back(void **state)
 {
     (void)state;
@@ -137,7 +157,8 @@ int main(void)
         cmocka_unit_test(malformed_texts_are_refused), cmocka_unit_test(bytes_that_are_not_utf8_are_refused),
         cmocka_unit_test(well_formed_texts_are_read), cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(duplicate_keys_are_refused_in_small_and_large_objects), cmocka_unit_test(numbers_beyond_a_double_are_refused),
-        cmocka_unit_test(canonical_form_is_the_same_for_equal_values), cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(canonical_form_is_the_same_for_equal_values),
+        cmocka_unit_test(members_of_several_objects_are_one_object_in_which_the_first_stands), cmocka_unit_test(what_is_written_is_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,6 +127,18 @@ static void folding_the_same_event_again_changes_nothing(void **state)
     arena_done(&world.arena);
 }
 
+static void unknown_fields_in_another_order_are_the_same_event(void **state)
+{
+    (void)state;
+    World world = {0};
+    Event first = event_of(&world, "{\"callId\":\"c\",\"eventType\":\"parked\",\"slot\":7,\"floor\":2,\"metadata\":{\"slot\":8,\"door\":1}}", DAY_MS);
+    Event second = event_of(&world, "{\"floor\":2,\"metadata\":{\"door\":1,\"slot\":8},\"slot\":7,\"callId\":\"c\",\"eventType\":\"parked\"}", DAY_MS);
+    assert_slice(first.extra, "{\"door\":1,\"floor\":2,\"slot\":8}");
+    assert_true(slice_equal(first.extra, second.extra));
+    assert_true(slice_equal(first.key, second.key));
+    arena_done(&world.arena);
+}
+
 static void damaged_bytes_are_refused_or_read_but_never_trusted(void **state)
 {
     (void)state;
@@ -264,7 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order_duplication_and_splitting_give_equal_bytes), cmocka_unit_test(folding_the_same_event_again_changes_nothing),
-        cmocka_unit_test(damaged_bytes_are_refused_or_read_but_never_trusted), cmocka_unit_test(a_whole_call_has_its_times_and_its_cost),
+        cmocka_unit_test(unknown_fields_in_another_order_are_the_same_event), cmocka_unit_test(damaged_bytes_are_refused_or_read_but_never_trusted), cmocka_unit_test(a_whole_call_has_its_times_and_its_cost),
         cmocka_unit_test(a_real_end_beats_an_inferred_one_in_either_order), cmocka_unit_test(an_implausible_time_is_kept_and_orders_nothing),
         cmocka_unit_test(too_many_events_leave_room_for_the_end), cmocka_unit_test(no_publisher_can_move_a_counter_of_ours),
     };
