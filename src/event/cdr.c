@@ -1,12 +1,23 @@
 /* The fold: a sorted set of facts with a minimum under each key, and what is read off it. */
 #include "event/cdr.h"
 
+#include "base/digest.h"
 #include "event/event_parse.h"
 
 /* ---- keys ---- */
 
+/* A key is kept with its fact, so it has a bound too. */
+static Slice long_id_key(Slice message_id, Arena *arena)
+{
+    uint8_t digest[DIGEST_BYTES];
+    digest_sha256(&message_id, 1, digest);
+    return arena_printf(arena, "m:sha256:%s", digest_hex(arena, digest, sizeof digest).at);
+}
+
 static Slice body_key(const Event *event, Slice message_id, Arena *arena)
 {
+    if (message_id.bytes > CALL_ID_BYTES_MAX)
+        return long_id_key(message_id, arena);
     if (!slice_empty(message_id))
         return arena_printf(arena, "m:%.*s", SLICE_ARG(message_id));
     uint64_t hash = slice_hash(event->type_name) ^ slice_hash(event->dtmf) * 3 ^ slice_hash(event->action) * 5 ^

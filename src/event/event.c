@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "event/phone.h"
 
 enum { TIME_AHEAD_MAX_MS = 24 * 60 * 60 * 1000, SECONDS_MAX = 366 * 24 * 60 * 60 };
@@ -103,6 +104,41 @@ static Status read_whole(const Json *value, const char *field, int64_t most, int
         return fault_set(fault, STATUS_REJECT, "field_range", "%s must be a number from 0 to %lld", field, (long long)most);
     *ret = (int64_t)number;
     return STATUS_OK;
+}
+
+/* ---- what is too long for a record ---- */
+
+/* A record is written anew with each of its events, so what one event leaves in it has a bound. Over it, the length and the
+ * digest stand for the text: two events that differ there stay two, and the rule depends on this event alone, so that folding
+ * commutes. `name` opens the object that says so; more members may follow. */
+static Text dropped(Slice whole, const char *name, Arena *arena)
+{
+    uint8_t digest[DIGEST_BYTES];
+    digest_sha256(&whole, 1, digest);
+    Text text = text_in(arena);
+    text_printf(&text, "{\"%s\":{\"bytes\":%zu,\"sha256\":", name, whole.bytes);
+    json_add_string(&text, digest_hex(arena, digest, sizeof digest));
+    text_add_byte(&text, '}');
+    return text;
+}
+
+static Slice kept_extra(Slice extra, Arena *arena)
+{
+    if (extra.bytes <= KEPT_BYTES_MAX)
+        return extra;
+    Text text = dropped(extra, "metadataDropped", arena);
+    text_add_byte(&text, '}');
+    return text_slice(&text);
+}
+
+static Slice kept_action(Slice action, Slice type, Arena *arena)
+{
+    if (action.bytes <= KEPT_BYTES_MAX)
+        return action;
+    Text text = dropped(action, "dropped", arena);
+    json_add_text_member(&text, "type", type);
+    text_add_byte(&text, '}');
+    return text_slice(&text);
 }
 
 /* ---- one reader a field ---- */
@@ -207,7 +243,7 @@ static Status read_action(Reading *reading, const Json *value)
     if (json_is_object(value)) {
         Text printed = text_in(reading->arena);
         json_add_canonical(&printed, value);
-        reading->event->action = text_slice(&printed);
+        reading->event->action = kept_action(text_slice(&printed), name, reading->arena);
     }
     return STATUS_OK;
 }
@@ -279,7 +315,7 @@ static Slice extra_of(const Reading *reading)
         add_with_unknown(&text, reading);
     else
         json_add_canonical(&text, reading->metadata);
-    return text_slice(&text);
+    return kept_extra(text_slice(&text), reading->arena);
 }
 
 /* CONTRACTS, aliases: Asterisk's words for how a dial ended. */

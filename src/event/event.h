@@ -58,7 +58,10 @@ typedef enum CallEventType {
 
 typedef struct EventHandler EventHandler;
 
-enum { CAMPAIGN_ID_BYTES_MAX = 128, CALL_ID_BYTES_MAX = 256, DIGIT_BYTES_MAX = 64 };
+enum {
+    CAMPAIGN_ID_BYTES_MAX = 128, CALL_ID_BYTES_MAX = 256, DIGIT_BYTES_MAX = 64,
+    KEPT_BYTES_MAX = 16 * 1024, /* of an event's metadata, and of its action: with more, a record says what was left out */
+};
 
 /* A parsed event. Slices point into the message; empty = the event does not say. */
 typedef struct Event {
@@ -78,8 +81,8 @@ typedef struct Event {
     Slice state;       /* status or state */
     Slice outcome;
     Slice action_type; /* action.type */
-    Slice action;      /* the action object, canonical JSON */
-    Slice extra;       /* metadata and unknown fields, one canonical JSON object; empty when there are none */
+    Slice action;      /* the action object, canonical JSON, at most KEPT_BYTES_MAX */
+    Slice extra;       /* metadata and unknown fields, one canonical JSON object, as bounded; empty when there are none */
     int64_t duration_s, billsec_s; /* -1 = the event does not say */
     int32_t hangup_cause;          /* Q.850; 0 = unknown */
 

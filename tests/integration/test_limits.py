@@ -26,3 +26,29 @@ def test_event_of_many_fields_is_no_more_work_than_its_bytes(shared_server):
     started = time.monotonic()
     assert shared_server.post("/v1/events/call-events", wide).status == 200
     assert time.monotonic() - started < 10
+
+
+# ---- room in a record ----
+
+def test_long_metadata_is_left_out_of_the_record_and_the_event_counts(shared_server):
+    campaign, call_id, note = unique("campaign"), unique("call"), "z" * 2_000_000
+    events = [event(call_id, campaign, unique_phone(), eventType="action_triggered", timestamp=text_of(NOON_MS + i),
+                    action={"type": "noted"}, metadata={"n": note, "i": i}) for i in range(12)]
+    events += [event(call_id, campaign, unique_phone(), eventType="call_initiated", metadata={"short": True})]
+    for each in events + events[:2]:
+        assert shared_server.post("/v1/events/call-events", each).status == 200
+    answer = shared_server.get(f"/v1/cdrs/{call_id}")
+    record = answer.json()
+    assert len(answer.body) < 20_000
+    assert len(record["actionsTriggered"]) == look.live(shared_server, campaign)["noted"] == 12
+    assert set(record["metadata"]) == {"metadataDropped", "short"}
+    assert record["metadata"]["metadataDropped"]["bytes"] > len(note)
+
+
+def test_long_action_keeps_its_type(shared_server):
+    campaign, call_id = unique("campaign"), unique("call")
+    shared_server.publish("call-events", event(call_id, campaign, unique_phone(), eventType="action_triggered",
+                                               timestamp=text_of(NOON_MS), action={"type": "noted", "note": "z" * 20_000}))
+    [action] = shared_server.get(f"/v1/cdrs/{call_id}").json()["actionsTriggered"]
+    assert action["type"] == action["action"]["type"] == "noted"
+    assert action["action"]["dropped"]["bytes"] > 20_000

@@ -77,6 +77,8 @@ static Event random_event(World *world)
         text_printf(&body, ",\"outcome\":\"%s\"", random_of(outcomes, 5));
     if (random() % 3 == 0)
         text_printf(&body, ",\"metadata\":{\"k%ld\":%ld}", random() % 2, random() % 3);
+    if (random() % 50 == 0)
+        text_printf(&body, ",\"long\":\"%0*ld\"", 20000, random() % 3);
     text_printf(&body, ",\"dtmfInput\":\"%ld\",\"action\":{\"type\":\"a%ld\"},\"state\":\"ringing\"}", random() % 3, random() % 2);
     return event_of(world, arena_copy(&world->arena, text_slice(&body)).at, DAY_MS + random() % 100000);
 }
@@ -136,6 +138,41 @@ static void unknown_fields_in_another_order_are_the_same_event(void **state)
     assert_slice(first.extra, "{\"door\":1,\"floor\":2,\"slot\":8}");
     assert_true(slice_equal(first.extra, second.extra));
     assert_true(slice_equal(first.key, second.key));
+    arena_done(&world.arena);
+}
+
+static Event event_with_note(World *world, const char *fields, int bytes)
+{
+    return event_of(world, arena_printf(&world->arena, "{\"callId\":\"c\",\"eventType\":\"action_triggered\",%s:\"%0*d\"}}", fields, bytes, 0).at, DAY_MS);
+}
+
+static void what_one_event_leaves_in_a_record_is_bounded(void **state)
+{
+    (void)state;
+    World world = {0};
+    Event fits = event_with_note(&world, "\"action\":\"a\",\"metadata\":{\"n\"", KEPT_BYTES_MAX - 8);
+    Event over = event_with_note(&world, "\"action\":\"a\",\"metadata\":{\"n\"", KEPT_BYTES_MAX - 7);
+    Event longer = event_with_note(&world, "\"action\":\"a\",\"metadata\":{\"n\"", KEPT_BYTES_MAX - 6);
+    Event acts = event_with_note(&world, "\"action\":{\"type\":\"Call\",\"n\"", KEPT_BYTES_MAX);
+    assert_int_equal(fits.extra.bytes, KEPT_BYTES_MAX);
+    assert_true(slice_starts_with(over.extra, SLICE("{\"metadataDropped\":{\"bytes\":16385,\"sha256\":\"")));
+    assert_true(slice_starts_with(acts.action, SLICE("{\"dropped\":{\"bytes\":16406,\"sha256\":\"")));
+    assert_true(slice_holds(acts.action, SLICE("\"},\"type\":\"Call\"}")));
+    assert_slice(acts.action_type, "call");
+    assert_false(slice_equal(over.key, longer.key)); /* known by what they say, and they say different things */
+    arena_done(&world.arena);
+}
+
+static void a_long_message_id_makes_no_long_key(void **state)
+{
+    (void)state;
+    World world = {0};
+    Event event = event_of(&world, "{\"callId\":\"c\",\"eventType\":\"strange\"}", DAY_MS);
+    event.key = (Slice){0};
+    Slice first = cdr_key(&event, arena_printf(&world.arena, "%01000d", 1), &world.arena);
+    Slice second = cdr_key(&event, arena_printf(&world.arena, "%01000d", 2), &world.arena);
+    assert_in_range(first.bytes, 1, 2 + CALL_ID_BYTES_MAX);
+    assert_false(slice_equal(first, second));
     arena_done(&world.arena);
 }
 
@@ -276,7 +313,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order_duplication_and_splitting_give_equal_bytes), cmocka_unit_test(folding_the_same_event_again_changes_nothing),
-        cmocka_unit_test(unknown_fields_in_another_order_are_the_same_event), cmocka_unit_test(damaged_bytes_are_refused_or_read_but_never_trusted), cmocka_unit_test(a_whole_call_has_its_times_and_its_cost),
+        cmocka_unit_test(unknown_fields_in_another_order_are_the_same_event), cmocka_unit_test(what_one_event_leaves_in_a_record_is_bounded),
+        cmocka_unit_test(a_long_message_id_makes_no_long_key), cmocka_unit_test(damaged_bytes_are_refused_or_read_but_never_trusted), cmocka_unit_test(a_whole_call_has_its_times_and_its_cost),
         cmocka_unit_test(a_real_end_beats_an_inferred_one_in_either_order), cmocka_unit_test(an_implausible_time_is_kept_and_orders_nothing),
         cmocka_unit_test(too_many_events_leave_room_for_the_end), cmocka_unit_test(no_publisher_can_move_a_counter_of_ours),
     };
