@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "base/utf8.h"
 
 typedef struct Scan {
     const unsigned char *start, *at, *end;
@@ -13,31 +14,6 @@ typedef struct Scan {
 static Status refuse(const Scan *scan, Fault *fault, const char *code, const char *what)
 {
     return fault_set(fault, STATUS_REJECT, code, "the JSON is malformed at byte %zu: %s", (size_t)(scan->at - scan->start), what);
-}
-
-static bool is_continuation(unsigned char byte) { return (byte & 0xc0) == 0x80; }
-
-/* Length of the well-formed multi-byte sequence at the cursor, 0 when there is none (overlong, surrogate, > U+10FFFF). */
-static size_t utf8_length(const unsigned char *at, const unsigned char *end)
-{
-    size_t room = (size_t)(end - at);
-    if (at[0] >= 0xc2 && at[0] <= 0xdf)
-        return room >= 2 && is_continuation(at[1]) ? 2 : 0;
-    if ((at[0] & 0xf0) == 0xe0) {
-        if (room < 3 || !is_continuation(at[1]) || !is_continuation(at[2]))
-            return 0;
-        if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f))
-            return 0;
-        return 3;
-    }
-    if (at[0] >= 0xf0 && at[0] <= 0xf4) {
-        if (room < 4 || !is_continuation(at[1]) || !is_continuation(at[2]) || !is_continuation(at[3]))
-            return 0;
-        if ((at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
-            return 0;
-        return 4;
-    }
-    return 0;
 }
 
 /* What ends the plain run of a string: a quote, a backslash, a control byte or one above ASCII. */

@@ -1,4 +1,5 @@
 /* Donations: a person pressed 1 and gets a personal link by SMS, once. */
+#include "base/utf8.h"
 #include "event/block.h"
 #include "event/event_parse.h"
 #include "event/link.h"
@@ -66,6 +67,13 @@ static Slice link_of(const Effect *effect, const EventSettings *settings, Arena 
     return link_personal(settings->donation_link_base_url, settings->donation_link_secret, effect->action_id, arena);
 }
 
+/* In the SMS. Whatever the publisher calls the campaign, it is one short line, and the person gets the link. */
+static Slice campaign_name_of(const Event *event, Slice campaign_id, Arena *arena)
+{
+    Slice name = utf8_plain(event->campaign_name, CAMPAIGN_NAME_BYTES_MAX, arena);
+    return slice_empty(name) ? utf8_plain(campaign_id, CAMPAIGN_NAME_BYTES_MAX, arena) : name;
+}
+
 static void donation_decide(const Event *event, const Facts *facts, const EventSettings *settings, Arena *arena, Decision *ret)
 {
     if (event->salvaged) {
@@ -90,7 +98,7 @@ static void donation_decide(const Event *event, const Facts *facts, const EventS
     *effect = (Effect){
         .action_id = event->key, .call_id = event->call_id, .campaign_id = campaign_id, .contact_id = event->contact_id,
         .phone = event->phone, .message = settings->sms_template, .created_ms = event->received_ms,
-        .campaign_name = slice_empty(event->campaign_name) ? campaign_id : event->campaign_name,
+        .campaign_name = campaign_name_of(event, campaign_id, arena),
         .state = facts->blocked ? EFFECT_CANCELLED : EFFECT_PENDING,
     };
     effect->donation_link = link_of(effect, settings, arena);

@@ -60,6 +60,7 @@ typedef struct EventHandler EventHandler;
 
 enum {
     CAMPAIGN_ID_BYTES_MAX = 128, CALL_ID_BYTES_MAX = 256, DIGIT_BYTES_MAX = 64,
+    CAMPAIGN_NAME_BYTES_MAX = 120, /* in an SMS */
     KEPT_BYTES_MAX = 16 * 1024, /* of an event's metadata, and of its action: with more, a record says what was left out */
 };
 
@@ -68,7 +69,7 @@ typedef struct Event {
     const EventHandler *handler;
     Slice key;         /* its identity among the events of its kind: equal keys are the same event */
     Slice call_id, campaign_id, contact_id, phone; /* phone is E.164, checked */
-    Slice campaign_name;                           /* metadata.campaignName */
+    Slice campaign_name;                           /* metadata.campaignName, as written: of any length, anything in it */
     Slice dtmf;        /* dtmfInput or digit */
     int64_t at_ms;     /* its timestamp, or the time of receipt where it has none */
     int64_t received_ms;

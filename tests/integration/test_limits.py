@@ -52,3 +52,28 @@ def test_long_action_keeps_its_type(shared_server):
     [action] = shared_server.get(f"/v1/cdrs/{call_id}").json()["actionsTriggered"]
     assert action["type"] == action["action"]["type"] == "noted"
     assert action["action"]["dropped"]["bytes"] > 20_000
+
+
+# ---- letters in a message ----
+
+@pytest.mark.parametrize("name, shown", [
+    ("Hope\r\n\u202eURGENT\u2069\t!", "Hope  URGENT !"),
+    ("\u05d0" * 100, "\u05d0" * 60),
+    ("x" * 500_000, "x" * 120),
+    ("\u202e\u2066", None),
+    ("", None),
+    (17, None),
+])
+def test_odd_campaign_name_costs_no_donation_and_does_not_shape_the_sms(shared_server, name, shown):
+    campaign = unique("campaign")
+    shared_server.publish("donation-events", donation(unique("call"), campaign, unique_phone(), metadata={"campaignName": name}))
+    [text] = look.sms(shared_server, "--campaign", campaign)
+    start, link = text["message"].split("https://")
+    assert start == f"Thank you for supporting {shown or campaign}! Your personal donation link: "
+
+
+def test_campaign_id_in_an_sms_turns_no_text_around(shared_server):
+    campaign = unique("campaign")
+    shared_server.publish("donation-events", donation(unique("call"), campaign + "\u202e", unique_phone(), metadata={}))
+    [text] = look.sms(shared_server, "--campaign", campaign + "\u202e")
+    assert f" {campaign}! " in text["message"]
