@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "event/phone.h"
 
 Status blacklist_add(const Ports *ports, Slice phone, Slice source, Slice reason, Slice actor, int64_t now_ms,
@@ -31,7 +32,7 @@ Status blacklist_remove(const Ports *ports, Slice phone, Slice reason, Slice act
 
 /* ---- import: CSV (RFC 4180) with a header in any order, or one number a line ---- */
 
-enum { COLUMNS_MAX = 64 };
+enum { COLUMNS_MAX = 64, CELL_BYTES_MAX = 1000 };
 
 static const int no_header[IMPORT_COLUMN_COUNT] = {0, -1, -1, -1, -1, -1, -1}; /* the number comes first */
 
@@ -151,11 +152,14 @@ static bool take_header(ImportReader *reader, const Slice *cells, size_t count)
     return true;
 }
 
-static void read_row(const ImportReader *reader, const Slice *cells, size_t count, ImportRow *row)
+/* The number is read from the bytes as they are, so that an odd letter anywhere in the line leaves nobody unblocked. What goes
+ * on the list beside it is text. */
+static void read_row(const ImportReader *reader, const Slice *cells, size_t count, Arena *arena, ImportRow *row)
 {
     for (size_t column = 0; column < IMPORT_COLUMN_COUNT; column++) {
         int at = reader->columns[column];
-        row->cells[column] = at >= 0 && (size_t)at < count ? cells[at] : (Slice){0};
+        Slice cell = at >= 0 && (size_t)at < count ? cells[at] : (Slice){0};
+        row->cells[column] = column == IMPORT_PHONE ? cell : utf8_plain(cell, CELL_BYTES_MAX, arena);
     }
 }
 
@@ -170,7 +174,7 @@ bool import_reader_next(ImportReader *reader, Arena *arena, ImportRow *ret_row)
             continue;
         if (count == 1 && (slice_empty(cells[0]) || cells[0].at[0] == '#'))
             continue;
-        read_row(reader, cells, count, ret_row);
+        read_row(reader, cells, count, arena, ret_row);
         ret_row->line = line;
         return true;
     }
@@ -211,6 +215,10 @@ static size_t add_entries(const ImportReader *reader, const ImportRow *row, Slic
 {
     Slice phones[PHONE_CANDIDATES_MAX], phone = row->cells[IMPORT_PHONE];
     size_t count = phone_candidates(phone, reader->country_code, arena, phones);
+    if (!count) { /* it may be written around control characters */
+        phone = utf8_plain(phone, CELL_BYTES_MAX, arena);
+        count = phone_candidates(phone, reader->country_code, arena, phones);
+    }
     bool is_clear = count && (phone_names_country(phone) || !slice_empty(reader->country_code));
     if (!is_clear) {
         note_bad(report, row, count ? "the number does not name its country: write it with + and the country code, or set PLEDGELINE_COUNTRY_CODE"

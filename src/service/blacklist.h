@@ -19,7 +19,8 @@ typedef enum ImportColumn {
     IMPORT_PHONE, IMPORT_REASON, IMPORT_ADDED, IMPORT_SOURCE, IMPORT_CALL, IMPORT_CAMPAIGN, IMPORT_CONTACT, IMPORT_COLUMN_COUNT,
 } ImportColumn;
 
-/* One parsed line of an import; empty = it does not say. */
+/* One parsed line of an import; empty = it does not say. The phone is as written; the rest is one line of valid UTF-8, cut
+ * at 1,000 bytes. */
 typedef struct ImportRow { Slice cells[IMPORT_COLUMN_COUNT]; size_t line; } ImportRow;
 
 /* Reads CSV with a header in any column order, or one number a line. Feeds rows one by one; state is the reader's own. */

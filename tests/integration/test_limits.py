@@ -77,3 +77,27 @@ def test_campaign_id_in_an_sms_turns_no_text_around(shared_server):
     shared_server.publish("donation-events", donation(unique("call"), campaign + "\u202e", unique_phone(), metadata={}))
     [text] = look.sms(shared_server, "--campaign", campaign + "\u202e")
     assert f" {campaign}! " in text["message"]
+
+
+# ---- cells of an import ----
+
+@pytest.mark.parametrize("reason, kept", [
+    (b"a\xff\x00b", "a\ufffd b"),
+    (b"by\r\nletter", "by  letter"),
+    (b"x" * 5000, "x" * 1000),
+    ("\u20ac".encode() * 400, "\u20ac" * 333),
+])
+def test_odd_cells_block_their_number_and_are_kept_as_text(shared_server, reason, kept):
+    phone = unique_phone()
+    csv = b"phone,reason\n" + phone.encode() + b',"' + reason + b'"\n'
+    answer = shared_server.post("/v1/blacklist/import", csv, content_type="text/csv")
+    assert (answer.status, answer.json()["added"]) == (200, 1)
+    assert shared_server.get(of(phone)).json()["reason"] == kept
+    assert shared_server.run("audit", "verify").code == 0
+
+
+def test_odd_bytes_around_a_number_leave_nobody_unblocked(shared_server):
+    phones = [unique_phone() for _ in range(3)]
+    rows = [b"\xff" + phones[0].encode(), phones[1][:6].encode() + b"\x00" + phones[1][6:].encode(), b"\xe2\x80\xaa" + phones[2].encode()]
+    assert shared_server.post("/v1/blacklist/import", b"\n".join(rows), content_type="text/csv").json()["rejected"] == 0
+    assert all(look.is_blocked(shared_server, phone) for phone in phones)
