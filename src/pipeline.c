@@ -189,7 +189,8 @@ static void log_message(const Delivery *delivery, const Message *message)
 {
     if (delivery->verdict == VERDICT_DONE)
         return;
-    log_line(delivery->verdict == VERDICT_REJECT ? LOG_WARN : LOG_INFO, "message not applied",
+    LogLevel level = delivery->verdict == VERDICT_REJECT ? LOG_WARN : LOG_INFO;
+    log_line(delivery->is_ours ? LOG_DEBUG : level, "message not applied",
              LOG_CSTR("verdict", verdict_name(delivery->verdict)), LOG_TEXT("topic", message->topic),
              LOG_TEXT("message_id", message->message_id), LOG_CSTR("code", delivery->fault.code),
              LOG_CSTR("error", delivery->fault.text), LOG_NUMBER("attempts", delivery->attempts),
@@ -203,7 +204,7 @@ static void account(const Batch *batch)
         const Delivery *delivery = batch->deliveries[i];
         const Event *event = &batch->events[i];
         log_message(delivery, &batch->messages[i]);
-        rejected += delivery->verdict == VERDICT_REJECT;
+        rejected += delivery->verdict == VERDICT_REJECT && !delivery->is_ours;
         retried += delivery->verdict == VERDICT_RETRY;
         if (delivery->verdict != VERDICT_DONE)
             continue;

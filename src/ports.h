@@ -131,8 +131,9 @@ typedef struct CdrsPort {
     /* Sums over a campaign's records (campaign_id empty: every campaign, by name). */
     Status (*stats)(void *self, const CdrFilter *filter, bool (*visit)(void *context, const CampaignStats *stats),
                     void *context, Fault *fault);
-    /* Call ids (in arena) of records that have no end and whose last event is older than before_ms. */
-    Status (*stale)(void *self, int64_t before_ms, size_t max, Arena *arena, Slice *out, size_t *ret_count, Fault *fault);
+    /* Call ids (in arena) of records that have no end and whose last event is older than before_ms, oldest start first.
+     * after: goes on behind that record ({0,0} = from the oldest), and becomes the last one shown. */
+    Status (*stale)(void *self, int64_t before_ms, CdrCursor *after, size_t max, Arena *arena, Slice *out, size_t *ret_count, Fault *fault);
     /* Deletes up to max records that were stored before before_ms; visits each first, so that counters can follow. */
     Status (*expire)(void *self, int64_t before_ms, size_t max, const Rating *rating,
                      bool (*visit)(void *context, const Cdr *cdr), void *context, size_t *ret_deleted, Fault *fault);

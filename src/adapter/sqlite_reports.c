@@ -117,19 +117,24 @@ Status sqlite_cdrs_started_since(void *self, Slice campaign_id, int64_t since_ms
 
 /* ---- age ---- */
 
-Status sqlite_cdrs_stale(void *self, int64_t before_ms, size_t max, Arena *arena, Slice *out, size_t *ret_count, Fault *fault)
+static const char *const stale_sql =
+    "SELECT call_id, start_ms, id FROM call INDEXED BY call_open WHERE is_open AND start_ms < ?1 AND last_event_ms < ?1"
+    " AND (start_ms, id) > (?2, ?3) ORDER BY start_ms, id LIMIT ?4";
+
+Status sqlite_cdrs_stale(void *self, int64_t before_ms, CdrCursor *after, size_t max, Arena *arena, Slice *out, size_t *ret_count,
+                         Fault *fault)
 {
     SqliteCdrs *cdrs = self;
-    Status status = sql_keep(cdrs->store, &cdrs->stale,
-                             "SELECT call_id FROM call INDEXED BY call_open WHERE is_open AND start_ms < ?1 AND last_event_ms < ?1"
-                             " ORDER BY start_ms LIMIT ?2", fault);
+    Status status = sql_keep(cdrs->store, &cdrs->stale, stale_sql, fault);
     if (status)
         return status;
-    sql_bind(cdrs->stale, SQL_NUMBER(before_ms), SQL_NUMBER((int64_t)max));
+    sql_bind(cdrs->stale, SQL_NUMBER(before_ms), SQL_NUMBER(after->start_ms), SQL_NUMBER(after->row), SQL_NUMBER((int64_t)max));
     size_t count = 0;
     bool is_row = true;
-    while (!(status = sql_step(cdrs->store, cdrs->stale, &is_row, fault)) && is_row)
+    while (!(status = sql_step(cdrs->store, cdrs->stale, &is_row, fault)) && is_row) {
         out[count++] = sql_column_copy(cdrs->stale, 0, arena);
+        *after = (CdrCursor){sqlite3_column_int64(cdrs->stale, 1), sqlite3_column_int64(cdrs->stale, 2)};
+    }
     *ret_count = count;
     return status;
 }

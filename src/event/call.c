@@ -72,8 +72,8 @@ static void call_decide(const Event *event, const Facts *facts, const EventSetti
         break;
     case CDR_FULL:
         ret->verdict = VERDICT_REJECT;
-        fault_set(&ret->fault, STATUS_REJECT, "too_many_events", "the call has %d events already; its record takes no more",
-                  CDR_FACTS_MAX);
+        fault_set(&ret->fault, STATUS_REJECT, "too_many_events", "the call has %zu events already; its record takes no more",
+                  facts->cdr->fact_count);
         break;
     }
 }

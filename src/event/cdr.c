@@ -109,9 +109,23 @@ static Fact fact_of(const Event *event)
     };
 }
 
-static bool is_lifecycle(CallEventType type)
+static bool has_room(const Cdr *cdr, CallEventType type)
 {
-    return type == CALL_INITIATED || type == CALL_ANSWERED || type == CALL_ENDED || type == CALL_TIMEOUT;
+    switch (type) {
+    case CALL_INITIATED:
+    case CALL_ANSWERED:
+        return cdr->fact_count < CDR_FACTS_START_MAX;
+    case CALL_TIMEOUT:
+        return cdr->fact_count < CDR_FACTS_TIMEOUT_MAX;
+    case CALL_ENDED:
+        return cdr->fact_count < CDR_FACTS_HARD_MAX;
+    case CALL_DTMF:
+    case CALL_ACTION:
+    case CALL_STATE:
+    case CALL_OTHER:
+        break;
+    }
+    return cdr->fact_count < CDR_FACTS_MAX;
 }
 
 static void remove_at(Cdr *cdr, size_t index)
@@ -165,7 +179,7 @@ CdrFold cdr_fold(Cdr *cdr, const Event *event, Arena *arena)
         if (slice_equal(cdr->facts[i].key, fact.key))
             return meet(cdr, i, &fact, arena);
     }
-    if (cdr->fact_count >= (is_lifecycle(fact.type) ? CDR_FACTS_HARD_MAX : CDR_FACTS_MAX))
+    if (!has_room(cdr, fact.type))
         return CDR_FULL;
     insert(cdr, &fact, arena);
     return CDR_CHANGED;

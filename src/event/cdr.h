@@ -8,9 +8,13 @@
 #include "event/event.h"
 #include "event/rating.h"
 
+/* How many facts a record may have for one more to get in: "too_many_events" otherwise. Each kind leaves room for those below
+ * it, so a record that is full of anything else can still be closed, and a real end finds room behind inferred ones. */
 enum {
-    CDR_FACTS_MAX = 256,      /* DTMF, actions and others above this are rejected: "too_many_events" */
-    CDR_FACTS_HARD_MAX = 272, /* initiated, answered, ended and state facts still get in up to here */
+    CDR_FACTS_MAX = 256,          /* DTMF, actions, states and others */
+    CDR_FACTS_START_MAX = 272,    /* initiated, answered */
+    CDR_FACTS_TIMEOUT_MAX = 280,
+    CDR_FACTS_HARD_MAX = 288,     /* ended */
 };
 
 /* What one event said. Slices are copies in the arena that the CDR was loaded or folded in. */

@@ -26,6 +26,7 @@ typedef struct Delivery {
     int64_t received_ms; /* wall time of its first receipt */
     int64_t spool_id;    /* row of the spool it comes back from; 0 for a new one */
     int attempts;        /* how many times it was tried before */
+    bool is_ours;        /* made from what is stored, and made again when it is needed: neither spooled nor a dead letter */
 
     Verdict verdict;      /* out */
     Fault fault;          /* out: the reason, unless done */

@@ -17,6 +17,7 @@ typedef struct Batch {
     int64_t now_ms;
     uint64_t random;         /* state of the jitter */
     bool in_unit;
+    CdrCursor swept;         /* the last call that the sweeper looked at */
 
     size_t count;
     Delivery *const *deliveries;

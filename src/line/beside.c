@@ -90,15 +90,19 @@ static Delivery timeout_of(const Cdr *cdr, int64_t now_ms, Arena *arena)
     text_add_literal(&body, "{\"callId\":");
     json_add_string(&body, cdr->call_id);
     text_printf(&body, ",\"eventType\":\"call_timeout\",\"timestamp\":\"%s\"}", last);
-    return (Delivery){.body = text_slice(&body), .topic = slice_of(call_handler.topic), .received_ms = now_ms};
+    return (Delivery){.body = text_slice(&body), .topic = slice_of(call_handler.topic), .received_ms = now_ms, .is_ours = true};
 }
 
-static Status load_stale(const Batch *batch, int64_t now_ms, Arena *arena, Cdr **cdrs, size_t *ret_count, Fault *fault)
+/* Each sweep goes on behind the one before, and from the oldest again once nothing is left: calls that cannot be closed keep
+ * no others from it. */
+static Status load_stale(Batch *batch, int64_t now_ms, Arena *arena, Cdr **cdrs, size_t *ret_count, Fault *fault)
 {
     const CdrsPort *port = &batch->ports->cdrs;
     Slice call_ids[DUE_MAX];
     int64_t before_ms = now_ms - batch->settings->event.call_timeout_ms;
-    Status status = port->stale(port->self, before_ms, DUE_MAX, arena, call_ids, ret_count, fault);
+    Status status = port->stale(port->self, before_ms, &batch->swept, DUE_MAX, arena, call_ids, ret_count, fault);
+    if (!status && !*ret_count)
+        batch->swept = (CdrCursor){0};
     if (status || !*ret_count)
         return status;
     status = port->load(port->self, call_ids, *ret_count, arena, cdrs, fault);

@@ -54,6 +54,8 @@ static Status spool_batch(Batch *batch, Fault *fault)
     size_t kept[BATCH_MAX], kept_count = 0, done_count = 0;
     int64_t done[BATCH_MAX];
     for (size_t i = 0; i < batch->count; i++) {
+        if (batch->deliveries[i]->is_ours)
+            continue;
         if (batch->decisions[i].verdict == VERDICT_DONE) {
             if (batch->deliveries[i]->spool_id)
                 done[done_count++] = batch->deliveries[i]->spool_id;

@@ -376,7 +376,8 @@ static void started_since_counts_a_campaign_or_all(void **state)
 static size_t stale(Contract *c, int64_t before_ms, size_t max, Slice *out)
 {
     size_t count = 99;
-    must(c, c->ports.cdrs.stale(c->ports.cdrs.self, before_ms, max, &c->arena, out, &count, &c->fault));
+    CdrCursor after = {0};
+    must(c, c->ports.cdrs.stale(c->ports.cdrs.self, before_ms, &after, max, &c->arena, out, &count, &c->fault));
     return count;
 }
 
@@ -395,6 +396,24 @@ static void stale_finds_open_calls_that_went_quiet(void **state)
     assert_int_equal(stale(c, NOON_MS + 10000, 1, found), 1);
     store(c, "quiet", "winter", CALL_TIMEOUT, NOON_MS + 20000);
     assert_int_equal(stale(c, NOON_MS + 5000, 8, found), 0);
+}
+
+static void stale_goes_on_behind_what_it_showed(void **state)
+{
+    Contract *c = *state;
+    Slice found[2];
+    CdrCursor after = {0};
+    size_t count;
+    const char *const ids[] = {"a", "b", "c", "d", "e"};
+    for (int i = 0; i < 5; i++)
+        store(c, ids[i], "winter", CALL_INITIATED, NOON_MS + (i + 1) / 2 * 1000); /* two and two start together */
+    for (int i = 0; i < 5; i += (int)count) {
+        must(c, c->ports.cdrs.stale(c->ports.cdrs.self, NOON_MS + 9000, &after, 2, &c->arena, found, &count, &c->fault));
+        assert_int_equal(count, i < 4 ? 2 : 1);
+        assert_slice(found[0], ids[i]);
+    }
+    must(c, c->ports.cdrs.stale(c->ports.cdrs.self, NOON_MS + 9000, &after, 2, &c->arena, found, &count, &c->fault));
+    assert_int_equal(count, 0);
 }
 
 static void expire_shows_and_deletes_the_oldest(void **state)
@@ -451,6 +470,7 @@ int main(void)
         CONTRACT_TEST(stats_filter_by_campaign_and_time),
         CONTRACT_TEST(started_since_counts_a_campaign_or_all),
         CONTRACT_TEST(stale_finds_open_calls_that_went_quiet),
+        CONTRACT_TEST(stale_goes_on_behind_what_it_showed),
         CONTRACT_TEST(expire_shows_and_deletes_the_oldest),
         CONTRACT_TEST(expire_keeps_what_the_visitor_refuses),
     };

@@ -101,3 +101,30 @@ def test_odd_bytes_around_a_number_leave_nobody_unblocked(shared_server):
     rows = [b"\xff" + phones[0].encode(), phones[1][:6].encode() + b"\x00" + phones[1][6:].encode(), b"\xe2\x80\xaa" + phones[2].encode()]
     assert shared_server.post("/v1/blacklist/import", b"\n".join(rows), content_type="text/csv").json()["rejected"] == 0
     assert all(look.is_blocked(shared_server, phone) for phone in phones)
+
+
+# ---- events of a call ----
+
+def until(look_up, wanted):
+    """Asks until the answer is the wanted one: each question waits for the worker, so nothing sleeps here."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (found := look_up()) != wanted:
+        assert time.monotonic() < deadline, found
+    return found
+
+
+def test_calls_full_of_events_are_closed_like_any_other(make_server, clock):
+    server, campaign = make_server(**clock.settings), unique("campaign")
+    calls = [unique("full") for _ in range(3)]
+    for call_id in calls:
+        server.post("/v1/events/call-events", ndjson(event(call_id, campaign, unique_phone(), eventType="call_initiated", eventId=str(i),
+                                                           timestamp=text_of(NOON_MS)) for i in range(300)), content_type="application/x-ndjson")
+    server.publish("call-events", event(unique("call"), campaign, unique_phone(), eventType="call_initiated", timestamp=text_of(NOON_MS)))
+    refused = len(server.json("dlq", "list", "--limit", "0"))
+    clock.advance(hours=5)
+    until(lambda: look.live(server, campaign).get("active_calls", 0), 0)
+    assert {record["status"] for record in look.calls(server, "--campaign", campaign).values()} == {"incomplete"}
+    assert len(server.json("dlq", "list", "--limit", "0")) == refused
+    server.publish("call-events", ended(calls[0], campaign, unique_phone(), timestamp=text_of(NOON_MS + 1000)))
+    assert look.call(server, calls[0])["status"] == "completed"
+    assert server.run("recount").code == 0

@@ -281,6 +281,38 @@ static void too_many_events_leave_room_for_the_end(void **state)
     arena_done(&world.arena);
 }
 
+static CdrFold fold_numbered(World *world, Cdr *cdr, const char *type, int number)
+{
+    Slice body = arena_printf(&world->arena, "{\"callId\":\"c\",\"eventType\":\"%s\",\"eventId\":\"%s-%d\",\"timestamp\":%lld}", type, type, number,
+                              (long long)DAY_MS + number);
+    Event event = event_of(world, body.at, DAY_MS);
+    return cdr_fold(cdr, &event, &world->arena);
+}
+
+static void a_record_full_of_anything_can_be_closed_and_a_real_end_still_comes_behind(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"call_initiated", "call_answered", "strange"};
+    for (size_t t = 0; t < 3; t++) {
+        World world = {0};
+        Cdr cdr = {.call_id = SLICE("c")};
+        for (int i = 0; i < 300; i++)
+            fold_numbered(&world, &cdr, types[t], i);
+        assert_int_equal(fold_numbered(&world, &cdr, types[t], 300), CDR_FULL);
+        assert_int_equal(fold_numbered(&world, &cdr, types[t], 7), CDR_UNCHANGED);
+        for (int i = 0; i < 300; i++)
+            fold_numbered(&world, &cdr, "call_timeout", i);
+        assert_int_equal(fold_numbered(&world, &cdr, "call_ended", 1), CDR_CHANGED);
+        for (int i = 0; i < 300; i++)
+            fold_numbered(&world, &cdr, "call_ended", i);
+        assert_int_equal(cdr.fact_count, CDR_FACTS_HARD_MAX);
+        store_and_load(&world, &cdr);
+        cdr_derive(&cdr, &rating, &world.arena);
+        assert_slice(cdr.status, "completed");
+        arena_done(&world.arena);
+    }
+}
+
 static int64_t counter(const Contribution *share, const char *name)
 {
     for (size_t i = 0; i < share->count; i++) {
@@ -316,7 +348,7 @@ int main(void)
         cmocka_unit_test(unknown_fields_in_another_order_are_the_same_event), cmocka_unit_test(what_one_event_leaves_in_a_record_is_bounded),
         cmocka_unit_test(a_long_message_id_makes_no_long_key), cmocka_unit_test(damaged_bytes_are_refused_or_read_but_never_trusted), cmocka_unit_test(a_whole_call_has_its_times_and_its_cost),
         cmocka_unit_test(a_real_end_beats_an_inferred_one_in_either_order), cmocka_unit_test(an_implausible_time_is_kept_and_orders_nothing),
-        cmocka_unit_test(too_many_events_leave_room_for_the_end), cmocka_unit_test(no_publisher_can_move_a_counter_of_ours),
+        cmocka_unit_test(too_many_events_leave_room_for_the_end), cmocka_unit_test(a_record_full_of_anything_can_be_closed_and_a_real_end_still_comes_behind), cmocka_unit_test(no_publisher_can_move_a_counter_of_ours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

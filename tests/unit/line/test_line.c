@@ -259,6 +259,31 @@ static void what_came_from_the_spool_and_is_done_leaves_it(void **state)
     world_done(&world);
 }
 
+static size_t sweep(World *world)
+{
+    size_t count;
+    Fault fault;
+    assert_int_equal(pipeline_sweep(world->line, clock_wall_ms(), &count, &fault), STATUS_OK);
+    return count;
+}
+
+static void a_call_that_cannot_be_closed_keeps_no_other_open_and_is_no_dead_letter(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    Delivery deliveries[] = {world_delivery("call-events", INITIATED("bad")), world_delivery("call-events", INITIATED("good"))};
+    world_run(&world, deliveries, 2);
+    world.poison = SLICE("bad");
+    assert_int_equal(sweep(&world), 0);
+    assert_int_equal(sweep(&world), 1);
+    assert_int_equal(sweep(&world), 0); /* nothing is left behind it */
+    world.poison = (Slice){0};
+    assert_int_equal(sweep(&world), 1);
+    assert_int_equal(world.spooled_count, 0);
+    world_done(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +296,7 @@ int main(void)
         cmocka_unit_test(in_one_store_a_failure_undoes_everything), cmocka_unit_test(who_cannot_be_asked_about_is_not_texted_now),
         cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything), cmocka_unit_test(a_malformed_opt_out_is_applied_and_then_rejected),
         cmocka_unit_test(waits_grow_up_to_the_most_and_the_twelfth_try_is_the_last), cmocka_unit_test(what_came_from_the_spool_and_is_done_leaves_it),
+        cmocka_unit_test(a_call_that_cannot_be_closed_keeps_no_other_open_and_is_no_dead_letter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
