@@ -26,11 +26,11 @@ void pipeline_run(Pipeline *line, Delivery *const *deliveries, size_t count);
 
 /* ---- what runs beside the batches, on the same thread; each is one unit of work, and says how much it did ---- */
 
-/* Effects that wait for somebody (a crash, a gateway that was down). */
+/* Effects that wait for somebody (a crash, a gateway that was down). Nothing waits longer than the longest wait from now. */
 Status pipeline_deliver_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
 /* Spooled messages whose time has come. */
 Status pipeline_run_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
 /* Calls that never ended: closes them by an inferred end. */
 Status pipeline_sweep(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
-/* Records older than the retention; retention_ms 0 keeps all. */
+/* Records older than the retention; retention_ms 0 keeps all. None go until the clock has been steady for an hour. */
 Status pipeline_expire(Pipeline *line, int64_t now_ms, int64_t retention_ms, size_t *ret_count, Fault *fault);

@@ -256,6 +256,15 @@ typedef struct SpoolPort {
     Status (*count)(void *self, SpoolState state, int64_t *ret_rows, Fault *fault);
 } SpoolPort;
 
+/* ---- waits: the times that the spool and the ledger wait for ---- */
+
+typedef struct WaitsPort {
+    void *self;
+    /* Nothing waits beyond latest_ms: what does, since a clock that ran ahead wrote its time, waits until then. NULL where
+     * nothing waits in a store of ours. */
+    Status (*pull_in)(void *self, int64_t latest_ms, Fault *fault);
+} WaitsPort;
+
 /* All of them, wired by app.c. spool.self is NULL where the broker is the spool. */
 typedef struct Ports {
     UnitPort unit;
@@ -266,4 +275,5 @@ typedef struct Ports {
     SmsPort sms;
     CallsPort calls;
     SpoolPort spool;
+    WaitsPort waits;
 } Ports;

@@ -43,6 +43,15 @@ int64_t clock_wall_ms(void)
 int64_t clock_elapsed_ns(void) { return read_clock_ns(CLOCK_MONOTONIC); }
 int64_t clock_elapsed_ms(void) { return clock_elapsed_ns() / 1000000; }
 
+bool clock_is_steady(ClockWatch *watch, int64_t wall_ms, int64_t elapsed_ms)
+{
+    enum { MINUTE_MS = 60 * 1000, STEP_MS = 10 * MINUTE_MS, PROOF_MS = 60 * MINUTE_MS };
+    int64_t ahead_ms = wall_ms - elapsed_ms, moved_ms = ahead_ms - watch->ahead_ms;
+    if (!watch->began || moved_ms > STEP_MS || moved_ms < -STEP_MS)
+        *watch = (ClockWatch){.ahead_ms = ahead_ms, .since_ms = elapsed_ms, .began = true};
+    return elapsed_ms - watch->since_ms >= PROOF_MS;
+}
+
 /* Days since 1970-01-01 of a date of the Gregorian calendar (H. Hinnant's days_from_civil). */
 static int64_t days_of(int64_t year, int64_t month, int64_t day)
 {

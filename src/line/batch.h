@@ -1,6 +1,7 @@
 /* What the steps of the line hand on. Each array has an item a message; each step fills the next one. */
 #pragma once
 
+#include "base/clock.h"
 #include "pipeline.h"
 
 /* A call that messages of the batch are about. */
@@ -18,6 +19,8 @@ typedef struct Batch {
     uint64_t random;         /* state of the jitter */
     bool in_unit;
     CdrCursor swept;         /* the last call that the sweeper looked at */
+    ClockWatch watch;
+    bool clock_is_steady;    /* at the last look beside the line */
 
     size_t count;
     Delivery *const *deliveries;

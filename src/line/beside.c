@@ -2,7 +2,6 @@
  * ended, records that are old enough to go. */
 #include "line/batch.h"
 
-#include "base/clock.h"
 #include "base/metrics.h"
 
 enum { DUE_MAX = 256 };
@@ -23,10 +22,20 @@ static Batch *fresh_batch(Pipeline *line, int64_t now_ms)
     arena_reset(&batch->arena);
     batch->count = batch->call_count = 0;
     batch->now_ms = now_ms;
+    batch->clock_is_steady = clock_is_steady(&batch->watch, now_ms, clock_elapsed_ms());
     return batch;
 }
 
 /* ---- effects ---- */
+
+/* A clock that ran ahead may have written times which are months away now that it is right. */
+static Status pull_in_waits(const Batch *batch, Fault *fault)
+{
+    const WaitsPort *waits = &batch->ports->waits;
+    const PipelineSettings *settings = batch->settings;
+    int64_t longest_ms = settings->backoff_most_ms > settings->lease_ms ? settings->backoff_most_ms : settings->lease_ms;
+    return waits->pull_in ? waits->pull_in(waits->self, batch->now_ms + longest_ms, fault) : STATUS_OK;
+}
 
 static Status deliver_due(Batch *batch, size_t *ret_count, Fault *fault)
 {
@@ -45,7 +54,10 @@ Status pipeline_deliver_due(Pipeline *line, int64_t now_ms, size_t *ret_count, F
     Batch *batch = fresh_batch(line, now_ms);
     *ret_count = 0;
     Status status = step_begin(batch, fault);
-    return status ? status : finish(batch, deliver_due(batch, ret_count, fault), fault);
+    if (status)
+        return status;
+    status = pull_in_waits(batch, fault);
+    return finish(batch, status ? status : deliver_due(batch, ret_count, fault), fault);
 }
 
 /* ---- spool ---- */
@@ -163,6 +175,8 @@ Status pipeline_expire(Pipeline *line, int64_t now_ms, int64_t retention_ms, siz
     if (retention_ms <= 0)
         return STATUS_OK;
     Batch *batch = fresh_batch(line, now_ms);
+    if (!batch->clock_is_steady)
+        return STATUS_OK;
     Expiry expiry = {batch, ARENA_ARRAY(&batch->arena, Contribution, DUE_MAX), 0};
     const Ports *ports = batch->ports;
     Status status = step_begin(batch, fault);

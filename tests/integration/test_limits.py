@@ -128,3 +128,32 @@ def test_calls_full_of_events_are_closed_like_any_other(make_server, clock):
     server.publish("call-events", ended(calls[0], campaign, unique_phone(), timestamp=text_of(NOON_MS + 1000)))
     assert look.call(server, calls[0])["status"] == "completed"
     assert server.run("recount").code == 0
+
+
+# ---- a clock that is wrong for a while ----
+
+def test_records_outlive_a_clock_that_is_set_400_days_ahead(make_server, clock):
+    campaign, server = unique("campaign"), make_server(**clock.settings)
+    server.publish("call-events", ended(unique("call"), campaign, unique_phone(), timestamp=text_of(NOON_MS)))
+    server.stop()
+    clock.advance(days=400)
+    again = make_server(server.data, **clock.settings)
+    again.publish("call-events", ended(unique("call"), campaign, unique_phone(), timestamp=text_of(clock.now_ms)))
+    assert len(look.calls(again, "--campaign", campaign)) == 2
+    assert look.live(again, campaign)["total_attempts"] == 2
+
+
+def test_donation_that_waits_since_the_clock_was_ahead_is_tried_within_the_longest_wait(make_server, clock):
+    server, campaign, call_id = make_server(**clock.settings), unique("campaign"), unique("call")
+    clock.advance(days=400)
+    server.publish("donation-events", {"callId": call_id, "phoneNumber": unique_phone()})
+    clock.set(NOON_MS)
+    server.publish("call-events", event(call_id, campaign, unique_phone(), eventType="call_initiated", timestamp=text_of(NOON_MS)))
+
+    def due():
+        [waiting] = server.get("/v1/dlq?state=waiting").json()["messages"]
+        return waiting["dueAt"]
+
+    until(due, text_of(NOON_MS + 15 * 60 * 1000))
+    clock.advance(minutes=15)
+    until(lambda: len(look.sms(server, "--campaign", campaign)), 1)

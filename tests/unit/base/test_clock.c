@@ -64,11 +64,40 @@ static void the_zone_of_the_process_does_not_matter(void **state)
     assert_int_equal(utc, elsewhere);
 }
 
+enum { MINUTE_MS = 60 * 1000 };
+
+static const int64_t NOON_MS = 1746014400000, DAY_MS = 24 * 60 * MINUTE_MS;
+
+static void a_clock_is_steady_an_hour_after_the_watch_began(void **state)
+{
+    (void)state;
+    ClockWatch watch = {0};
+    for (int64_t minute = 0; minute < 60; minute++)
+        assert_false(clock_is_steady(&watch, NOON_MS + minute * MINUTE_MS, minute * MINUTE_MS));
+    assert_true(clock_is_steady(&watch, NOON_MS + 60 * MINUTE_MS, 60 * MINUTE_MS));
+    assert_true(clock_is_steady(&watch, NOON_MS + 70 * MINUTE_MS - 5000, 70 * MINUTE_MS)); /* it may be corrected a little */
+}
+
+static void a_jump_there_and_back_costs_an_hour_each(void **state)
+{
+    (void)state;
+    ClockWatch watch = {0};
+    clock_is_steady(&watch, NOON_MS, 0);
+    assert_true(clock_is_steady(&watch, NOON_MS + 90 * MINUTE_MS, 90 * MINUTE_MS));
+    assert_false(clock_is_steady(&watch, NOON_MS + 400 * DAY_MS, 91 * MINUTE_MS));
+    assert_false(clock_is_steady(&watch, NOON_MS + 400 * DAY_MS + 30 * MINUTE_MS, 121 * MINUTE_MS));
+    assert_false(clock_is_steady(&watch, NOON_MS + 122 * MINUTE_MS, 122 * MINUTE_MS));
+    assert_false(clock_is_steady(&watch, NOON_MS + 181 * MINUTE_MS, 181 * MINUTE_MS));
+    assert_true(clock_is_steady(&watch, NOON_MS + 182 * MINUTE_MS, 182 * MINUTE_MS));
+    assert_false(clock_is_steady(&watch, NOON_MS - 400 * DAY_MS, 183 * MINUTE_MS));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_read_in_any_zone), cmocka_unit_test(what_is_no_time_is_refused),
         cmocka_unit_test(printing_and_reading_are_each_others_inverse), cmocka_unit_test(the_zone_of_the_process_does_not_matter),
+        cmocka_unit_test(a_clock_is_steady_an_hour_after_the_watch_began), cmocka_unit_test(a_jump_there_and_back_costs_an_hour_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
