@@ -2,69 +2,33 @@
  * A write says which revision it replaces. */
 #include "adapter/sqlite_cdrs.h"
 
-#include "base/digest.h"
-
 /* ---- load ---- */
 
 static const char *const load_sql = "SELECT id, rev, facts, call_id FROM call WHERE hash = ?";
 
 static bool row_is(sqlite3_stmt *statement, Slice call_id) { return slice_equal(sql_column(statement, 3), call_id); }
 
-/* Where a call id is, or would be. */
-typedef struct Place {
-    int64_t hash;
-    size_t others; /* other ids that have this hash */
-    bool found;    /* the load statement is on its row: reset it */
-} Place;
-
-static Status look_at(SqliteCdrs *cdrs, Slice call_id, int64_t hash, Place *ret, Fault *fault)
+/* Goes to the row of a call id among those with its hash. The statement stays on it: reset it. */
+static Status find_row(SqliteCdrs *cdrs, Slice call_id, bool *ret_found, Fault *fault)
 {
-    *ret = (Place){.hash = hash};
     Status status = sql_keep(cdrs->store, &cdrs->load, load_sql, fault);
     if (status)
         return status;
-    sql_bind(cdrs->load, SQL_NUMBER(hash));
-    while (!(status = sql_step(cdrs->store, cdrs->load, &ret->found, fault)) && ret->found && !row_is(cdrs->load, call_id))
-        ret->others++;
+    sql_bind(cdrs->load, SQL_NUMBER((int64_t)slice_hash(call_id)));
+    do
+        status = sql_step(cdrs->store, cdrs->load, ret_found, fault);
+    while (!status && *ret_found && !row_is(cdrs->load, call_id));
     return status;
 }
-
-/* By chance two ids never share a hash; somebody who wants to can make a million that do, and each look would pass them all.
- * So the ids that come after the first few get a hash that nobody can aim at. (Once retention has taken the few, a late event
- * of such an id makes a new record, as it does for a call that has gone itself.) */
-static bool is_crowded(const Place *place) { return !place->found && place->others >= SQLITE_SAME_HASH_MAX; }
-
-static int64_t strong_hash(Slice call_id)
-{
-    uint8_t digest[DIGEST_BYTES];
-    int64_t hash;
-    digest_sha256(&call_id, 1, digest);
-    memcpy(&hash, digest, sizeof hash);
-    return hash;
-}
-
-static Status find_row(SqliteCdrs *cdrs, Slice call_id, Place *ret, Fault *fault)
-{
-    Status status = look_at(cdrs, call_id, (int64_t)slice_hash(call_id), ret, fault);
-    if (status || !is_crowded(ret))
-        return status;
-    return look_at(cdrs, call_id, strong_hash(call_id), ret, fault);
-}
-
-static bool is_first_place(const Place *place, Slice call_id) { return place->hash == (int64_t)slice_hash(call_id); }
 
 /* The facts borrow their bytes, so these go into the arena first. */
 static Status load_one(SqliteCdrs *cdrs, Slice call_id, Arena *arena, Cdr *cdr, Fault *fault)
 {
-    Place place;
-    *cdr = (Cdr){.call_id = arena_copy(arena, call_id)};
-    Status status = find_row(cdrs, call_id, &place, fault);
-    if (status)
+    bool found;
+    *cdr = (Cdr){.call_id = arena_copy(arena, call_id), .store_row = -cdrs->store->epoch};
+    Status status = find_row(cdrs, call_id, &found, fault);
+    if (status || !found)
         return status;
-    if (!place.found) {
-        cdr->store_row = is_first_place(&place, call_id) ? -cdrs->store->epoch : 0;
-        return STATUS_OK;
-    }
     cdr->store_row = sqlite3_column_int64(cdrs->load, 0);
     cdr->rev = sqlite3_column_int64(cdrs->load, 1);
     status = cdr_decode(sql_column_copy(cdrs->load, 2, arena), arena, cdr, fault);
@@ -85,20 +49,19 @@ static Status load(void *self, const Slice *call_ids, size_t count, Arena *arena
 
 /* ---- save ---- */
 
-/* Where nothing else was stored since load found nothing, in the same transaction, the call cannot be there; its place is the
- * first one. */
+/* Where nothing else was stored since load found nothing, in the same transaction, the call cannot be there. */
 static bool is_surely_absent(const SqliteCdrs *cdrs, const Cdr *cdr) { return cdr->store_row == -cdrs->store->epoch; }
 
 static const char *const insert_sql =
     "INSERT INTO call (hash, call_id, campaign, rev, start_ms, stored_ms, last_event_ms, is_open, answered, outcome, duration_s,"
     " cost_micros, facts) VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
-static Status insert(SqliteCdrs *cdrs, Cdr *cdr, int64_t hash, Slice facts, int64_t campaign, int64_t now_ms, Fault *fault)
+static Status insert(SqliteCdrs *cdrs, Cdr *cdr, Slice facts, int64_t campaign, int64_t now_ms, Fault *fault)
 {
     Status status = sql_keep(cdrs->store, &cdrs->insert, insert_sql, fault);
     if (status)
         return status;
-    sql_bind(cdrs->insert, SQL_NUMBER(hash), SQL_TEXT(cdr->call_id), SQL_NUMBER(campaign),
+    sql_bind(cdrs->insert, SQL_NUMBER((int64_t)slice_hash(cdr->call_id)), SQL_TEXT(cdr->call_id), SQL_NUMBER(campaign),
              SQL_NUMBER(cdr->start_ms), SQL_NUMBER(now_ms), SQL_NUMBER(cdr->last_event_ms), SQL_NUMBER(cdr->open),
              SQL_NUMBER(cdr->answered), SQL_TEXT(cdr->outcome), SQL_NUMBER(cdr->duration_s), SQL_NUMBER(cdr->cost_micros),
              SQL_BYTES(facts));
@@ -110,7 +73,7 @@ static Status insert(SqliteCdrs *cdrs, Cdr *cdr, int64_t hash, Slice facts, int6
 /* An index is touched by a statement that names its column, changed or not. Most changes leave campaign, start and openness
  * as they were, and of the others most close the call; so three statements, each of which sees whether it fits. */
 #define CHANGED_COLUMNS "rev = rev + 1, last_event_ms = ?7, answered = ?8, outcome = ?9, duration_s = ?10, cost_micros = ?11, facts = ?12"
-#define AS_READ " WHERE id = ?1 AND rev = ?2 AND call_id = ?3"
+#define AS_READ " WHERE id = ?1 AND rev = ?2 AND hash = ?3"
 
 static const char *const update_open_sql =
     "UPDATE call SET " CHANGED_COLUMNS AS_READ " AND campaign = ?4 AND start_ms = ?5 AND is_open = ?6";
@@ -125,7 +88,7 @@ static Status update(SqliteCdrs *cdrs, sqlite3_stmt **slot, const char *sql, con
     Status status = sql_keep(cdrs->store, slot, sql, fault);
     if (status)
         return status;
-    sql_bind(*slot, SQL_NUMBER(cdr->store_row), SQL_NUMBER(cdr->rev), SQL_TEXT(cdr->call_id),
+    sql_bind(*slot, SQL_NUMBER(cdr->store_row), SQL_NUMBER(cdr->rev), SQL_NUMBER((int64_t)slice_hash(cdr->call_id)),
              SQL_NUMBER(campaign), SQL_NUMBER(cdr->start_ms), SQL_NUMBER(cdr->open), SQL_NUMBER(cdr->last_event_ms),
              SQL_NUMBER(cdr->answered), SQL_TEXT(cdr->outcome), SQL_NUMBER(cdr->duration_s), SQL_NUMBER(cdr->cost_micros),
              SQL_BYTES(facts));
@@ -144,34 +107,32 @@ static Status replace(SqliteCdrs *cdrs, const Cdr *cdr, Slice facts, int64_t cam
 }
 
 /* For records that did not come from load in this transaction. */
-static Status settle_row(SqliteCdrs *cdrs, Cdr *cdr, int64_t *ret_hash, bool *ret_conflict, Fault *fault)
+static Status settle_row(SqliteCdrs *cdrs, Cdr *cdr, bool *ret_conflict, Fault *fault)
 {
-    *ret_hash = (int64_t)slice_hash(cdr->call_id);
     if (is_surely_absent(cdrs, cdr) || (cdr->rev > 0 && cdr->store_row > 0))
         return STATUS_OK;
-    Place place;
-    Status status = find_row(cdrs, cdr->call_id, &place, fault);
+    bool found;
+    Status status = find_row(cdrs, cdr->call_id, &found, fault);
     if (status)
         return status;
-    *ret_hash = place.hash;
-    *ret_conflict = place.found != (cdr->rev > 0);
-    cdr->store_row = place.found ? sqlite3_column_int64(cdrs->load, 0) : 0;
+    *ret_conflict = found != (cdr->rev > 0);
+    cdr->store_row = found ? sqlite3_column_int64(cdrs->load, 0) : 0;
     sqlite3_reset(cdrs->load);
     return STATUS_OK;
 }
 
 static Status save_one(SqliteCdrs *cdrs, Cdr *cdr, int64_t now_ms, bool *ret_conflict, Arena *arena, Fault *fault)
 {
-    int64_t campaign, hash;
+    int64_t campaign;
     *ret_conflict = false;
-    Status status = settle_row(cdrs, cdr, &hash, ret_conflict, fault);
+    Status status = settle_row(cdrs, cdr, ret_conflict, fault);
     status = status ? status : sqlite_name_number(cdrs->store, cdr->campaign_id, &campaign, fault);
     if (status || *ret_conflict)
         return status;
     Slice facts = cdr_encode(cdr, arena);
     bool done = true;
     if (cdr->rev == 0)
-        status = insert(cdrs, cdr, hash, facts, campaign, now_ms, fault);
+        status = insert(cdrs, cdr, facts, campaign, now_ms, fault);
     else
         status = replace(cdrs, cdr, facts, campaign, &done, fault);
     if (status)

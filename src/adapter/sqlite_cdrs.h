@@ -9,8 +9,6 @@ typedef struct SqliteCdrs {
     sqlite3_stmt *load, *insert, *update_open, *update_closed, *update_all, *stale, *remove;
 } SqliteCdrs;
 
-enum { SQLITE_SAME_HASH_MAX = 16 }; /* calls that are found by one value of slice_hash */
-
 #define SQLITE_RECORD_COLUMNS "id, rev, facts, call_id"
 
 /* The record in the row of SQLITE_RECORD_COLUMNS on which the statement stands, derived. */

@@ -46,10 +46,7 @@ static inline bool slice_holds(Slice slice, Slice part)
     return slice.bytes >= part.bytes && slice.at && memmem(slice.at, slice.bytes, part.at, part.bytes) != NULL;
 }
 
-/* 64-bit FNV-1a with a final mix. Stable on disk: the embedded store indexes calls by it. Not for security: somebody who wants
- * texts with one hash can make them, also with a seed in front. So a table that is found by it must stay small whoever fills
- * it (512 calls of a batch, 512 names: 512 times 512 comparisons at worst, a millisecond), or know what to do when one value
- * gets crowded (sqlite_cdrs.c). */
+/* 64-bit FNV-1a with a final mix. Stable on disk: the embedded store indexes calls by it. Not for security. */
 static inline uint64_t slice_hash(Slice slice)
 {
     uint64_t hash = 0xcbf29ce484222325u;

@@ -1,6 +1,5 @@
 /* Recount: the counters once more from what they are a projection of: call records, the ledger's SENT and the recorded
- * opt-outs. Counters live in one hash table by (campaign, name), so a million records cost a few kilobytes. Names made to
- * collide would slow it down; they are too short for more than some thousands, which costs the person who asks seconds. */
+ * opt-outs. Counters live in one hash table by (campaign, name), so a million records cost a few kilobytes. */
 #include "service/recount.h"
 
 #include <stdlib.h>

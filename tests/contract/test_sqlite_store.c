@@ -443,76 +443,6 @@ static void log_without_its_database_is_not_thrown_away(void **state)
 
 /* ---- the audit chain, against ordinary hands ---- */
 
-/* Ids of which all have one slice_hash: each part comes in two spellings that lead to the same state. */
-static Slice colliding_id(Contract *c, unsigned number)
-{
-    static const char *const parts[5][2] = {
-        {"gxCDcmxRsEL", "PiM9m3p65fF"}, {"Qdsv1VshEFG", "rJvotyObatH"}, {"d2KmEd-GRhF", "H5GOY2x4b1D"},
-        {"TL0ROqXB8FM", "ERdSc4sOamN"}, {"DjfdQ9vW-GA", "a-0k2QUJMYG"},
-    };
-    Text id = text_in(&c->arena);
-    for (size_t i = 0; i < 5; i++)
-        text_add(&id, slice_of(parts[i][number >> i & 1]));
-    return arena_copy(&c->arena, text_slice(&id));
-}
-
-static int most_calls_with_one_hash(Contract *c)
-{
-    sqlite3 *db;
-    sqlite3_stmt *statement;
-    assert_int_equal(sqlite3_open(file_of(c, "pledgeline.db"), &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM call GROUP BY hash ORDER BY 1 DESC", -1, &statement, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    int most = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
-    return most;
-}
-
-static void ids_that_were_made_to_collide_do_not_crowd_one_place(void **state)
-{
-    enum { IDS = 32, FEW = 16 };
-    Contract *c = *state;
-    assert_int_equal(slice_hash(colliding_id(c, 0)), slice_hash(colliding_id(c, IDS - 1)));
-    open_writer(c);
-    for (int round = 1; round <= 3; round++) {
-        contract_begin(c);
-        for (unsigned i = 0; i < IDS; i++) {
-            Event event = contract_call_event(colliding_id(c, i).at, "winter", CALL_DTMF, NOON_MS + round);
-            event.timestamp = SLICE("noon");
-            contract_store(c, &event);
-        }
-        contract_commit(c);
-    }
-    for (unsigned i = 0; i < IDS; i++) {
-        Cdr *cdr = contract_load(c, colliding_id(c, i).at);
-        assert_int_equal(cdr->rev, 3);
-        assert_int_equal(cdr->fact_count, 3);
-    }
-    assert_int_equal(count_calls(&c->ports), IDS);
-    assert_int_equal(most_calls_with_one_hash(c), FEW);
-    close_writer(c);
-}
-
-static void second_first_save_conflicts_in_a_crowded_place_too(void **state)
-{
-    Contract *c = *state;
-    open_writer(c);
-    for (unsigned i = 0; i < 20; i++)
-        store_call(c, colliding_id(c, i).at, "winter");
-    Cdr *mine = contract_load(c, colliding_id(c, 20).at);
-    store_call(c, colliding_id(c, 20).at, "winter");
-    Event event = contract_call_event("", "winter", CALL_ENDED, NOON_MS);
-    event.key = SLICE("t:ended");
-    cdr_fold(mine, &event, &c->arena);
-    cdr_derive(mine, &contract_rating, &c->arena);
-    bool conflict = false;
-    must(c, c->ports.cdrs.save(c->ports.cdrs.self, &mine, 1, NOON_MS, &conflict, &c->fault));
-    assert_true(conflict);
-    assert_int_equal(count_calls(&c->ports), 21);
-    close_writer(c);
-}
-
 static void audit_entries_are_protected_by_the_file_itself(void **state)
 {
     Contract *c = *state;
@@ -551,8 +481,6 @@ int main(void)
         STORE_TEST(damaged_file_is_refused_after_a_crash),
         STORE_TEST(file_that_is_no_database_is_refused_and_left_alone),
         STORE_TEST(log_without_its_database_is_not_thrown_away),
-        STORE_TEST(ids_that_were_made_to_collide_do_not_crowd_one_place),
-        STORE_TEST(second_first_save_conflicts_in_a_crowded_place_too),
         STORE_TEST(audit_entries_are_protected_by_the_file_itself),
     };
     return cmocka_run_group_tests_name("sqlite store", tests, NULL, NULL);
