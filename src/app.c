@@ -30,7 +30,6 @@ static void wire(AppStores *stores, Ports *ports)
         .sms = sqlite_sms(stores->sqlite),
         .calls = {0}, /* no telephony: nothing claims that a call was ended */
         .spool = sqlite_spool(stores->sqlite),
-        .waits = sqlite_waits(stores->sqlite),
     };
 }
 

@@ -101,6 +101,8 @@ typedef struct EffectsPort {
     Status (*settle)(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault);
     /* Up to max effects that wait for somebody: PENDING and due, or CLAIMED/SENDING with a lease that is over. */
     Status (*due)(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault);
+    /* Nothing waits beyond latest_ms: what does, since a clock that ran ahead wrote its time, waits until then. */
+    Status (*pull_in)(void *self, int64_t latest_ms, Fault *fault);
     Status (*list)(void *self, const EffectFilter *filter, bool (*visit)(void *context, const Effect *effect), void *context,
                    Fault *fault);
 } EffectsPort;
@@ -245,6 +247,8 @@ typedef struct SpoolPort {
     Status (*settle)(void *self, const int64_t *ids, size_t count, Fault *fault);
     /* Up to max waiting rows with due_ms <= now_ms, oldest due first, in arena. Does not change them. */
     Status (*due)(void *self, int64_t now_ms, size_t max, Arena *arena, SpoolItem *out, size_t *ret_count, Fault *fault);
+    /* Nothing waits beyond latest_ms: what does, since a clock that ran ahead wrote its time, waits until then. */
+    Status (*pull_in)(void *self, int64_t latest_ms, Fault *fault);
     /* When the next waiting row is due; INT64_MAX = none waits. */
     Status (*next_due)(void *self, int64_t *ret_due_ms, Fault *fault);
     Status (*list)(void *self, const SpoolFilter *filter, bool (*visit)(void *context, const SpoolItem *item), void *context, Fault *fault);
@@ -256,15 +260,6 @@ typedef struct SpoolPort {
     Status (*count)(void *self, SpoolState state, int64_t *ret_rows, Fault *fault);
 } SpoolPort;
 
-/* ---- waits: the times that the spool and the ledger wait for ---- */
-
-typedef struct WaitsPort {
-    void *self;
-    /* Nothing waits beyond latest_ms: what does, since a clock that ran ahead wrote its time, waits until then. NULL where
-     * nothing waits in a store of ours. */
-    Status (*pull_in)(void *self, int64_t latest_ms, Fault *fault);
-} WaitsPort;
-
 /* All of them, wired by app.c. spool.self is NULL where the broker is the spool. */
 typedef struct Ports {
     UnitPort unit;
@@ -275,5 +270,4 @@ typedef struct Ports {
     SmsPort sms;
     CallsPort calls;
     SpoolPort spool;
-    WaitsPort waits;
 } Ports;

@@ -29,7 +29,6 @@ EffectsPort sqlite_effects(SqliteStore *store);
 CdrsPort sqlite_cdrs(SqliteStore *store);
 SmsPort sqlite_sms(SqliteStore *store); /* the in-process gateway: an outbox, from which nothing goes to a phone network */
 SpoolPort sqlite_spool(SqliteStore *store);
-WaitsPort sqlite_waits(SqliteStore *store);
 
 typedef enum SqliteLiveMode {
     SQLITE_LIVE_JOINED, /* what is projected is saved in the same store: Projection.before can be trusted */

@@ -4,7 +4,7 @@
 
 typedef struct SqliteEffects {
     SqliteStore *store;
-    sqlite3_stmt *enter, *find, *claim, *lose, *sending, *settle, *due;
+    sqlite3_stmt *enter, *find, *claim, *lose, *sending, *settle, *due, *pull_in;
 } SqliteEffects;
 
 #define EFFECT_COLUMNS \
@@ -211,9 +211,25 @@ static Status list(void *self, const EffectFilter *filter, bool (*visit)(void *c
     return status;
 }
 
+/* A clock that ran ahead may have written times that are months away. */
+static Status pull_in(void *self, int64_t latest_ms, Fault *fault)
+{
+    SqliteEffects *effects = self;
+    SqliteWork work;
+    Status status = sqlite_enter(effects->store, &work, fault);
+    if (status)
+        return status;
+    status = sql_keep(effects->store, &effects->pull_in, "UPDATE effect SET due_ms = ?1 WHERE state <= 2 AND due_ms > ?1", fault);
+    if (!status) {
+        sql_bind(effects->pull_in, SQL_NUMBER(latest_ms));
+        status = sql_run(effects->store, effects->pull_in, fault);
+    }
+    return sqlite_leave(&work, status, fault);
+}
+
 EffectsPort sqlite_effects(SqliteStore *store)
 {
     SqliteEffects *effects = ARENA_NEW(&store->arena, SqliteEffects);
     effects->store = store;
-    return (EffectsPort){.self = effects, .claim = claim, .sending = sending, .settle = settle, .due = due, .list = list};
+    return (EffectsPort){.self = effects, .claim = claim, .sending = sending, .settle = settle, .due = due, .pull_in = pull_in, .list = list};
 }

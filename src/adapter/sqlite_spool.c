@@ -4,7 +4,7 @@
 
 typedef struct SqliteSpool {
     SqliteStore *store;
-    sqlite3_stmt *twin, *count_on, *enter, *change, *remove, *due, *show, *redrive_one, *redrive_all, *drop_one, *drop_all;
+    sqlite3_stmt *twin, *count_on, *enter, *change, *remove, *due, *show, *redrive_one, *redrive_all, *drop_one, *drop_all, *pull_in;
 } SqliteSpool;
 
 #define SPOOL_COLUMNS "id, state, topic, message_id, body, received_ms, due_ms, attempts, code, reason"
@@ -256,10 +256,26 @@ static Status drop(void *self, const int64_t *ids, size_t count, size_t *ret_cha
     return change_dead(spool, &dead, ids, count, 0, ret_changed, fault);
 }
 
+/* A clock that ran ahead may have written times that are months away. */
+static Status pull_in(void *self, int64_t latest_ms, Fault *fault)
+{
+    SqliteSpool *spool = self;
+    SqliteWork work;
+    Status status = sqlite_enter(spool->store, &work, fault);
+    if (status)
+        return status;
+    status = sql_keep(spool->store, &spool->pull_in, "UPDATE spool SET due_ms = ?1 WHERE state = 0 AND due_ms > ?1", fault);
+    if (!status) {
+        sql_bind(spool->pull_in, SQL_NUMBER(latest_ms));
+        status = sql_run(spool->store, spool->pull_in, fault);
+    }
+    return sqlite_leave(&work, status, fault);
+}
+
 SpoolPort sqlite_spool(SqliteStore *store)
 {
     SqliteSpool *spool = ARENA_NEW(&store->arena, SqliteSpool);
     spool->store = store;
-    return (SpoolPort){.self = spool, .keep = keep, .settle = settle, .due = due, .next_due = next_due, .list = list, .show = show,
+    return (SpoolPort){.self = spool, .keep = keep, .settle = settle, .due = due, .pull_in = pull_in, .next_due = next_due, .list = list, .show = show,
                        .redrive = redrive, .drop = drop, .count = count_rows};
 }

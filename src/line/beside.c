@@ -31,10 +31,13 @@ static Batch *fresh_batch(Pipeline *line, int64_t now_ms)
 /* A clock that ran ahead may have written times which are months away now that it is right. */
 static Status pull_in_waits(const Batch *batch, Fault *fault)
 {
-    const WaitsPort *waits = &batch->ports->waits;
     const PipelineSettings *settings = batch->settings;
+    const Ports *ports = batch->ports;
     int64_t longest_ms = settings->backoff_most_ms > settings->lease_ms ? settings->backoff_most_ms : settings->lease_ms;
-    return waits->pull_in ? waits->pull_in(waits->self, batch->now_ms + longest_ms, fault) : STATUS_OK;
+    if (batch->clock_is_steady)
+        return STATUS_OK;
+    Status status = ports->effects.pull_in(ports->effects.self, batch->now_ms + longest_ms, fault);
+    return status || !ports->spool.self ? status : ports->spool.pull_in(ports->spool.self, batch->now_ms + longest_ms, fault);
 }
 
 static Status deliver_due(Batch *batch, size_t *ret_count, Fault *fault)

@@ -12,7 +12,7 @@ static void open_sqlite(Contract *contract, SqliteLiveMode mode)
     contract->stores = store;
     contract->ports = (Ports){.unit = sqlite_unit(store), .registry = sqlite_registry(store), .effects = sqlite_effects(store),
                               .cdrs = sqlite_cdrs(store), .live = sqlite_live(store, mode), .sms = sqlite_sms(store),
-                              .spool = sqlite_spool(store), .waits = sqlite_waits(store)};
+                              .spool = sqlite_spool(store)};
 }
 
 static void open_joined(Contract *contract) { open_sqlite(contract, SQLITE_LIVE_JOINED); }

@@ -17,7 +17,11 @@ static SpoolItem show(Contract *c, int64_t id)
     return item;
 }
 
-static void pull_in(Contract *c, int64_t latest_ms) { must(c, c->ports.waits.pull_in(c->ports.waits.self, latest_ms, &c->fault)); }
+static void pull_in(Contract *c, int64_t latest_ms)
+{
+    must(c, c->ports.spool.pull_in(c->ports.spool.self, latest_ms, &c->fault));
+    must(c, c->ports.effects.pull_in(c->ports.effects.self, latest_ms, &c->fault));
+}
 
 static void message_waits_no_longer_than_the_latest_time(void **state)
 {

@@ -146,6 +146,12 @@ static Status settle_effects(void *self, const Effect *effects, size_t count, in
     return STATUS_OK;
 }
 
+static Status pull_in(void *self, int64_t latest_ms, Fault *fault)
+{
+    (void)self, (void)latest_ms, (void)fault;
+    return STATUS_OK;
+}
+
 static Status due_effects(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
 {
     (void)arena, (void)fault;
@@ -304,12 +310,12 @@ void world_init(World *world, bool atomic, bool sms_joins)
     world->ports = (Ports){
         .unit = {.self = world, .atomic = atomic, .begin = begin, .commit = commit, .rollback = rollback},
         .registry = {.self = world, .block = block, .is_blocked = is_blocked, .record_actions = record_actions},
-        .effects = {.self = world, .claim = claim, .sending = sending, .settle = settle_effects, .due = due_effects},
+        .effects = {.self = world, .claim = claim, .sending = sending, .settle = settle_effects, .due = due_effects, .pull_in = pull_in},
         .cdrs = {.self = world, .load = load, .save = save, .stale = stale},
         .live = {.self = world, .project = project},
         .sms = {.self = world, .joins_unit = sms_joins, .is_idempotent = true, .send = send_sms},
         .calls = {.self = world, .hang_up = hang_up},
-        .spool = {.self = world, .keep = keep, .settle = settle_spooled},
+        .spool = {.self = world, .pull_in = pull_in, .keep = keep, .settle = settle_spooled},
     };
     world->settings = (PipelineSettings){
         .event = {.rating = {.micros_per_minute = 10000, .currency = SLICE("USD")}, .sms_template = SLICE("{{donationLink}}"),
