@@ -1,0 +1,44 @@
+"""Nobody who reads slowly, much, or not at all may cost the others more than a little: above all not the pre-dial check."""
+import time
+
+import pytest
+from support.events import event
+from support.program import Server
+
+CAMPAIGNS = 20_000
+QUICK_S = 5  # generous, for sanitizers on a busy machine; what it guards against took a minute
+
+
+def campaign_id(number):
+    return f"campaign-{number:05d}-" + "x" * 100
+
+
+@pytest.fixture(scope="module")
+def big_server(tmp_path_factory):
+    """One call in each of many campaigns, so that their live counters are larger than 4 MiB."""
+    server = Server(tmp_path_factory.mktemp("big") / "data").start()
+    for first in range(0, CAMPAIGNS, 5000):
+        server.publish("call-events", *(event(f"call-{i}", campaign_id(i), "+12125550100", eventType="call_initiated",
+                                              timestamp=f"2025-04-30T10:{i % 60:02d}:00Z") for i in range(first, first + 5000)))
+    yield server
+    server.stop()
+
+
+# ---- reports ----
+
+def test_the_newest_of_many_campaigns_is_found_quickly(big_server):
+    started = time.monotonic()
+    page = big_server.get("/v1/cdrs?limit=100").json()
+    took_s = time.monotonic() - started
+    assert [record["startTime"] for record in page["records"]] == ["2025-04-30T10:59:00.000Z"] * 100
+    assert page["nextCursor"] and took_s < QUICK_S
+
+
+def test_pages_over_many_campaigns_show_each_record_once(big_server):
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = big_server.get(f"/v1/cdrs?limit=7000&cursor={cursor}").json()
+        seen += [(record["startTime"], record["callId"]) for record in page["records"]]
+        cursor = page["nextCursor"]
+    assert len({call for _, call in seen}) == len(seen) == CAMPAIGNS
+    assert [start for start, _ in seen] == sorted((start for start, _ in seen), reverse=True)
