@@ -53,7 +53,7 @@ const Route routes[] = {
     {"GET", "/v1/blacklist", ROLE_READER, ROUTE_READ, blacklist_list, blacklist_page, "blocked numbers", "", "200 `{entries,nextCursor}`", false},
     {"POST", "/v1/blacklist", ROLE_SERVICE, ROUTE_CHANGE, blacklist_put, none, "block a number",
      "`{phoneNumber,reason,source,actor,addedAt,metadata}`; only the first is required", "201 the entry, 200 it was blocked already, 422", false},
-    {"POST", "/v1/blacklist/check", ROLE_READER, ROUTE_READ, blacklist_check, none, "may these numbers be called?",
+    {"POST", "/v1/blacklist/check", ROLE_READER, ROUTE_CHECK, blacklist_check, none, "may these numbers be called?",
      "`{phoneNumber}` or `{phoneNumbers:[…]}`, 10,000 at most", "200 `{phoneNumber,blocked,reason}`, or `{results:[…]}` of them", false},
     {"POST", "/v1/blacklist/import", ROLE_ADMIN, ROUTE_CHANGE, blacklist_import, import, "block the numbers of a list",
      "CSV with a header in any order, or one number a line", "200 `{added,known,rejected,firstBadLine}`", false},

@@ -1,4 +1,6 @@
 """Nobody who reads slowly, much, or not at all may cost the others more than a little: above all not the pre-dial check."""
+import select
+import socket
 import time
 
 import pytest
@@ -42,3 +44,32 @@ def test_pages_over_many_campaigns_show_each_record_once(big_server):
         cursor = page["nextCursor"]
     assert len({call for _, call in seen}) == len(seen) == CAMPAIGNS
     assert [start for start, _ in seen] == sorted((start for start, _ in seen), reverse=True)
+
+
+# ---- the pre-dial check ----
+
+def send(server, path, **headers):
+    """A request whose answer nobody reads, on a connection with little room."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    sock.connect(("127.0.0.1", server.port))
+    lines = [f"GET {path} HTTP/1.1", "Host: localhost", *(f"{name.title()}: {value}" for name, value in headers.items())]
+    sock.sendall("".join(line + "\r\n" for line in [*lines, ""]).encode())
+    return sock
+
+
+def answered(socks):
+    readable, _, _ = select.select(socks, [], [], 0)
+    return len(readable)
+
+
+def check(server):
+    assert server.post("/v1/blacklist/check", {"phoneNumber": "+12125550100"}).json()["blocked"] is False
+
+
+def test_the_check_does_not_wait_behind_reports(big_server):
+    reports = [send(big_server, "/v1/cdrs?limit=10000") for _ in range(30)]
+    check(big_server)
+    assert answered(reports) < len(reports) - 5
+    for report in reports:
+        report.close()
