@@ -2,6 +2,8 @@
  * for checks, or as a change on the worker's thread in a unit of its own. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "ingress/intake.h"
 #include "ingress/readers.h"
 #include "net/http_server.h"
@@ -59,6 +61,7 @@ struct Api {
     ApiSettings settings;
     struct TokenList *tokens;
     struct Streams *streams;
+    atomic_int long_answers; /* open now (http_pages.c) */
 };
 
 /* Checks the tokens' form. NULL and a fault otherwise. Everything is borrowed until api_close. */

@@ -1,11 +1,14 @@
 """Nobody who reads slowly, much, or not at all may cost the others more than a little: above all not the pre-dial check."""
+import contextlib
+import http.client
+import json
 import select
 import socket
 import time
 
 import pytest
 from support.events import event
-from support.program import Server
+from support.program import PATIENCE_S, Server
 
 CAMPAIGNS = 20_000
 QUICK_S = 5  # generous, for sanitizers on a busy machine; what it guards against took a minute
@@ -15,13 +18,17 @@ def campaign_id(number):
     return f"campaign-{number:05d}-" + "x" * 100
 
 
+def publish_campaigns(server):
+    for first in range(0, CAMPAIGNS, 5000):
+        server.publish("call-events", *(event(f"of-{i}", campaign_id(i), "+12125550100", eventType="call_initiated",
+                                              timestamp=f"2025-04-30T10:{i % 60:02d}:00Z") for i in range(first, first + 5000)))
+
+
 @pytest.fixture(scope="module")
 def big_server(tmp_path_factory):
     """One call in each of many campaigns, so that their live counters are larger than 4 MiB."""
     server = Server(tmp_path_factory.mktemp("big") / "data").start()
-    for first in range(0, CAMPAIGNS, 5000):
-        server.publish("call-events", *(event(f"call-{i}", campaign_id(i), "+12125550100", eventType="call_initiated",
-                                              timestamp=f"2025-04-30T10:{i % 60:02d}:00Z") for i in range(first, first + 5000)))
+    publish_campaigns(server)
     yield server
     server.stop()
 
@@ -73,3 +80,65 @@ def test_the_check_does_not_wait_behind_reports(big_server):
     assert answered(reports) < len(reports) - 5
     for report in reports:
         report.close()
+
+
+@contextlib.contextmanager
+def stalled(server, count, path, **headers):
+    """Clients that ask and never read. All have been answered as far as the network takes it."""
+    socks = [send(server, path, **headers) for _ in range(count)]
+    until = time.monotonic() + PATIENCE_S
+    while answered(socks) < count:
+        select.select([sock for sock in socks if not answered([sock])], [], [], 1)
+        assert time.monotonic() < until, f"{answered(socks)} of {count} were answered"
+    try:
+        yield socks
+    finally:
+        for sock in socks:
+            sock.close()
+
+
+def memory_mib(server):
+    with open(f"/proc/{server.process.pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+
+
+def publish_records(server, count):
+    for first in range(0, count, 5000):
+        server.publish("call-events", *(event(f"call-{i}", "winter", "+12125550100", eventType="call_initiated", metadata={"note": "z" * 200})
+                                        for i in range(first, first + 5000)))
+
+
+def test_stalled_exports_cost_the_check_nothing_and_bounded_memory(make_server):
+    server = make_server()
+    publish_records(server, 20_000)
+    before_mib = memory_mib(server)
+    with stalled(server, 250, "/v1/cdrs", accept="application/x-ndjson"):
+        took_s = []
+        for _ in range(10):
+            started = time.monotonic()
+            check(server)
+            took_s.append(time.monotonic() - started)
+        assert sorted(took_s)[5] < 0.1, took_s
+        assert memory_mib(server) - before_mib < 300
+
+
+def test_an_export_goes_on_where_a_slow_client_left_it(make_server):
+    server = make_server()
+    publish_records(server, 20_000)
+    with stalled(server, 1, "/v1/cdrs", accept="application/x-ndjson") as [sock]:
+        check(server)
+        answer = http.client.HTTPResponse(sock)
+        answer.begin()
+        records = [json.loads(line) for line in answer.read().splitlines()]
+    assert len({record["callId"] for record in records}) == len(records) == 20_000
+
+
+def test_an_export_that_ends_with_the_server_does_not_look_whole(make_server):
+    server = make_server()
+    publish_records(server, 20_000)
+    with stalled(server, 1, "/v1/cdrs", accept="text/csv") as [sock]:
+        server.stop()
+        answer = http.client.HTTPResponse(sock)
+        answer.begin()
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            answer.read()
