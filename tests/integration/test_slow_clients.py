@@ -11,6 +11,7 @@ from support.events import event
 from support.program import PATIENCE_S, Server
 
 CAMPAIGNS = 20_000
+MESSAGE_BYTES = 128 * 1024
 QUICK_S = 5  # generous, for sanitizers on a busy machine; what it guards against took a minute
 
 
@@ -131,6 +132,82 @@ def test_an_export_goes_on_where_a_slow_client_left_it(make_server):
         answer.begin()
         records = [json.loads(line) for line in answer.read().splitlines()]
     assert len({record["callId"] for record in records}) == len(records) == 20_000
+
+
+# ---- live counters ----
+
+def listen(server):
+    connection = server.connect()
+    connection.request("GET", "/v1/stream")
+    return connection.getresponse()
+
+
+def messages(stream):
+    """Each as its bytes and its data, as they come."""
+    text = b""
+    for line in stream:
+        text += line
+        if line == b"\n":
+            data = [part[6:] for part in text.splitlines() if part.startswith(b"data: ")]
+            if data:
+                yield len(text), json.loads(b"".join(data))
+            text = b""
+
+
+def state(stream):
+    """All campaigns, of one message or several."""
+    campaigns = {}
+    for size, data in stream:
+        assert size < MESSAGE_BYTES
+        campaigns.update((each["campaignId"], each["counters"]) for each in data["campaigns"])
+        if not data.get("more"):
+            return campaigns
+
+
+def wait_for(stream, campaign, attempts):
+    until = time.monotonic() + PATIENCE_S
+    while state(stream).get(campaign, {}).get("total_attempts") != attempts:
+        assert time.monotonic() < until
+
+
+def test_a_large_state_comes_as_several_messages(big_server):
+    assert set(state(messages(listen(big_server)))) >= {campaign_id(i) for i in range(CAMPAIGNS)}
+
+
+def test_a_slow_listener_gets_the_newest_state(big_server):
+    with stalled(big_server, 1, "/v1/stream") as [sock]:
+        for number in range(3):
+            big_server.publish("call-events", event(f"late-{number}", "late", "+12125550100", eventType="call_initiated"))
+            wait_for(messages(listen(big_server)), "late", number + 1)
+        answer = http.client.HTTPResponse(sock)
+        answer.begin()
+        wait_for(messages(answer), "late", 3)
+
+
+def is_served(sock):
+    with contextlib.suppress(ConnectionError):
+        return sock.recv(12) == b"HTTP/1.1 200"
+
+
+def test_listeners_that_left_make_room_for_others(make_server):
+    server = make_server(PLEDGELINE_MAX_CONNECTIONS_PER_IP=20)
+    publish_campaigns(server)
+    with stalled(server, 18, "/v1/stream"):
+        assert len(state(messages(listen(server)))) == CAMPAIGNS
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        with stalled(server, 18, "/healthz") as socks:
+            if all(map(is_served, socks)):
+                break
+        assert time.monotonic() < until
+
+
+def test_a_server_stops_while_clients_stall(make_server):
+    server = make_server()
+    publish_records(server, 10_000)
+    publish_campaigns(server)
+    with stalled(server, 20, "/v1/stream"), stalled(server, 20, "/v1/cdrs", accept="text/csv"), stalled(server, 5, "/v1/campaigns"):
+        server.stop()
 
 
 def test_an_export_that_ends_with_the_server_does_not_look_whole(make_server):
