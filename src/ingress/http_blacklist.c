@@ -6,7 +6,7 @@
 #include "service/blacklist.h"
 #include "service/print.h"
 
-enum { CHECK_MOST = 10000 };
+enum { CHECK_MOST = 10000, LIST_BYTES_MOST = 8 * 1024 * 1024 };
 
 /* ---- lists ---- */
 
@@ -23,7 +23,7 @@ static bool add_entry(void *context, const BlockEntry *entry)
     text_add(&listing->json, listing->count++ ? SLICE(",\n") : SLICE("\n"));
     print_block_entry(&listing->json, entry);
     listing->last = arena_copy(listing->arena, entry->phone);
-    return true;
+    return listing->json.bytes < LIST_BYTES_MOST;
 }
 
 void blacklist_list(Call *call, const Ports *ports)
@@ -37,7 +37,7 @@ void blacklist_list(Call *call, const Ports *ports)
         return;
     }
     text_add_literal(&listing.json, "],\"nextCursor\":");
-    if (listing.count == listing.limit)
+    if (listing.count == listing.limit || listing.json.bytes >= LIST_BYTES_MOST)
         json_add_string(&listing.json, listing.last);
     else
         text_add_literal(&listing.json, "null");
@@ -155,7 +155,9 @@ void blacklist_put(Call *call, const Ports *ports)
         answer_problem(call, 422, "source_invalid", "source must be user_optout, admin_import or compliance");
         return;
     }
-    if (ports->registry.block(ports->registry.self, &entry, 1, &result, &fault)) {
+    Status status = blacklist_texts_fit(&entry, &fault);
+    status = status ? status : ports->registry.block(ports->registry.self, &entry, 1, &result, &fault);
+    if (status) {
         answer_fault(call, 422, &fault);
         return;
     }
@@ -194,7 +196,7 @@ void blacklist_import(Call *call, const Ports *ports)
     ImportReport report = {0};
     Fault fault;
     int64_t now_ms = clock_wall_ms();
-    Status status = STATUS_OK;
+    Status status = blacklist_texts_fit(&(BlockEntry){.actor = actor, .reason = reason}, &fault);
     import_reader_init(&reader, call->request->body, call->api->settings.country_code);
     for (bool more = true; more && !status;)
         status = blacklist_import_some(ports, &reader, BATCH_MAX, reason, actor, now_ms, call->arena, &report, &more, &fault);

@@ -5,6 +5,7 @@ import json
 import select
 import socket
 import time
+import urllib.parse
 
 import pytest
 from support.events import event
@@ -219,3 +220,43 @@ def test_an_export_that_ends_with_the_server_does_not_look_whole(make_server):
         answer.begin()
         with pytest.raises((http.client.IncompleteRead, ConnectionError)):
             answer.read()
+
+
+# ---- the do-not-call list ----
+
+def block_many(server, count):
+    numbers = [f"+1212{i:07d}" for i in range(count)]
+    answer = server.post("/v1/blacklist/import?reason=" + "r" * 900, "\n".join(numbers), content_type="text/csv")
+    assert answer.json()["added"] == count
+    return numbers
+
+
+def test_a_page_of_long_entries_is_shorter_than_its_limit(make_server):
+    server = make_server()
+    numbers, seen, cursor = block_many(server, 10_000), [], ""
+    while cursor is not None:
+        answer = server.get(f"/v1/blacklist?limit=10000&cursor={urllib.parse.quote(cursor)}")
+        assert len(answer.body) < 9 * 1024 * 1024
+        page = answer.json()
+        seen, cursor = seen + [entry["phoneNumber"] for entry in page["entries"]], page["nextCursor"]
+    assert seen == numbers
+
+
+@pytest.mark.parametrize("method, path, body, field", [
+    ("POST", "/v1/blacklist", {"phoneNumber": "+12125550100", "reason": "r" * 1001}, "reason"),
+    ("POST", "/v1/blacklist", {"phoneNumber": "+12125550100", "actor": "a" * 1001}, "actor"),
+    ("POST", "/v1/blacklist", {"phoneNumber": "+12125550100", "metadata": {"callId": "c" * 1001}}, "callId"),
+    ("POST", "/v1/blacklist/import?reason=" + "r" * 1001, "+12125550100\n", "reason"),
+    ("DELETE", "/v1/blacklist/+12125550100", {"actor": "jane", "reason": "r" * 1001}, "reason"),
+    ("DELETE", "/v1/blacklist/+12125550100?reason=asked&actor=" + "a" * 1001, None, "actor"),
+])
+def test_words_about_a_number_are_bounded(shared_server, method, path, body, field):
+    answer = shared_server.request(method, path, body)
+    assert (answer.status, answer.json()["code"]) == (422, "field_too_long")
+    assert answer.json()["detail"] == f"{field} is longer than 1000 bytes"
+
+
+def test_words_of_1000_bytes_are_kept(shared_server):
+    entry = {"phoneNumber": "+12125550177", "reason": "r" * 1000, "actor": "a" * 1000}
+    assert shared_server.post("/v1/blacklist", entry).json()["reason"] == entry["reason"]
+    assert shared_server.request("DELETE", "/v1/blacklist/+12125550177", {"actor": "a" * 1000, "reason": "r" * 1000}).status == 204
