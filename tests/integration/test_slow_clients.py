@@ -231,6 +231,17 @@ def block_many(server, count):
     return numbers
 
 
+def test_the_list_is_exported_in_pages_and_whole(make_server):
+    server = make_server()
+    numbers = block_many(server, 20_000)
+    before_mib = memory_mib(server)
+    with stalled(server, 50, "/v1/blacklist/export"):
+        check(server)
+        assert memory_mib(server) - before_mib < 300
+    rows = server.get("/v1/blacklist/export").body.decode().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["phoneNumber", *numbers]
+
+
 def test_a_page_of_long_entries_is_shorter_than_its_limit(make_server):
     server = make_server()
     numbers, seen, cursor = block_many(server, 10_000), [], ""
