@@ -251,6 +251,16 @@ static void change_finished(Task *task)
     http_resume(call->request);
 }
 
+static void read_on(Readers *readers, Call *call)
+{
+    http_defer(call->request);
+    call->job.run = run_read;
+    if (readers_do(readers, &call->job))
+        return;
+    answer_problem(call, 503, "overloaded", "too many reports wait already; try again later");
+    http_resume(call->request);
+}
+
 static void dispatch(Call *call)
 {
     Fault fault;
@@ -259,12 +269,10 @@ static void dispatch(Call *call)
         call->route->run(call, NULL);
         return;
     case ROUTE_READ:
-        http_defer(call->request);
-        call->job.run = run_read;
-        if (readers_do(call->api->readers, &call->job))
-            return;
-        answer_problem(call, 503, "overloaded", "too many reports wait already; try again later");
-        http_resume(call->request);
+        read_on(call->api->readers, call);
+        return;
+    case ROUTE_CHECK:
+        read_on(call->api->checks, call);
         return;
     case ROUTE_CHANGE:
         http_defer(call->request);
@@ -295,7 +303,7 @@ void api_handle(HttpRequest *request, void *context)
 
 /* ---- open and close ---- */
 
-Api *api_open(const ApiSettings *settings, Intake *intake, Readers *readers, Fault *fault)
+Api *api_open(const ApiSettings *settings, Intake *intake, Readers *readers, Readers *checks, Fault *fault)
 {
     TokenList *tokens = NULL;
     if (*settings->tokens && !(tokens = tokens_new(settings->tokens, fault)))
@@ -303,7 +311,7 @@ Api *api_open(const ApiSettings *settings, Intake *intake, Readers *readers, Fau
     Api *api = calloc(1, sizeof *api);
     if (!api)
         abort();
-    *api = (Api){.intake = intake, .readers = readers, .settings = *settings, .tokens = tokens};
+    *api = (Api){.intake = intake, .readers = readers, .checks = checks, .settings = *settings, .tokens = tokens};
     api->streams = streams_open(api);
     return api;
 }

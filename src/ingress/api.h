@@ -1,6 +1,8 @@
-/* The HTTP API: routes, roles, and the three ways a request is worked: at once, on a reader's thread, or as a change on
- * the worker's thread in a unit of its own. */
+/* The HTTP API: routes, roles, and the ways a request is worked: at once, on a reader's thread, on the thread that is kept
+ * for checks, or as a change on the worker's thread in a unit of its own. */
 #pragma once
+
+#include <stdatomic.h>
 
 #include "ingress/intake.h"
 #include "ingress/readers.h"
@@ -29,6 +31,7 @@ typedef struct Call {
 typedef enum RouteKind {
     ROUTE_NOW,    /* answered on the server's thread: must not block; or defers by itself */
     ROUTE_READ,   /* run on a reader's thread with its ports */
+    ROUTE_CHECK,  /* as READ, on the thread where no report stands in the way */
     ROUTE_CHANGE, /* run on the worker's thread, between begin and commit; an answer of 400 and above rolls back */
 } RouteKind;
 
@@ -54,14 +57,15 @@ typedef struct ApiSettings {
 
 struct Api {
     Intake *intake;
-    Readers *readers;
+    Readers *readers, *checks;
     ApiSettings settings;
     struct TokenList *tokens;
     struct Streams *streams;
+    atomic_int long_answers; /* open now (http_pages.c) */
 };
 
 /* Checks the tokens' form. NULL and a fault otherwise. Everything is borrowed until api_close. */
-Api *api_open(const ApiSettings *settings, Intake *intake, Readers *readers, Fault *fault);
+Api *api_open(const ApiSettings *settings, Intake *intake, Readers *readers, Readers *checks, Fault *fault);
 /* Ends the streams; call before the server is closed. */
 void api_stop_streams(Api *api);
 /* After the server is closed. */

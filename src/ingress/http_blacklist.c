@@ -2,11 +2,12 @@
 #include "base/clock.h"
 #include "event/phone.h"
 #include "ingress/http_handlers.h"
+#include "ingress/http_pages.h"
 #include "ingress/http_parameters.h"
 #include "service/blacklist.h"
 #include "service/print.h"
 
-enum { CHECK_MOST = 10000 };
+enum { CHECK_MOST = 10000, LIST_BYTES_MOST = 8 * 1024 * 1024 };
 
 /* ---- lists ---- */
 
@@ -23,7 +24,7 @@ static bool add_entry(void *context, const BlockEntry *entry)
     text_add(&listing->json, listing->count++ ? SLICE(",\n") : SLICE("\n"));
     print_block_entry(&listing->json, entry);
     listing->last = arena_copy(listing->arena, entry->phone);
-    return true;
+    return listing->json.bytes < LIST_BYTES_MOST;
 }
 
 void blacklist_list(Call *call, const Ports *ports)
@@ -37,7 +38,7 @@ void blacklist_list(Call *call, const Ports *ports)
         return;
     }
     text_add_literal(&listing.json, "],\"nextCursor\":");
-    if (listing.count == listing.limit)
+    if (listing.count == listing.limit || listing.json.bytes >= LIST_BYTES_MOST)
         json_add_string(&listing.json, listing.last);
     else
         text_add_literal(&listing.json, "null");
@@ -45,31 +46,50 @@ void blacklist_list(Call *call, const Ports *ports)
     answer_json(call, 200, &listing.json);
 }
 
+/* ---- the whole list ---- */
+
+typedef struct Export {
+    Text page, last; /* last: the number that was printed last */
+    size_t bytes;    /* of the page */
+} Export;
+
 static bool add_csv(void *context, const BlockEntry *entry)
 {
-    Listing *listing = context;
+    Export *export = context;
     char added[TIME_TEXT_BYTES];
     time_print(entry->added_ms, added);
     const Slice cells[] = {entry->phone, slice_of(added), entry->source, entry->reason, entry->actor, entry->call_id, entry->campaign_id};
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         if (i)
-            text_add_byte(&listing->json, ',');
-        csv_add_cell(&listing->json, cells[i]);
+            text_add_byte(&export->page, ',');
+        csv_add_cell(&export->page, cells[i]);
     }
-    text_add_literal(&listing->json, "\r\n");
-    return true;
+    text_add_literal(&export->page, "\r\n");
+    export->last.bytes = 0;
+    text_add(&export->last, entry->phone);
+    return export->page.bytes < export->bytes;
+}
+
+static PageEnd print_entries(void *context, const Ports *ports, size_t bytes, Text *page)
+{
+    Export *export = context;
+    Fault fault;
+    export->page = *page;
+    export->bytes = bytes;
+    RegistryFilter filter = {.after = arena_copy(page->arena, text_slice(&export->last))}; /* the next one is written over it */
+    Status status = ports->registry.list(ports->registry.self, &filter, add_csv, export, &fault);
+    *page = export->page;
+    if (status)
+        return PAGE_FAILED;
+    return page->bytes < bytes ? PAGE_LAST : PAGE_MORE;
 }
 
 void blacklist_export(Call *call, const Ports *ports)
 {
-    Fault fault;
-    Listing listing = {.json = text_in(call->arena), .arena = call->arena};
-    RegistryFilter filter = {0};
-    text_add_literal(&listing.json, "phoneNumber,addedAt,source,reason,actor,callId,campaignId\r\n");
-    if (ports->registry.list(ports->registry.self, &filter, add_csv, &listing, &fault))
-        answer_fault(call, 503, &fault);
-    else
-        answer_text(call, 200, "text/csv; charset=utf-8", text_slice(&listing.json));
+    (void)ports;
+    Export *export = ARENA_NEW(call->arena, Export);
+    export->last = text_in(call->arena);
+    answer_pages(call, "text/csv; charset=utf-8", SLICE("phoneNumber,addedAt,source,reason,actor,callId,campaignId\r\n"), print_entries, export);
 }
 
 /* ---- one number ---- */
@@ -155,7 +175,9 @@ void blacklist_put(Call *call, const Ports *ports)
         answer_problem(call, 422, "source_invalid", "source must be user_optout, admin_import or compliance");
         return;
     }
-    if (ports->registry.block(ports->registry.self, &entry, 1, &result, &fault)) {
+    Status status = blacklist_texts_fit(&entry, &fault);
+    status = status ? status : ports->registry.block(ports->registry.self, &entry, 1, &result, &fault);
+    if (status) {
         answer_fault(call, 422, &fault);
         return;
     }
@@ -194,7 +216,7 @@ void blacklist_import(Call *call, const Ports *ports)
     ImportReport report = {0};
     Fault fault;
     int64_t now_ms = clock_wall_ms();
-    Status status = STATUS_OK;
+    Status status = blacklist_texts_fit(&(BlockEntry){.actor = actor, .reason = reason}, &fault);
     import_reader_init(&reader, call->request->body, call->api->settings.country_code);
     for (bool more = true; more && !status;)
         status = blacklist_import_some(ports, &reader, BATCH_MAX, reason, actor, now_ms, call->arena, &report, &more, &fault);

@@ -1,21 +1,22 @@
 /* Call records over HTTP: pages as JSON, everything as CSV or NDJSON streams. */
-#include <time.h>
-
 #include "base/clock.h"
 #include "ingress/http_handlers.h"
+#include "ingress/http_pages.h"
 #include "ingress/http_parameters.h"
 
-enum { LIST_MOST = 10000, STREAM_PAGE = 500, STREAM_PENDING_ENOUGH = 1024 * 1024 };
+enum { LIST_MOST = 10000, LIST_BYTES_MOST = 8 * 1024 * 1024, STREAM_PAGE = 500 };
 
 typedef enum RecordFormat { FORMAT_JSON, FORMAT_CSV, FORMAT_NDJSON } RecordFormat;
 
 typedef struct Listing {
     CdrFilter filter;
     RecordFormat format;
+    const Rating *rating;
     Text text;
-    Arena scratch; /* one record */
+    size_t bytes_most; /* of the text: with more, the page ends */
+    Arena scratch;     /* one record */
     size_t count;
-    size_t left;   /* of the limit, for streams */
+    size_t left;       /* of the limit, for streams */
 } Listing;
 
 static bool add_record(void *context, const Cdr *cdr, CdrCursor cursor)
@@ -33,7 +34,13 @@ static bool add_record(void *context, const Cdr *cdr, CdrCursor cursor)
     }
     listing->count++;
     listing->filter.after = cursor;
-    return true;
+    return listing->text.bytes < listing->bytes_most;
+}
+
+/* There may be more behind the last record. */
+static bool ends_early(const Listing *listing)
+{
+    return listing->count == listing->filter.limit || listing->text.bytes >= listing->bytes_most;
 }
 
 /* ---- what is asked for ---- */
@@ -48,63 +55,40 @@ static RecordFormat wanted_format(const Call *call)
 
 /* ---- streams ---- */
 
-/* A page, and then the job queues again behind the others, so that a long export keeps no report waiting. */
-static void stream_page(ReaderJob *job, const Ports *ports)
+static PageEnd print_records(void *context, const Ports *ports, size_t bytes, Text *page)
 {
-    Call *call = (Call *)(void *)((char *)job - offsetof(Call, job));
-    Listing *listing = call->context;
-    struct timespec pause = {.tv_nsec = 2000000};
+    Listing *listing = context;
     Fault fault;
-    bool goes_on = true;
-    if (http_stream_pending(call->request) < STREAM_PENDING_ENOUGH) {
-        Arena page;
-        arena_init(&page);
-        listing->text = text_in(&page);
-        listing->count = 0;
-        listing->filter.limit = listing->left < STREAM_PAGE ? listing->left : STREAM_PAGE;
-        Status status = ports->cdrs.query(ports->cdrs.self, &listing->filter, &call->api->settings.rating, add_record, listing, &fault);
-        listing->left -= listing->count;
-        goes_on = !status && listing->count == STREAM_PAGE && listing->left;
-        goes_on &= http_stream_push(call->request, text_slice(&listing->text));
-        arena_done(&page);
-    } else {
-        nanosleep(&pause, NULL); /* the client reads more slowly than we do */
-        goes_on = http_stream_push(call->request, (Slice){0});
-    }
-    if (goes_on && readers_do(call->api->readers, job))
-        return;
-    http_stream_end(call->request);
+    listing->text = *page;
+    listing->bytes_most = bytes;
+    listing->count = 0;
+    listing->filter.limit = listing->left < STREAM_PAGE ? listing->left : STREAM_PAGE;
+    Status status = ports->cdrs.query(ports->cdrs.self, &listing->filter, listing->rating, add_record, listing, &fault);
     arena_done(&listing->scratch);
-    http_release(call->request);
+    *page = listing->text;
+    listing->left -= listing->count;
+    if (status)
+        return PAGE_FAILED;
+    return listing->left && ends_early(listing) ? PAGE_MORE : PAGE_LAST;
 }
 
-/* The handler's own job ends with the head; a job of its own goes on with the pages. */
-static void start_stream(Call *call, Listing *listing)
+static void start_stream(Call *call, const Listing *listing)
 {
-    listing->left = slice_empty(call_query(call, "limit")) ? SIZE_MAX : listing->filter.limit;
-    Call *pages = ARENA_NEW(call->arena, Call);
+    bool is_csv = listing->format == FORMAT_CSV;
     Listing *kept = ARENA_NEW(call->arena, Listing);
     *kept = *listing;
-    *pages = (Call){.api = call->api, .request = call->request, .arena = call->arena, .context = kept, .job = {.run = stream_page}};
-    http_hold(call->request);
-    call->request->reply.streams = true;
-    answer_text(call, 200, listing->format == FORMAT_CSV ? "text/csv; charset=utf-8" : "application/x-ndjson", (Slice){0});
-    if (listing->format == FORMAT_CSV) {
-        Text header = text_in(call->arena);
-        cdr_print_csv_header(&header);
-        http_stream_push(call->request, text_slice(&header));
-    }
-    if (readers_do(call->api->readers, &pages->job))
-        return;
-    http_stream_end(call->request);
-    http_release(call->request);
+    kept->left = slice_empty(call_query(call, "limit")) ? SIZE_MAX : listing->filter.limit;
+    Text head = text_in(call->arena);
+    if (is_csv)
+        cdr_print_csv_header(&head);
+    answer_pages(call, is_csv ? "text/csv; charset=utf-8" : "application/x-ndjson", text_slice(&head), print_records, kept);
 }
 
 /* ---- handlers ---- */
 
 void cdrs_list(Call *call, const Ports *ports)
 {
-    Listing listing = {.format = wanted_format(call)};
+    Listing listing = {.format = wanted_format(call), .rating = &call->api->settings.rating, .bytes_most = LIST_BYTES_MOST};
     CdrFilter *filter = &listing.filter;
     *filter = (CdrFilter){.campaign_id = call_query(call, "campaignId"), .outcome = call_query(call, "outcome"),
                           .from_ms = call_time(call, "startDate"), .until_ms = call_time(call, "endDate"),
@@ -120,13 +104,13 @@ void cdrs_list(Call *call, const Ports *ports)
     Fault fault;
     listing.text = text_in(call->arena);
     text_add_literal(&listing.text, "{\"records\":[");
-    Status status = ports->cdrs.query(ports->cdrs.self, filter, &call->api->settings.rating, add_record, &listing, &fault);
+    Status status = ports->cdrs.query(ports->cdrs.self, filter, listing.rating, add_record, &listing, &fault);
     arena_done(&listing.scratch);
     if (status) {
         answer_fault(call, 503, &fault);
         return;
     }
-    if (listing.count == filter->limit)
+    if (ends_early(&listing))
         text_printf(&listing.text, "],\"nextCursor\":\"%lld.%lld\"}\n", (long long)filter->after.start_ms, (long long)filter->after.row);
     else
         text_add_literal(&listing.text, "],\"nextCursor\":null}\n");

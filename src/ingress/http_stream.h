@@ -1,4 +1,5 @@
-/* Server-sent events of the live counters (WHATWG HTML, 9.2). */
+/* Server-sent events of the live counters (WHATWG HTML, 9.2). A state that is too large for one message comes as several, of
+ * which all but the last say "more":true; each message holds whole campaigns. */
 #pragma once
 
 #include "ingress/api.h"

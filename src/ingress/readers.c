@@ -82,6 +82,8 @@ bool readers_do(Readers *readers, ReaderJob *job)
 
 void readers_stop(Readers *readers)
 {
+    if (!readers)
+        return;
     pthread_mutex_lock(&readers->lock);
     readers->closing = true;
     pthread_cond_broadcast(&readers->changed);

@@ -16,7 +16,7 @@ Readers *readers_open(const Ports *const *ports, size_t count, Fault *fault);
 /* Any thread. The job is borrowed until its run begins. False when the pool is closing or 1,000 jobs wait. */
 bool readers_do(Readers *readers, ReaderJob *job);
 
-/* Takes no more, finishes what is queued. */
+/* Takes no more, finishes what is queued. NULL is fine. */
 void readers_stop(Readers *readers);
 /* Once nobody can ask any more. NULL is fine. */
 void readers_free(Readers *readers);

@@ -7,6 +7,7 @@
 #include <microhttpd.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -25,6 +26,9 @@ enum {
     STREAM_PENDING_MAX = 4 * 1024 * 1024, STREAM_BLOCK_BYTES = 32 * 1024,
 };
 
+/* Whom to call when a parked stream may go on. */
+typedef struct Room { void (*call)(void *context); void *context; } Room;
+
 typedef enum Phase { PHASE_BODY, PHASE_DEFERRED, PHASE_ANSWERED } Phase;
 
 struct HttpTransport {
@@ -35,11 +39,13 @@ struct HttpTransport {
     Text body;
     /* streaming; guarded by lock */
     pthread_mutex_t lock;
-    bool waits, ended, gone;
-    int holds;
-    char *pending;
+    bool streams, waits, ended, cut, gone;
+    int holds; /* the server's own among them, from the head to request_ended */
+    Room room;
+    char *pending; /* NULL when nothing waits */
     size_t pending_from, pending_bytes, pending_capacity;
     HttpRequest *next_spare;
+    HttpRequest *previous_open, *next_open; /* guarded by the server's lock */
 };
 
 struct HttpServer {
@@ -51,8 +57,9 @@ struct HttpServer {
     size_t spare_count;
 
     HttpWatch *watch;
-    pthread_mutex_t lock; /* guards what follows */
-    size_t open_requests;
+    pthread_mutex_t lock; /* guards what follows; taken before a request's */
+    HttpRequest *first_open;
+    atomic_bool closing;
 };
 
 /* ---- deadlines ---- */
@@ -103,6 +110,7 @@ static HttpRequest *request_new(HttpServer *server, struct MHD_Connection *conne
     request->transport->connection = connection;
     request->transport->watched = watched_of(connection);
     request->transport->body = text_in(&request->arena);
+    request->transport->holds = 1;
     return request;
 }
 
@@ -129,10 +137,65 @@ static void request_recycle(HttpServer *server, HttpRequest *request)
     request->reply = (HttpReply){0};
     request->context = NULL;
     transport->phase = PHASE_BODY;
-    transport->too_large = transport->waits = transport->ended = transport->gone = false;
+    transport->too_large = transport->streams = transport->waits = transport->ended = transport->cut = transport->gone = false;
     transport->next_spare = server->spares;
     server->spares = request;
     server->spare_count++;
+}
+
+static void add_open(HttpServer *server, HttpRequest *request)
+{
+    pthread_mutex_lock(&server->lock);
+    request->transport->previous_open = NULL;
+    request->transport->next_open = server->first_open;
+    if (server->first_open)
+        server->first_open->transport->previous_open = request;
+    server->first_open = request;
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void remove_open(HttpServer *server, HttpRequest *request)
+{
+    pthread_mutex_lock(&server->lock);
+    HttpRequest *previous = request->transport->previous_open, *next = request->transport->next_open;
+    *(previous ? &previous->transport->next_open : &server->first_open) = next;
+    if (next)
+        next->transport->previous_open = previous;
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* ---- holds, and streams that are parked ---- */
+
+/* True for the last one. */
+static bool let_go(struct HttpTransport *transport)
+{
+    pthread_mutex_lock(&transport->lock);
+    bool last = --transport->holds == 0;
+    pthread_mutex_unlock(&transport->lock);
+    return last;
+}
+
+static Room take_room(struct HttpTransport *transport)
+{
+    Room room = transport->room;
+    transport->room = (Room){0};
+    return room;
+}
+
+/* Under no lock, since who is called pushes. */
+static void call_room(Room room)
+{
+    if (room.call)
+        room.call(room.context);
+}
+
+static void tell_gone(struct HttpTransport *transport)
+{
+    pthread_mutex_lock(&transport->lock);
+    transport->gone = true;
+    Room room = take_room(transport);
+    pthread_mutex_unlock(&transport->lock);
+    call_room(room);
 }
 
 static void request_ended(void *context, struct MHD_Connection *connection, void **request_context, enum MHD_RequestTerminationCode code)
@@ -143,41 +206,63 @@ static void request_ended(void *context, struct MHD_Connection *connection, void
     if (!request)
         return;
     set_deadline(server, request->transport->watched, REST_MS);
-    pthread_mutex_lock(&server->lock);
-    server->open_requests--;
-    pthread_mutex_unlock(&server->lock);
-    pthread_mutex_lock(&request->transport->lock);
-    bool held = request->transport->holds > 0;
-    request->transport->gone = true;
-    pthread_mutex_unlock(&request->transport->lock);
-    if (!held)
+    remove_open(server, request);
+    tell_gone(request->transport);
+    if (let_go(request->transport))
         request_recycle(server, request);
     *request_context = NULL;
 }
 
 /* ---- answers ---- */
 
-static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_t room)
+static void forget_pending(struct HttpTransport *transport)
 {
-    (void)position;
-    HttpRequest *request = context;
-    struct HttpTransport *transport = request->transport;
-    pthread_mutex_lock(&transport->lock);
-    size_t bytes = transport->pending_bytes < room ? transport->pending_bytes : room;
+    free(transport->pending);
+    transport->pending = NULL;
+    transport->pending_from = transport->pending_bytes = transport->pending_capacity = 0;
+}
+
+static size_t take_pending(struct HttpTransport *transport, char *buffer, size_t most)
+{
+    size_t bytes = transport->pending_bytes < most ? transport->pending_bytes : most;
     if (bytes)
         memcpy(buffer, transport->pending + transport->pending_from, bytes);
     transport->pending_from += bytes;
     transport->pending_bytes -= bytes;
     if (!transport->pending_bytes)
-        transport->pending_from = 0;
-    bool over = !bytes && transport->ended;
-    if (!bytes && !over) {
-        transport->waits = true;
-        MHD_suspend_connection(transport->connection);
-    }
-    pthread_mutex_unlock(&transport->lock);
+        forget_pending(transport);
+    return bytes;
+}
+
+/* Nothing waits: is it over, or does the connection rest until something is pushed? Nobody would wake it in a server that closes. */
+static ssize_t end_or_rest(HttpRequest *request)
+{
+    struct HttpTransport *transport = request->transport;
+    if (transport->ended && !transport->cut)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (transport->cut || request->server->closing)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    transport->waits = true;
+    MHD_suspend_connection(transport->connection);
+    return 0;
+}
+
+static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_t most)
+{
+    (void)position;
+    HttpRequest *request = context;
+    struct HttpTransport *transport = request->transport;
+    Room room = {0};
+    pthread_mutex_lock(&transport->lock);
+    ssize_t bytes = (ssize_t)take_pending(transport, buffer, most);
     set_deadline(request->server, transport->watched, bytes ? SEND_MS : HTTP_NO_DEADLINE);
-    return over ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)bytes;
+    if (!bytes)
+        bytes = end_or_rest(request);
+    else if (!transport->pending)
+        room = take_room(transport);
+    pthread_mutex_unlock(&transport->lock);
+    call_room(room);
+    return bytes;
 }
 
 static struct MHD_Response *response_of(HttpRequest *request)
@@ -186,6 +271,13 @@ static struct MHD_Response *response_of(HttpRequest *request)
     if (reply->streams)
         return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream, request, NULL);
     return MHD_create_response_from_buffer(reply->body.bytes, (void *)(uintptr_t)reply->body.at, MHD_RESPMEM_PERSISTENT);
+}
+
+static void note_stream(struct HttpTransport *transport, bool streams)
+{
+    pthread_mutex_lock(&transport->lock);
+    transport->streams = streams;
+    pthread_mutex_unlock(&transport->lock);
 }
 
 static enum MHD_Result send_reply(HttpRequest *request)
@@ -203,6 +295,7 @@ static enum MHD_Result send_reply(HttpRequest *request)
         MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
     if (reply->close)
         MHD_add_response_header(response, "Connection", "close");
+    note_stream(transport, reply->streams);
     transport->phase = PHASE_ANSWERED;
     set_deadline(request->server, transport->watched, SEND_MS);
     enum MHD_Result queued = MHD_queue_response(transport->connection, reply->code, response);
@@ -228,9 +321,7 @@ static enum MHD_Result head_is_in(HttpServer *server, struct MHD_Connection *con
 {
     HttpRequest *request = request_new(server, connection);
     *request_context = request;
-    pthread_mutex_lock(&server->lock);
-    server->open_requests++;
-    pthread_mutex_unlock(&server->lock);
+    add_open(server, request);
     set_deadline(server, request->transport->watched, BODY_MS);
     request->method = method;
     request->path = slice_of(url);
@@ -296,7 +387,7 @@ static void make_room(struct HttpTransport *transport, size_t bytes)
     size_t needed = transport->pending_from + transport->pending_bytes + bytes;
     if (needed <= transport->pending_capacity)
         return;
-    size_t capacity = needed * 2;
+    size_t capacity = transport->pending ? needed * 2 : needed;
     char *room = malloc(capacity);
     if (!room)
         abort();
@@ -319,7 +410,8 @@ bool http_stream_push(HttpRequest *request, Slice bytes)
 {
     struct HttpTransport *transport = request->transport;
     pthread_mutex_lock(&transport->lock);
-    bool takes = !transport->gone && transport->pending_bytes + bytes.bytes <= STREAM_PENDING_MAX;
+    bool has_room = !transport->pending_bytes || transport->pending_bytes + bytes.bytes <= STREAM_PENDING_MAX;
+    bool takes = has_room && !transport->gone && !transport->cut;
     if (takes && bytes.bytes) {
         make_room(transport, bytes.bytes);
         memcpy(transport->pending + transport->pending_from + transport->pending_bytes, bytes.at, bytes.bytes);
@@ -328,6 +420,35 @@ bool http_stream_push(HttpRequest *request, Slice bytes)
     }
     pthread_mutex_unlock(&transport->lock);
     return takes;
+}
+
+bool http_stream_park(HttpRequest *request, void (*room)(void *context), void *context)
+{
+    struct HttpTransport *transport = request->transport;
+    pthread_mutex_lock(&transport->lock);
+    bool parks = transport->pending_bytes && !transport->gone;
+    if (parks)
+        transport->room = (Room){room, context};
+    pthread_mutex_unlock(&transport->lock);
+    return parks;
+}
+
+static void cut_locked(HttpRequest *request)
+{
+    struct HttpTransport *transport = request->transport;
+    transport->ended = transport->cut = true;
+    forget_pending(transport);
+    if (transport->gone)
+        return;
+    set_deadline(request->server, transport->watched, 0); /* it may be stuck in what it sends */
+    go_on(transport);
+}
+
+void http_stream_cut(HttpRequest *request)
+{
+    pthread_mutex_lock(&request->transport->lock);
+    cut_locked(request);
+    pthread_mutex_unlock(&request->transport->lock);
 }
 
 void http_stream_end(HttpRequest *request)
@@ -349,19 +470,8 @@ void http_hold(HttpRequest *request)
 
 void http_release(HttpRequest *request)
 {
-    pthread_mutex_lock(&request->transport->lock);
-    bool last = --request->transport->holds == 0 && request->transport->gone;
-    pthread_mutex_unlock(&request->transport->lock);
-    if (last)
+    if (let_go(request->transport))
         request_free(request);
-}
-
-size_t http_stream_pending(HttpRequest *request)
-{
-    pthread_mutex_lock(&request->transport->lock);
-    size_t bytes = request->transport->pending_bytes;
-    pthread_mutex_unlock(&request->transport->lock);
-    return bytes;
 }
 
 /* ---- values ---- */
@@ -485,18 +595,33 @@ void http_server_quiesce(HttpServer *server)
     server->listener = -1;
 }
 
-static size_t open_requests(HttpServer *server)
+static bool has_open_requests(HttpServer *server)
 {
     pthread_mutex_lock(&server->lock);
-    size_t count = server->open_requests;
+    bool has = server->first_open;
     pthread_mutex_unlock(&server->lock);
-    return count;
+    return has;
+}
+
+/* libmicrohttpd ends the process when a connection rests while it stops. */
+static void cut_open_streams(HttpServer *server)
+{
+    server->closing = true;
+    pthread_mutex_lock(&server->lock);
+    for (HttpRequest *request = server->first_open; request; request = request->transport->next_open) {
+        pthread_mutex_lock(&request->transport->lock);
+        if (request->transport->streams && !request->transport->ended)
+            cut_locked(request);
+        pthread_mutex_unlock(&request->transport->lock);
+    }
+    pthread_mutex_unlock(&server->lock);
 }
 
 void http_server_close(HttpServer *server, int64_t grace_ms)
 {
     struct timespec pause = {.tv_nsec = 2000000};
-    for (int64_t until_ms = clock_elapsed_ms() + grace_ms; open_requests(server) && clock_elapsed_ms() < until_ms;)
+    cut_open_streams(server);
+    for (int64_t until_ms = clock_elapsed_ms() + grace_ms; has_open_requests(server) && clock_elapsed_ms() < until_ms;)
         nanosleep(&pause, NULL);
     MHD_stop_daemon(server->daemon);
     http_watch_close(server->watch);

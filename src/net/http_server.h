@@ -54,7 +54,7 @@ uint16_t http_server_port(const HttpServer *server);
 
 /* Accepts no more connections; those that are open finish what they have asked for. */
 void http_server_quiesce(HttpServer *server);
-/* Ends all. No request may be deferred any more, apart from streams. Waits up to grace_ms for answers to leave. */
+/* Ends all. No request may be deferred any more. Streams that did not end are cut; waits up to grace_ms for answers to leave. */
 void http_server_close(HttpServer *server, int64_t grace_ms);
 
 /* The answer comes later: from now on http_resume must be called exactly once. Server's thread only. */
@@ -62,14 +62,19 @@ void http_defer(HttpRequest *request);
 /* request->reply is filled. Any thread; the request must not be touched any more. */
 void http_resume(HttpRequest *request);
 
-/* A streamed body (reply.streams). Any thread. Push returns false when the client is gone or more than 4 MiB wait. */
+/* A streamed body (reply.streams). Any thread. Every stream must be ended or cut: until then its connection stays. */
+
+/* False when the client is gone, or when more than 4 MiB would wait; where nothing waits, anything goes. */
 bool http_stream_push(HttpRequest *request, Slice bytes);
+/* Calls room once, on the server's thread, when all that waits was sent or the client is gone; room must not block. Returns
+ * false, and never calls it, when that is so already: push on. */
+bool http_stream_park(HttpRequest *request, void (*room)(void *context), void *context);
 void http_stream_end(HttpRequest *request);
+/* Ends it so that the client sees that something is missing. What waits is forgotten. */
+void http_stream_cut(HttpRequest *request);
 /* Keeps the request (its arena, its stream) alive for another thread, also when the client leaves: http_release ends it. */
 void http_hold(HttpRequest *request);
 void http_release(HttpRequest *request);
-/* How many bytes wait to be sent. */
-size_t http_stream_pending(HttpRequest *request);
 
 /* Header and query values as sent (query percent-decoded); empty when absent. Server's thread, or before http_resume. */
 Slice http_header(const HttpRequest *request, const char *name);

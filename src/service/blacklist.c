@@ -7,6 +7,21 @@
 #include "base/utf8.h"
 #include "event/phone.h"
 
+enum { TEXT_BYTES_MAX = 1000 }; /* a list shows 10,000 entries at a time */
+
+Status blacklist_texts_fit(const BlockEntry *entry, Fault *fault)
+{
+    const struct { const char *name; Slice text; } texts[] = {
+        {"reason", entry->reason}, {"actor", entry->actor}, {"callId", entry->call_id}, {"campaignId", entry->campaign_id},
+        {"contactId", entry->contact_id}, {"timestamp", entry->timestamp},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i].text.bytes > TEXT_BYTES_MAX)
+            return fault_set(fault, STATUS_REJECT, "field_too_long", "%s is longer than %d bytes", texts[i].name, TEXT_BYTES_MAX);
+    }
+    return STATUS_OK;
+}
+
 Status blacklist_add(const Ports *ports, Slice phone, Slice source, Slice reason, Slice actor, int64_t now_ms,
                      BlockResult *ret, Fault *fault)
 {
@@ -14,7 +29,8 @@ Status blacklist_add(const Ports *ports, Slice phone, Slice source, Slice reason
         return fault_set(fault, STATUS_REJECT, "phone_invalid",
                          "the number is not E.164: it must be + and 8 to 15 digits, like +972501234567");
     BlockEntry entry = {.phone = phone, .added_ms = now_ms, .source = source, .reason = reason, .actor = actor};
-    return ports->registry.block(ports->registry.self, &entry, 1, ret, fault);
+    Status status = blacklist_texts_fit(&entry, fault);
+    return status ? status : ports->registry.block(ports->registry.self, &entry, 1, ret, fault);
 }
 
 Status blacklist_remove(const Ports *ports, Slice phone, Slice reason, Slice actor, int64_t now_ms, bool *ret_was_blocked,
@@ -27,7 +43,8 @@ Status blacklist_remove(const Ports *ports, Slice phone, Slice reason, Slice act
         return fault_set(fault, STATUS_REJECT, "actor_required", "removing a number needs an actor: who takes it off the list");
     if (slice_empty(reason))
         return fault_set(fault, STATUS_REJECT, "reason_required", "removing a number needs a reason: why it may be called again");
-    return ports->registry.unblock(ports->registry.self, phone, actor, reason, now_ms, ret_was_blocked, fault);
+    Status status = blacklist_texts_fit(&(BlockEntry){.actor = actor, .reason = reason}, fault);
+    return status ? status : ports->registry.unblock(ports->registry.self, phone, actor, reason, now_ms, ret_was_blocked, fault);
 }
 
 /* ---- import: CSV (RFC 4180) with a header in any order, or one number a line ---- */

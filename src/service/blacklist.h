@@ -6,11 +6,14 @@
 /* user_optout, admin_import or compliance. */
 bool blacklist_source_is_known(Slice source);
 
-/* Adds one number (must be E.164; REJECT "phone_invalid"). source: admin_import or compliance or user_optout. */
+/* REJECT "field_too_long" when a text of the entry, as somebody wrote it, is over 1,000 bytes. */
+Status blacklist_texts_fit(const BlockEntry *entry, Fault *fault);
+
+/* Adds one number (must be E.164; REJECT "phone_invalid"; texts must fit). source: admin_import or compliance or user_optout. */
 Status blacklist_add(const Ports *ports, Slice phone, Slice source, Slice reason, Slice actor, int64_t now_ms,
                      BlockResult *ret, Fault *fault);
 
-/* Takes a number off; actor and reason must not be empty (REJECT "actor_required", "reason_required"). */
+/* Takes a number off; actor and reason must fit and not be empty (REJECT "actor_required", "reason_required"). */
 Status blacklist_remove(const Ports *ports, Slice phone, Slice reason, Slice actor, int64_t now_ms, bool *ret_was_blocked,
                         Fault *fault);
 

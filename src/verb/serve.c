@@ -14,7 +14,10 @@
 #include "ingress/api.h"
 #include "verb/verb.h"
 
-enum { READERS = 2, SWEEP_EVERY_MS = 250, GRACE_MS = 5000, DAY_MS = 24 * 60 * 60 * 1000, BODY_BYTES_MAX = 2 * 1024 * 1024 };
+/* The last reader is kept for the pre-dial check: no report can stand before it, however long or many they are. */
+enum { READERS = 3, REPORT_READERS = READERS - 1 };
+
+enum { SWEEP_EVERY_MS = 250, GRACE_MS = 5000, DAY_MS = 24 * 60 * 60 * 1000, BODY_BYTES_MAX = 2 * 1024 * 1024 };
 
 typedef struct Service {
     const Config *config;
@@ -23,7 +26,7 @@ typedef struct Service {
     size_t reader_count;
     Pipeline *line;
     Intake *intake;
-    Readers *pool;
+    Readers *reports, *checks;
     Api *api;
     HttpServer *http;
 } Service;
@@ -46,8 +49,9 @@ static Status open_readers(Service *service, Fault *fault)
             return status;
         ports[service->reader_count] = &service->readers[service->reader_count].ports;
     }
-    service->pool = readers_open(ports, READERS, fault);
-    return service->pool ? STATUS_OK : STATUS_FATAL;
+    service->reports = readers_open(ports, REPORT_READERS, fault);
+    service->checks = service->reports ? readers_open(ports + REPORT_READERS, 1, fault) : NULL;
+    return service->checks ? STATUS_OK : STATUS_FATAL;
 }
 
 static Status open_intake(Service *service, Fault *fault)
@@ -66,7 +70,7 @@ static Status open_http(Service *service, Fault *fault)
     ApiSettings api = {.tokens = config->tokens,
                        .rating = service->app.settings.event.rating, .currency = slice_of(config->currency),
                        .country_code = service->app.settings.event.country_code};
-    service->api = api_open(&api, service->intake, service->pool, fault);
+    service->api = api_open(&api, service->intake, service->reports, service->checks, fault);
     if (!service->api)
         return STATUS_REJECT;
     HttpSettings http = {.host = config->listen_host, .port = (uint16_t)config->port, .max_connections = (unsigned)config->max_connections,
@@ -118,12 +122,13 @@ static void service_close(Service *service)
         intake_stop(service->intake);
     if (service->api)
         api_stop_streams(service->api);
-    if (service->pool)
-        readers_stop(service->pool);
+    readers_stop(service->reports);
+    readers_stop(service->checks);
     if (service->http) /* connections that are still open may ask until here: they get "stopping" */
         http_server_close(service->http, GRACE_MS);
     api_close(service->api);
-    readers_free(service->pool);
+    readers_free(service->reports);
+    readers_free(service->checks);
     intake_free(service->intake);
     pipeline_free(service->line);
     for (size_t i = 0; i < service->reader_count; i++)
