@@ -71,7 +71,20 @@ void answer_fault(Call *call, unsigned code_of_reject, const Fault *fault)
 
 /* ---- asking ---- */
 
-Slice call_query(Call *call, const char *name) { return http_query(call->request, name); }
+/* No number or time has a blank: what came as one was sent as a plus, which forms and libmicrohttpd take for a blank. */
+Slice call_query(Call *call, const char *name)
+{
+    Slice value = http_query(call->request, name);
+    const Parameter *parameter = call->route->parameters;
+    while (parameter && parameter->name && strcmp(parameter->name, name))
+        parameter++;
+    if (!parameter || !parameter->name || !parameter->fits)
+        return value;
+    char *numeric = arena_zalloc(call->arena, value.bytes + 1);
+    for (size_t i = 0; i < value.bytes; i++)
+        numeric[i] = value.at[i] == ' ' ? '+' : value.at[i];
+    return (Slice){numeric, value.bytes};
+}
 
 const Json *call_body(Call *call)
 {

@@ -486,7 +486,7 @@ Slice http_query(HttpRequest *request, const char *name)
     Slice sent = slice_of(MHD_lookup_connection_value(request->transport->connection, MHD_GET_ARGUMENT_KIND, name));
     char *decoded = arena_alloc(&request->arena, sent.bytes + 1);
     size_t bytes = 0;
-    if (!http_percent_decode(sent, false, decoded, &bytes)) /* "+972…" is a number here, not a blank and digits */
+    if (!http_percent_decode(sent, false, decoded, &bytes)) /* libmicrohttpd has made each '+' a blank */
         return (Slice){0};
     decoded[bytes] = 0;
     return (Slice){decoded, bytes};

@@ -581,3 +581,12 @@ def test_sigterm_answers_the_requests_in_hand(make_server):
     acknowledged = {f"call-{i}" for i, each in enumerate(answers) if not each.exception() and each.result().status == 200}
     assert acknowledged
     assert acknowledged <= {record["callId"] for record in json.loads(run(server.data, "cdr", "list", "--limit", "0", "--output", "json").out)}
+
+
+def test_plus_is_a_plus_in_numbers_and_a_blank_in_texts(server):
+    phone, campaign = unique_phone(), unique("campaign")
+    server.post("/v1/events/donation-events", donation(unique("call"), campaign, phone))
+    assert [text["phoneNumber"] for text in server.get(f"/v1/sms?phoneNumber={phone}").json()["messages"]] == [phone]
+    assert server.get("/v1/cdrs?startDate=2024-01-15T10:30:00+02:00").status == 200
+    server.post("/v1/blacklist/import?reason=asked+by%20letter&actor=jane", phone, content_type="text/csv")
+    assert server.get(of(phone)).json()["reason"] == "asked by letter"
