@@ -109,12 +109,24 @@ typedef struct EffectsPort {
 
 /* ---- cdrs: call detail records ---- */
 
-typedef struct CdrCursor { int64_t start_ms, row; } CdrCursor;
+/* A record's place in the order of start times; row or call_id is what the store tells equal times apart by. */
+typedef struct CdrCursor { int64_t start_ms, row; Slice call_id; } CdrCursor;
+
+/* A cursor that outlives the visitor's call. */
+typedef struct CdrPlace { CdrCursor cursor; char call_id[CALL_ID_BYTES_MAX]; } CdrPlace;
+
+static inline void cdr_place_set(CdrPlace *place, CdrCursor cursor)
+{
+    size_t bytes = cursor.call_id.bytes < CALL_ID_BYTES_MAX ? cursor.call_id.bytes : CALL_ID_BYTES_MAX;
+    if (bytes)
+        memmove(place->call_id, cursor.call_id.at, bytes);
+    place->cursor = (CdrCursor){cursor.start_ms, cursor.row, {place->call_id, bytes}};
+}
 
 typedef struct CdrFilter {
     Slice campaign_id, outcome;    /* empty = all */
     int64_t from_ms, until_ms;     /* start time in [from, until); 0 = open */
-    CdrCursor after;               /* the last one seen; {0,0} = from the newest */
+    CdrCursor after;               /* the last one seen; {0} = from the newest */
     size_t limit;      /* 0 = all */
 } CdrFilter;
 
@@ -152,7 +164,15 @@ typedef struct Projection {
     const Contribution *before; /* its share at the revision that was read; NULL = none. Only an adapter that commits
                                    together with the source may rely on it; others keep (rev, share) themselves */
     const Contribution *after;
+    int64_t changed_ms;            /* when this revision was stored. What a store that keeps (rev, share) for a time has
+                                      forgotten, and what is older than that time, it leaves to a recount */
 } Projection;
+
+typedef enum CacheAnswer {
+    CACHE_UNKNOWN, /* the cache does not know all numbers: ask the registry */
+    CACHE_CLEAR,
+    CACHE_BLOCKED,
+} CacheAnswer;
 
 typedef struct LivePort {
     void *self;
@@ -164,8 +184,28 @@ typedef struct LivePort {
     Status (*read)(void *self, Slice campaign_id,
                    bool (*visit)(void *context, Slice campaign_id, int64_t last_activity_ms, const Counter *counters, size_t count),
                    void *context, Fault *fault);
+
     /* The cache of the do-not-call list. NULL where the registry itself is as fast. */
     Status (*block)(void *self, const BlockEntry *entries, size_t count, Fault *fault);
+    Status (*unblock)(void *self, Slice phone, Fault *fault);
+    Status (*is_blocked)(void *self, const Slice *phones, size_t count, CacheAnswer *ret, Fault *fault);
+    /* The cache has been given every number of the list since list_incomplete; from now on "not there" is clear. */
+    Status (*list_complete)(void *self, Fault *fault);
+    Status (*list_incomplete)(void *self, Fault *fault);
+
+    /* Action records, for readers beside us; they go by themselves after 24 h. NULL where nobody reads them. */
+    Status (*remember)(void *self, const ActionRecord *records, size_t count, Fault *fault);
+
+    /* A new generation of the counters, counted from what is stored while traffic goes on in both. NULL where a difference
+     * that recount finds can simply be added. One at a time: RETRY "recount_running" while another one is on. */
+    Status (*generation_begin)(void *self, int64_t now_ms, Fault *fault);
+    /* As project, into the new generation only, whatever changed_ms says. */
+    Status (*generation_add)(void *self, const Projection *items, size_t count, Fault *fault);
+    /* Visits each counter that differs, then makes the new generation the one that is read; with keep false it is given up. */
+    Status (*generation_end)(void *self, bool keep, bool (*visit)(void *context, Slice campaign_id, Slice counter, int64_t live, int64_t recounted),
+                             void *context, Fault *fault);
+    /* False when counters, or the list, are gone or may miss something (a flush, a failover): recount, or give it the list. */
+    Status (*is_whole)(void *self, bool *ret_counters, bool *ret_list, Fault *fault);
 } LivePort;
 
 /* ---- sms: the gateway ---- */

@@ -172,7 +172,7 @@ static Status show_newest(Merge *merge, const Rating *rating, VisitRecord *visit
         arena_reset(&arena);
         status = walk_to_newest(merge, fault);
         status = status ? status : sqlite_cdrs_read(merge->walk, rating, &arena, &cdr, fault);
-        if (status || !visit(context, &cdr, (CdrCursor){merge->heads[0].start_ms, merge->heads[0].row}))
+        if (status || !visit(context, &cdr, (CdrCursor){.start_ms = merge->heads[0].start_ms, .row = merge->heads[0].row}))
             break;
         status = walk_on(merge, fault);
         sink(merge, 0);

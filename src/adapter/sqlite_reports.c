@@ -133,7 +133,7 @@ Status sqlite_cdrs_stale(void *self, int64_t before_ms, CdrCursor *after, size_t
     bool is_row = true;
     while (!(status = sql_step(cdrs->store, cdrs->stale, &is_row, fault)) && is_row) {
         out[count++] = sql_column_copy(cdrs->stale, 0, arena);
-        *after = (CdrCursor){sqlite3_column_int64(cdrs->stale, 1), sqlite3_column_int64(cdrs->stale, 2)};
+        *after = (CdrCursor){.start_ms = sqlite3_column_int64(cdrs->stale, 1), .row = sqlite3_column_int64(cdrs->stale, 2)};
     }
     *ret_count = count;
     return status;

@@ -345,7 +345,7 @@ void cdr_derive(Cdr *cdr, const Rating *rating, Arena *arena)
 {
     (void)arena;
     Cdr derived = {.call_id = cdr->call_id, .rev = cdr->rev, .facts = cdr->facts, .fact_count = cdr->fact_count,
-                   .fact_capacity = cdr->fact_capacity, .store_row = cdr->store_row, .open = cdr->fact_count > 0};
+                   .fact_capacity = cdr->fact_capacity, .store_row = cdr->store_row, .store_id = cdr->store_id, .open = cdr->fact_count > 0};
     Times times = times_of(cdr);
     derive_names(&derived);
     derived.start_ms = times.initiated ? times.initiated : times.first;

@@ -33,7 +33,8 @@ typedef struct CdrDtmf { Slice digit; int64_t at_ms; } CdrDtmf;
 typedef struct Cdr {
     Slice call_id;
     int64_t rev;        /* of the stored record this was read from; 0 = not stored yet */
-    int64_t store_row;  /* the store's own: where load found it */
+    int64_t store_row;  /* the store's own: where load found it … */
+    Slice store_id;     /* … or as what; empty = the call id */
     Fact *facts;        /* sorted by (at_known first, at_ms, key) */
     size_t fact_count, fact_capacity;
 

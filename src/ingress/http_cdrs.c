@@ -10,6 +10,7 @@ typedef enum RecordFormat { FORMAT_JSON, FORMAT_CSV, FORMAT_NDJSON } RecordForma
 
 typedef struct Listing {
     CdrFilter filter;
+    CdrPlace last;
     RecordFormat format;
     const Rating *rating;
     Text text;
@@ -33,7 +34,8 @@ static bool add_record(void *context, const Cdr *cdr, CdrCursor cursor)
             text_add_byte(&listing->text, '\n');
     }
     listing->count++;
-    listing->filter.after = cursor;
+    cdr_place_set(&listing->last, cursor);
+    listing->filter.after = listing->last.cursor;
     return listing->text.bytes < listing->bytes_most;
 }
 
@@ -86,6 +88,17 @@ static void start_stream(Call *call, const Listing *listing)
 
 /* ---- handlers ---- */
 
+static void add_cursor(Text *out, const CdrCursor *last, Arena *arena)
+{
+    Text cursor = text_in(arena);
+    text_printf(&cursor, "%lld.%lld", (long long)last->start_ms, (long long)last->row);
+    if (!slice_empty(last->call_id))
+        text_printf(&cursor, ".%.*s", SLICE_ARG(last->call_id));
+    text_add_literal(out, "],\"nextCursor\":");
+    json_add_string(out, text_slice(&cursor));
+    text_add_literal(out, "}\n");
+}
+
 void cdrs_list(Call *call, const Ports *ports)
 {
     Listing listing = {.format = wanted_format(call), .rating = &call->api->settings.rating, .bytes_most = LIST_BYTES_MOST};
@@ -111,7 +124,7 @@ void cdrs_list(Call *call, const Ports *ports)
         return;
     }
     if (ends_early(&listing))
-        text_printf(&listing.text, "],\"nextCursor\":\"%lld.%lld\"}\n", (long long)filter->after.start_ms, (long long)filter->after.row);
+        add_cursor(&listing.text, &filter->after, call->arena);
     else
         text_add_literal(&listing.text, "],\"nextCursor\":null}\n");
     answer_json(call, 200, &listing.text);

@@ -81,10 +81,12 @@ static bool read_record_cursor(Slice value, CdrCursor *ret)
 {
     long long start, row;
     int used = 0;
-    if (sscanf(value.at, "%lld.%lld%n", &start, &row, &used) != 2 || (size_t)used != value.bytes)
+    if (sscanf(value.at, "%lld.%lld%n", &start, &row, &used) != 2)
         return false;
-    *ret = (CdrCursor){start, row};
-    return true;
+    Slice rest = {value.at + used, value.bytes - (size_t)used};
+    bool has_call = rest.bytes > 1 && rest.bytes <= 1 + CALL_ID_BYTES_MAX && rest.at[0] == '.';
+    *ret = (CdrCursor){start, row, has_call ? (Slice){rest.at + 1, rest.bytes - 1} : (Slice){0}};
+    return has_call || !rest.bytes;
 }
 
 bool is_record_cursor(Slice value)

@@ -80,7 +80,7 @@ static Status put_action(const Ports *ports, const ActionRecord *record, bool *r
     Status status = ports->registry.record_actions(ports->registry.self, record, 1, ret_new, fault);
     if (status || !*ret_new || !share.count)
         return status;
-    Projection item = {record->id, 1, NULL, &share};
+    Projection item = {record->id, 1, NULL, &share, record->timestamp_ms};
     return ports->live.project(ports->live.self, &item, 1, fault);
 }
 

@@ -18,7 +18,7 @@ typedef struct Batch {
     int64_t now_ms;
     uint64_t random;         /* state of the jitter */
     bool in_unit;
-    CdrCursor swept;         /* the last call that the sweeper looked at */
+    CdrPlace swept;         /* the last call that the sweeper looked at */
     ClockWatch watch;
     bool clock_is_steady;    /* at the last look beside the line */
 

@@ -115,9 +115,10 @@ static Status load_stale(Batch *batch, int64_t now_ms, Arena *arena, Cdr **cdrs,
     const CdrsPort *port = &batch->ports->cdrs;
     Slice call_ids[DUE_MAX];
     int64_t before_ms = now_ms - batch->settings->event.call_timeout_ms;
-    Status status = port->stale(port->self, before_ms, &batch->swept, DUE_MAX, arena, call_ids, ret_count, fault);
-    if (!status && !*ret_count)
-        batch->swept = (CdrCursor){0};
+    CdrCursor after = batch->swept.cursor;
+    Status status = port->stale(port->self, before_ms, &after, DUE_MAX, arena, call_ids, ret_count, fault);
+    if (!status)
+        cdr_place_set(&batch->swept, *ret_count ? after : (CdrCursor){0});
     if (status || !*ret_count)
         return status;
     status = port->load(port->self, call_ids, *ret_count, arena, cdrs, fault);

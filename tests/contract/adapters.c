@@ -19,8 +19,8 @@ static void open_joined(Contract *contract) { open_sqlite(contract, SQLITE_LIVE_
 static void open_guarded(Contract *contract) { open_sqlite(contract, SQLITE_LIVE_GUARDED); }
 static void close_sqlite(Contract *contract) { sqlite_store_close(contract->stores); }
 
-static const ContractAdapter sqlite_joined = {"sqlite", open_joined, close_sqlite};
-static const ContractAdapter sqlite_guarded = {"sqlite with guards", open_guarded, close_sqlite};
+static const ContractAdapter sqlite_joined = {"sqlite", open_joined, close_sqlite, NULL};
+static const ContractAdapter sqlite_guarded = {"sqlite with guards", open_guarded, close_sqlite, NULL};
 
 const ContractAdapter *const contract_adapters[] = {&sqlite_joined, NULL};
 const ContractAdapter *const contract_live_adapters[] = {&sqlite_joined, &sqlite_guarded, NULL};

@@ -19,6 +19,7 @@ typedef struct ContractAdapter {
     const char *name;
     void (*open)(Contract *contract);
     void (*close)(Contract *contract);
+    const char *server; /* the variable that says where its server is; NULL = it needs none. Unset: its tests are skipped */
 } ContractAdapter;
 
 /* Ended by NULL. */

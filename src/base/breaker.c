@@ -1,0 +1,80 @@
+/* Pauses of 100 ms to 5 s with jitter: a store that comes back is found soon, one that is dead is asked rarely. */
+#include "base/breaker.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/log.h"
+
+enum { PAUSE_FIRST_MS = 100, PAUSE_MOST_MS = 5000, DOUBLINGS_MAX = 6 };
+
+void breaker_init(Breaker *breaker, const char *name)
+{
+    *breaker = (Breaker){.name = name};
+    pthread_mutex_init(&breaker->lock, NULL);
+}
+
+void breaker_done(Breaker *breaker) { pthread_mutex_destroy(&breaker->lock); }
+
+/* Between half of the pause and all of it: many processes do not come back in one moment. */
+static int64_t pause_ms(int failures)
+{
+    int doublings = failures - 1 < DOUBLINGS_MAX ? failures - 1 : DOUBLINGS_MAX;
+    int64_t most_ms = (int64_t)PAUSE_FIRST_MS << doublings;
+    uint16_t random;
+    digest_random((uint8_t *)&random, sizeof random);
+    most_ms = most_ms < PAUSE_MOST_MS ? most_ms : PAUSE_MOST_MS;
+    return most_ms / 2 + random % (most_ms / 2);
+}
+
+Status breaker_enter(Breaker *breaker, Fault *fault)
+{
+    Status status = STATUS_OK;
+    pthread_mutex_lock(&breaker->lock);
+    int64_t now_ms = clock_elapsed_ms();
+    if (breaker->is_away && now_ms < breaker->asked_at_ms)
+        status = fault_set(fault, STATUS_RETRY, "store_away", "%s is away: %.180s", breaker->name, breaker->why.text);
+    else if (breaker->is_away)
+        breaker->asked_at_ms = now_ms + PAUSE_MOST_MS; /* this one asks; the others wait for how it goes */
+    pthread_mutex_unlock(&breaker->lock);
+    return status;
+}
+
+void breaker_answered(Breaker *breaker)
+{
+    pthread_mutex_lock(&breaker->lock);
+    bool came_back = breaker->is_away;
+    int64_t away_ms = clock_wall_ms() - breaker->away_since_ms;
+    breaker->is_away = false;
+    breaker->failures = 0;
+    pthread_mutex_unlock(&breaker->lock);
+    if (came_back)
+        log_line(LOG_INFO, "store is back", LOG_CSTR("store", breaker->name), LOG_NUMBER("away_ms", away_ms));
+}
+
+void breaker_failed(Breaker *breaker, const Fault *why)
+{
+    pthread_mutex_lock(&breaker->lock);
+    bool goes = !breaker->is_away;
+    if (goes)
+        breaker->away_since_ms = clock_wall_ms();
+    breaker->is_away = true;
+    breaker->why = *why;
+    breaker->asked_at_ms = clock_elapsed_ms() + pause_ms(++breaker->failures);
+    pthread_mutex_unlock(&breaker->lock);
+    if (goes)
+        log_line(LOG_ERROR, "store is away", LOG_CSTR("store", breaker->name), LOG_CSTR("code", why->code), LOG_CSTR("error", why->text));
+}
+
+bool breaker_is_away(Breaker *breaker, Fault *ret_why, int64_t *ret_since_ms)
+{
+    pthread_mutex_lock(&breaker->lock);
+    bool is_away = breaker->is_away;
+    if (is_away) {
+        *ret_why = breaker->why;
+        *ret_since_ms = breaker->away_since_ms;
+    }
+    pthread_mutex_unlock(&breaker->lock);
+    return is_away;
+}

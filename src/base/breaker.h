@@ -1,0 +1,33 @@
+/* A store beyond a network that may be away. After a failure it is left alone for a while, which doubles with each further
+ * one, so that a dead store does not cost a time-out for every event. One line in the log when it goes, one when it comes
+ * back. Every function may be called on any thread; none blocks. */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct Breaker {
+    const char *name; /* "redis": for the log and for readyz */
+    pthread_mutex_t lock;
+    bool is_away;
+    int failures;         /* in a row */
+    int64_t away_since_ms;/* wall time */
+    int64_t asked_at_ms;  /* elapsed time before which nobody asks */
+    Fault why;
+} Breaker;
+
+/* name is borrowed. */
+void breaker_init(Breaker *breaker, const char *name);
+void breaker_done(Breaker *breaker);
+
+/* OK: ask it, and tell how it went. RETRY "store_away": it was away a moment ago. While it is away one caller at a time is let
+ * through, when the pause is over. */
+Status breaker_enter(Breaker *breaker, Fault *fault);
+void breaker_answered(Breaker *breaker);
+void breaker_failed(Breaker *breaker, const Fault *why);
+
+/* For readyz: true and why while it is away. */
+bool breaker_is_away(Breaker *breaker, Fault *ret_why, int64_t *ret_since_ms);

@@ -1,0 +1,79 @@
+/* A store that is away is asked by one caller at a time, and rarely. */
+#include "../check.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/breaker.h"
+#include "base/clock.h"
+
+static const Fault refused = {STATUS_RETRY, "store_unreachable", "connection refused"};
+
+static void a_store_that_answers_is_asked(void **state)
+{
+    (void)state;
+    Breaker breaker;
+    breaker_init(&breaker, "store");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(breaker_enter(&breaker, NULL), STATUS_OK);
+        breaker_answered(&breaker);
+    }
+    breaker_done(&breaker);
+}
+
+static void after_a_failure_it_is_left_alone_and_the_reason_is_said(void **state)
+{
+    (void)state;
+    Breaker breaker;
+    Fault fault, why;
+    int64_t since_ms;
+    breaker_init(&breaker, "store");
+    assert_int_equal(breaker_enter(&breaker, &fault), STATUS_OK);
+    breaker_failed(&breaker, &refused);
+    assert_int_equal(breaker_enter(&breaker, &fault), STATUS_RETRY);
+    assert_string_equal(fault.code, "store_away");
+    assert_non_null(strstr(fault.text, "store is away: connection refused"));
+    assert_true(breaker_is_away(&breaker, &why, &since_ms));
+    assert_string_equal(why.code, "store_unreachable");
+    breaker_done(&breaker);
+}
+
+static void when_the_pause_is_over_one_caller_asks(void **state)
+{
+    (void)state;
+    Breaker breaker;
+    Fault fault, why;
+    int64_t since_ms;
+    breaker_init(&breaker, "store");
+    breaker_failed(&breaker, &refused);
+    breaker.asked_at_ms = 0; /* as if it were over */
+    assert_int_equal(breaker_enter(&breaker, &fault), STATUS_OK);
+    assert_int_equal(breaker_enter(&breaker, &fault), STATUS_RETRY);
+    breaker_answered(&breaker);
+    assert_int_equal(breaker_enter(&breaker, &fault), STATUS_OK);
+    assert_false(breaker_is_away(&breaker, &why, &since_ms));
+    breaker_done(&breaker);
+}
+
+static void pauses_grow_and_stay_bounded(void **state)
+{
+    (void)state;
+    Breaker breaker;
+    breaker_init(&breaker, "store");
+    for (int i = 0; i < 100; i++) {
+        int64_t before_ms = clock_elapsed_ms();
+        breaker_failed(&breaker, &refused);
+        assert_true(breaker.asked_at_ms <= clock_elapsed_ms() + (i == 0 ? 100 : 5000));
+        assert_true(breaker.asked_at_ms >= before_ms + (i < 7 ? 50 : 2500));
+    }
+    breaker_done(&breaker);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_store_that_answers_is_asked), cmocka_unit_test(after_a_failure_it_is_left_alone_and_the_reason_is_said),
+        cmocka_unit_test(when_the_pause_is_over_one_caller_asks), cmocka_unit_test(pauses_grow_and_stay_bounded),
+    };
+    return cmocka_run_group_tests_name("breaker", tests, NULL, NULL);
+}
