@@ -26,6 +26,8 @@ typedef struct ContractAdapter {
 extern const ContractAdapter *const contract_adapters[];
 /* Of the live port: also those that keep counters for records that are stored elsewhere. */
 extern const ContractAdapter *const contract_live_adapters[];
+/* Of those, the ones whose counters are in the unit of work, and undone with it. */
+extern const ContractAdapter *const contract_live_unit_adapters[];
 
 /* Runs the tests against each adapter; returns how many failed. */
 int contract_run(const char *port, const ContractAdapter *const *adapters, const struct CMUnitTest *tests, size_t count);
