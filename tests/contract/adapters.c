@@ -1,80 +1,18 @@
-/* The adapters under contract. */
-#include <stdio.h>
-#include <stdlib.h>
+/* Which adapters have which port. A new adapter is a file and its name here. */
+#include "adapters.h"
 
-#include <hiredis/hiredis.h>
-
-#include "adapter/redis.h"
-#include "adapter/sqlite.h"
-#include "contract.h"
-
-static void open_sqlite(Contract *contract, SqliteLiveMode mode)
+static Status begin_nothing(void *self, Fault *fault)
 {
-    SqliteStore *store = NULL;
-    SqliteSettings settings = {.folder = contract->folder, .mode = SQLITE_WRITER};
-    must(contract, sqlite_store_open(&settings, &store, &contract->fault));
-    contract->stores = store;
-    contract->ports = (Ports){.unit = sqlite_unit(store), .registry = sqlite_registry(store), .effects = sqlite_effects(store),
-                              .cdrs = sqlite_cdrs(store), .live = sqlite_live(store, mode), .sms = sqlite_sms(store),
-                              .spool = sqlite_spool(store)};
+    (void)self, (void)fault;
+    return STATUS_OK;
 }
 
-static void open_joined(Contract *contract) { open_sqlite(contract, SQLITE_LIVE_JOINED); }
-static void open_guarded(Contract *contract) { open_sqlite(contract, SQLITE_LIVE_GUARDED); }
-static void close_sqlite(Contract *contract) { sqlite_store_close(contract->stores); }
+static void roll_nothing_back(void *self) { (void)self; }
 
-static const ContractAdapter sqlite_joined = {"sqlite", open_joined, close_sqlite, NULL};
-static const ContractAdapter sqlite_guarded = {"sqlite with guards", open_guarded, close_sqlite, NULL};
+const UnitPort contract_no_unit = {.begin = begin_nothing, .commit = begin_nothing, .rollback = roll_nothing_back, .probe = begin_nothing};
 
-/* ---- redis: a database of a number of its own, emptied before and after ---- */
-
-enum { REDIS_DATABASE = 14 };
-
-typedef struct RedisUnderTest {
-    Redis *redis;
-    Breaker breaker;
-} RedisUnderTest;
-
-static int64_t noon(void) { return NOON_MS; }
-
-static void empty_redis(void)
-{
-    char host[256];
-    int port = 0;
-    if (sscanf(getenv("TEST_REDIS_URL"), "redis://%255[^:]:%d", host, &port) != 2)
-        fail_msg("TEST_REDIS_URL is not redis://host:port");
-    redisContext *server = redisConnect(host, port);
-    if (!server || server->err)
-        fail_msg("TEST_REDIS_URL: there is no Redis");
-    freeReplyObject(redisCommand(server, "SELECT %d", REDIS_DATABASE));
-    freeReplyObject(redisCommand(server, "FLUSHDB"));
-    redisFree(server);
-}
-
-static void open_redis(Contract *contract)
-{
-    char url[300];
-    RedisUnderTest *under_test = calloc(1, sizeof *under_test);
-    empty_redis();
-    breaker_init(&under_test->breaker, "redis");
-    snprintf(url, sizeof url, "%s/%d", getenv("TEST_REDIS_URL"), REDIS_DATABASE);
-    RedisSettings settings = {.url = url, .breaker = &under_test->breaker, .now_ms = noon};
-    must(contract, redis_open(&settings, &under_test->redis, &contract->fault));
-    contract->stores = under_test;
-    contract->ports = (Ports){.live = redis_live(under_test->redis)};
-}
-
-static void close_redis(Contract *contract)
-{
-    RedisUnderTest *under_test = contract->stores;
-    redis_close(under_test->redis);
-    breaker_done(&under_test->breaker);
-    free(under_test);
-    empty_redis();
-}
-
-static const ContractAdapter redis = {"redis", open_redis, close_redis, "TEST_REDIS_URL"};
-
-const ContractAdapter *const contract_adapters[] = {&sqlite_joined, NULL};
-const ContractAdapter *const contract_live_adapters[] = {&sqlite_joined, &sqlite_guarded, &redis, NULL};
-const ContractAdapter *const contract_live_unit_adapters[] = {&sqlite_joined, &sqlite_guarded, NULL};
+const ContractAdapter *const contract_adapters[] = {&contract_sqlite, NULL};
+const ContractAdapter *const contract_joined_adapters[] = {&contract_sqlite, NULL};
+const ContractAdapter *const contract_cdrs_adapters[] = {&contract_sqlite, &contract_mongo, NULL};
+const ContractAdapter *const contract_live_adapters[] = {&contract_sqlite, &contract_sqlite_guarded, &contract_redis, NULL};
+const ContractAdapter *const contract_live_unit_adapters[] = {&contract_sqlite, &contract_sqlite_guarded, NULL};

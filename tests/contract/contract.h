@@ -24,6 +24,10 @@ typedef struct ContractAdapter {
 
 /* Ended by NULL. */
 extern const ContractAdapter *const contract_adapters[];
+/* Of the cdrs port. */
+extern const ContractAdapter *const contract_cdrs_adapters[];
+/* Those whose ports share one unit of work. */
+extern const ContractAdapter *const contract_joined_adapters[];
 /* Of the live port: also those that keep counters for records that are stored elsewhere. */
 extern const ContractAdapter *const contract_live_adapters[];
 /* Of those, the ones whose counters are in the unit of work, and undone with it. */
