@@ -12,7 +12,10 @@ static void roll_nothing_back(void *self) { (void)self; }
 const UnitPort contract_no_unit = {.begin = begin_nothing, .commit = begin_nothing, .rollback = roll_nothing_back, .probe = begin_nothing};
 
 const ContractAdapter *const contract_adapters[] = {&contract_sqlite, NULL};
-const ContractAdapter *const contract_joined_adapters[] = {&contract_sqlite, NULL};
 const ContractAdapter *const contract_cdrs_adapters[] = {&contract_sqlite, &contract_mongo, NULL};
+const ContractAdapter *const contract_registry_adapters[] = {&contract_sqlite, &contract_postgres, NULL};
+const ContractAdapter *const contract_effects_adapters[] = {&contract_sqlite, &contract_postgres, NULL};
+const ContractAdapter *const contract_sms_adapters[] = {&contract_sqlite, &contract_postgres, NULL};
+const ContractAdapter *const contract_postgres_adapters[] = {&contract_postgres, NULL};
 const ContractAdapter *const contract_live_adapters[] = {&contract_sqlite, &contract_sqlite_guarded, &contract_redis, NULL};
 const ContractAdapter *const contract_live_unit_adapters[] = {&contract_sqlite, &contract_sqlite_guarded, NULL};

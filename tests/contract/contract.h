@@ -22,16 +22,24 @@ typedef struct ContractAdapter {
     const char *server; /* the variable that says where its server is; NULL = it needs none. Unset: its tests are skipped */
 } ContractAdapter;
 
-/* Ended by NULL. */
+/* Ended by NULL. Those whose ports share one unit of work: */
 extern const ContractAdapter *const contract_adapters[];
-/* Of the cdrs port. */
+/* Those that have the port, whatever unit: */
 extern const ContractAdapter *const contract_cdrs_adapters[];
-/* Those whose ports share one unit of work. */
-extern const ContractAdapter *const contract_joined_adapters[];
+extern const ContractAdapter *const contract_registry_adapters[];
+extern const ContractAdapter *const contract_effects_adapters[];
+extern const ContractAdapter *const contract_sms_adapters[];
 /* Of the live port: also those that keep counters for records that are stored elsewhere. */
 extern const ContractAdapter *const contract_live_adapters[];
 /* Of those, the ones whose counters are in the unit of work, and undone with it. */
 extern const ContractAdapter *const contract_live_unit_adapters[];
+
+/* PostgreSQL alone, for tests of what only a shared server can show. */
+extern const ContractAdapter *const contract_postgres_adapters[];
+const char *contract_postgres_schema(const Contract *contract);
+/* TEST_DATABASE_URL with that schema; statements of the test's own, on a connection of their own. */
+void contract_postgres_url(char *url, size_t bytes, const char *schema);
+void contract_postgres_run(const char *sql);
 
 /* Runs the tests against each adapter; returns how many failed. */
 int contract_run(const char *port, const ContractAdapter *const *adapters, const struct CMUnitTest *tests, size_t count);

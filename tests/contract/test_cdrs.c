@@ -476,5 +476,5 @@ int main(void)
         CONTRACT_TEST(expire_keeps_what_the_visitor_refuses),
     };
     const struct CMUnitTest joined_tests[] = {CONTRACT_TEST(rollback_leaves_no_record_and_no_campaign)};
-    return contract_run_tests("cdrs", contract_cdrs_adapters, tests) + contract_run_tests("cdrs in a unit", contract_joined_adapters, joined_tests);
+    return contract_run_tests("cdrs", contract_cdrs_adapters, tests) + contract_run_tests("cdrs in a unit", contract_adapters, joined_tests);
 }

@@ -269,7 +269,10 @@ int main(void)
         CONTRACT_TEST(put_back_effect_waits_for_its_time_and_counts_attempts),
         CONTRACT_TEST(due_are_those_that_wait_for_somebody),
         CONTRACT_TEST(list_pages_and_filters),
+    };
+    const struct CMUnitTest unit_tests[] = {
         CONTRACT_TEST(rollback_gives_the_claim_back),
     };
-    return contract_run_tests("effects", contract_adapters, tests);
+    return contract_run_tests("effects", contract_effects_adapters, tests) +
+           contract_run_tests("effects in a unit", contract_adapters, unit_tests);
 }

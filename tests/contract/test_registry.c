@@ -393,7 +393,10 @@ int main(void)
         CONTRACT_TEST(actions_page_and_filter),
         CONTRACT_TEST(own_entries_join_the_chain),
         CONTRACT_TEST(chain_of_a_thousand_is_unbroken_and_can_be_read_from_the_middle),
+    };
+    const struct CMUnitTest unit_tests[] = {
         CONTRACT_TEST(rollback_leaves_nothing_and_the_chain_goes_on_without_a_gap),
     };
-    return contract_run_tests("registry", contract_adapters, tests);
+    return contract_run_tests("registry", contract_registry_adapters, tests) +
+           contract_run_tests("registry in a unit", contract_adapters, unit_tests);
 }

@@ -106,7 +106,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CONTRACT_TEST(message_is_filled_and_queued), CONTRACT_TEST(action_sent_twice_is_one_message),
         CONTRACT_TEST(placeholder_without_value_is_refused), CONTRACT_TEST(list_is_newest_first_and_filters),
+    };
+    const struct CMUnitTest unit_tests[] = {
         CONTRACT_TEST(rollback_takes_the_message_back_where_it_joins_the_unit),
     };
-    return contract_run_tests("sms", contract_adapters, tests);
+    return contract_run_tests("sms", contract_sms_adapters, tests) + contract_run_tests("sms in a unit", contract_adapters, unit_tests);
 }

@@ -17,19 +17,13 @@ static SpoolItem show(Contract *c, int64_t id)
     return item;
 }
 
-static void pull_in(Contract *c, int64_t latest_ms)
-{
-    must(c, c->ports.spool.pull_in(c->ports.spool.self, latest_ms, &c->fault));
-    must(c, c->ports.effects.pull_in(c->ports.effects.self, latest_ms, &c->fault));
-}
-
 static void message_waits_no_longer_than_the_latest_time(void **state)
 {
     Contract *c = *state;
     int64_t soon = keep(c, "{\"a\":1}", SPOOL_WAITING, NOON_MS + 1000), far = keep(c, "{\"a\":2}", SPOOL_WAITING, NOON_MS * 2);
     int64_t dead = keep(c, "{\"a\":3}", SPOOL_DEAD, 0);
     for (int again = 0; again < 2; again++) {
-        pull_in(c, NOON_MS + 5000);
+        must(c, c->ports.spool.pull_in(c->ports.spool.self, NOON_MS + 5000, &c->fault));
         assert_int_equal(show(c, soon).due_ms, NOON_MS + 1000);
         assert_int_equal(show(c, far).due_ms, NOON_MS + 5000);
         assert_int_equal(show(c, far).attempts, 1);
@@ -47,7 +41,7 @@ static void effect_waits_no_longer_than_the_latest_time(void **state)
     const EffectsPort *ledger = &c->ports.effects;
     must(c, ledger->claim(ledger->self, &effect, 1, NOON_MS, 30000, true, &c->arena, &claimed, &c->fault));
     assert_false(claimed);
-    pull_in(c, NOON_MS + 5000);
+    must(c, ledger->pull_in(ledger->self, NOON_MS + 5000, &c->fault));
     must(c, ledger->due(ledger->self, NOON_MS + 4999, 2, &c->arena, found, &count, &c->fault));
     assert_int_equal(count, 0);
     must(c, ledger->due(ledger->self, NOON_MS + 5000, 2, &c->arena, found, &count, &c->fault));
@@ -56,9 +50,8 @@ static void effect_waits_no_longer_than_the_latest_time(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        CONTRACT_TEST(message_waits_no_longer_than_the_latest_time),
-        CONTRACT_TEST(effect_waits_no_longer_than_the_latest_time),
-    };
-    return contract_run_tests("waits", contract_adapters, tests);
+    const struct CMUnitTest spool_tests[] = {CONTRACT_TEST(message_waits_no_longer_than_the_latest_time)};
+    const struct CMUnitTest effects_tests[] = {CONTRACT_TEST(effect_waits_no_longer_than_the_latest_time)};
+    return contract_run_tests("waits of the spool", contract_adapters, spool_tests) +
+           contract_run_tests("waits of the ledger", contract_effects_adapters, effects_tests);
 }

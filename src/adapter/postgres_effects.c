@@ -1,0 +1,298 @@
+/* The ledger of effects. A claim hands out a fence that grows with each claim, and every later move must show it: whoever slept
+ * through its lease finds that the effect is somebody else's. Each verb is one round trip; it locks its rows in order of action
+ * id before it moves them, so that processes that race for the same effects wait for each other in one direction only. */
+#include "adapter/postgres_store.h"
+
+#define EFFECT_COLUMNS \
+    "action_id, call_id, campaign_id, contact_id, phone, campaign_name, donation_link, message, created_at, state, fence, due_at," \
+    " attempts, message_id, reason"
+#define WAITING "state IN ('pending', 'claimed', 'sending')" /* as the index effect_due has it */
+
+static EffectState state_of(Slice name)
+{
+    EffectState state = EFFECT_PENDING;
+    while (state < EFFECT_UNKNOWN && !slice_equal(name, slice_of(effect_state_name(state))))
+        state++;
+    return state;
+}
+
+static Effect read_effect(const PGresult *page, int row)
+{
+    return (Effect){.action_id = postgres_cell(page, row, 0), .call_id = postgres_cell(page, row, 1), .campaign_id = postgres_cell(page, row, 2),
+                    .contact_id = postgres_cell(page, row, 3), .phone = postgres_cell(page, row, 4),
+                    .campaign_name = postgres_cell(page, row, 5), .donation_link = postgres_cell(page, row, 6),
+                    .message = postgres_cell(page, row, 7), .created_ms = postgres_cell_time(page, row, 8),
+                    .state = state_of(postgres_cell(page, row, 9)), .fence = postgres_cell_number(page, row, 10),
+                    .due_ms = postgres_cell_time(page, row, 11), .attempts = (int)postgres_cell_number(page, row, 12),
+                    .message_id = postgres_cell(page, row, 13), .reason = postgres_cell(page, row, 14)};
+}
+
+static Effect copy_effect(const Effect *effect, Arena *arena)
+{
+    Effect copy = *effect;
+    Slice *const texts[] = {&copy.action_id, &copy.call_id, &copy.campaign_id, &copy.contact_id, &copy.phone,
+                            &copy.campaign_name, &copy.donation_link, &copy.message, &copy.message_id, &copy.reason};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = arena_copy(arena, *texts[i]);
+    return copy;
+}
+
+static const PostgresStatement lock_statement = {
+    "effect_lock", "SELECT 1 FROM effect WHERE action_id = ANY ($1::text[]) ORDER BY action_id FOR UPDATE"};
+
+/* ---- claim ---- */
+
+static const PostgresStatement enter_statement = {
+    "effect_enter", "INSERT INTO effect (" EFFECT_COLUMNS ", moved_at)"
+                    " SELECT action_id, call_id, campaign_id, contact_id, phone, campaign_name, donation_link, message, created_at,"
+                    " 'pending', 0, due_at, 0, '', '', $11::timestamptz"
+                    " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],"
+                    " $9::timestamptz[], $10::timestamptz[]) WITH ORDINALITY AS new (action_id, call_id, campaign_id, contact_id, phone,"
+                    " campaign_name, donation_link, message, created_at, due_at, n)"
+                    " ORDER BY action_id COLLATE \"C\", n ON CONFLICT DO NOTHING"};
+
+/* What was sending and is not safe to send again: the one that did it is gone, and nobody can say whether the gateway has it.
+ * A person has to look. */
+static const PostgresStatement lose_statement = {
+    "effect_lose", "UPDATE effect SET state = 'unknown', fence = fence + 1, moved_at = $2::timestamptz,"
+                   " reason = 'the process ended while it was sending; the gateway may have it'"
+                   " WHERE action_id = ANY ($1::text[]) AND state = 'sending' AND due_at <= $2::timestamptz"};
+
+static const PostgresStatement take_statement = {
+    "effect_take", "UPDATE effect SET state = 'claimed', fence = fence + 1, due_at = $3::timestamptz, moved_at = $2::timestamptz"
+                   " WHERE action_id = ANY ($1::text[]) AND " WAITING " AND due_at <= $2::timestamptz RETURNING action_id"};
+
+/* Each wanted one as it is held now; the taken ones are told by comparing. */
+static const PostgresStatement read_statement = {
+    "effect_read", "SELECT held.action_id, held.call_id, held.campaign_id, held.contact_id, held.phone, held.campaign_name,"
+                   " held.donation_link, held.message, held.created_at, held.state, held.fence, held.due_at, held.attempts,"
+                   " held.message_id, held.reason FROM unnest($1::text[]) WITH ORDINALITY AS wanted (id, n)"
+                   " JOIN effect AS held ON held.action_id = wanted.id ORDER BY wanted.n"};
+
+typedef struct Claiming {
+    Effect *wanted;
+    size_t count;
+    int64_t now_ms, lease_ms;
+    bool resend_is_safe;
+    Arena *arena;
+    bool *claimed;
+} Claiming;
+
+static void ask_to_enter(Postgres *store, const Effect *wanted, size_t count, int64_t now_ms)
+{
+    Arena *arena = &store->scratch;
+    ASK(store, &enter_statement, POSTGRES_COLUMN(texts, arena, wanted, count, action_id), POSTGRES_COLUMN(texts, arena, wanted, count, call_id),
+        POSTGRES_COLUMN(texts, arena, wanted, count, campaign_id), POSTGRES_COLUMN(texts, arena, wanted, count, contact_id),
+        POSTGRES_COLUMN(texts, arena, wanted, count, phone), POSTGRES_COLUMN(texts, arena, wanted, count, campaign_name),
+        POSTGRES_COLUMN(texts, arena, wanted, count, donation_link), POSTGRES_COLUMN(texts, arena, wanted, count, message),
+        POSTGRES_COLUMN(times, arena, wanted, count, created_ms), POSTGRES_COLUMN(times, arena, wanted, count, due_ms),
+        postgres_time(arena, now_ms));
+}
+
+/* An action id that is wanted twice in a batch is claimed for the first of them. */
+static void read_claims(const Claiming *claiming, const PGresult *taken, const PGresult *held)
+{
+    bool given[BATCH_MAX] = {false};
+    for (size_t i = 0; i < claiming->count; i++) {
+        Effect effect = read_effect(held, (int)i);
+        claiming->claimed[i] = false;
+        for (int row = 0; row < PQntuples(taken) && effect.state == EFFECT_CLAIMED && !claiming->claimed[i]; row++) {
+            if (given[row] || !slice_equal(postgres_cell(taken, row, 0), effect.action_id))
+                continue;
+            given[row] = claiming->claimed[i] = true;
+        }
+        claiming->wanted[i] = copy_effect(&effect, claiming->arena);
+    }
+}
+
+static Status claim_all(Postgres *store, void *verb, Fault *fault)
+{
+    const Claiming *claiming = verb;
+    Arena *arena = &store->scratch;
+    PostgresValue ids = POSTGRES_COLUMN(texts, arena, claiming->wanted, claiming->count, action_id);
+    PostgresValue now = postgres_time(arena, claiming->now_ms);
+    postgres_begin(store);
+    ask_to_enter(store, claiming->wanted, claiming->count, claiming->now_ms);
+    ASK(store, &lock_statement, ids);
+    size_t take_at = 3;
+    if (!claiming->resend_is_safe) {
+        ASK(store, &lose_statement, ids, now);
+        take_at++;
+    }
+    ASK(store, &take_statement, ids, now, postgres_time(arena, claiming->now_ms + claiming->lease_ms));
+    ASK(store, &read_statement, ids);
+    postgres_commit(store);
+    Status status = postgres_exchange(store, fault);
+    if (!status)
+        read_claims(claiming, postgres_answer(store, take_at), postgres_answer(store, take_at + 1));
+    return status;
+}
+
+static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, bool resend_is_safe, Arena *arena,
+                    bool *ret_claimed, Fault *fault)
+{
+    Claiming claiming = {wanted, count, now_ms, lease_ms, resend_is_safe, arena, ret_claimed};
+    return postgres_run(self, claim_all, &claiming, fault);
+}
+
+/* ---- moves that show their fence ---- */
+
+static const PostgresStatement sending_statement = {
+    "effect_sending", "UPDATE effect SET state = 'sending', due_at = $3::timestamptz"
+                      " FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS moving (id, fence, n)"
+                      " WHERE effect.action_id = moving.id AND effect.fence = moving.fence AND effect.state IN ('claimed', 'sending')"
+                      " RETURNING moving.n"};
+
+static const PostgresStatement settle_statement = {
+    "effect_settle", "UPDATE effect SET state = moving.state, due_at = moving.due_at, attempts = moving.attempts,"
+                     " message_id = moving.message_id, reason = moving.reason, moved_at = $8::timestamptz"
+                     " FROM unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[], $7::text[])"
+                     " WITH ORDINALITY AS moving (id, fence, state, due_at, attempts, message_id, reason, n)"
+                     " WHERE effect.action_id = moving.id AND effect.fence = moving.fence AND effect.state IN ('claimed', 'sending')"
+                     " RETURNING moving.n"};
+
+typedef struct Moving {
+    const Effect *effects;
+    size_t count;
+    int64_t time_ms; /* sending: the lease's end; settle: now */
+    bool *moved;
+    bool settles;
+} Moving;
+
+/* What is not a text or a number of 64 bits in an effect, made so. */
+typedef struct MovingWords { Slice state; int64_t attempts; } MovingWords;
+
+static void ask_to_settle(Postgres *store, const Moving *moving)
+{
+    Arena *arena = &store->scratch;
+    const Effect *effects = moving->effects;
+    size_t count = moving->count;
+    MovingWords *words = ARENA_ARRAY(arena, MovingWords, count + 1);
+    for (size_t i = 0; i < count; i++)
+        words[i] = (MovingWords){slice_of(effect_state_name(effects[i].state)), effects[i].attempts};
+    ASK(store, &settle_statement, POSTGRES_COLUMN(texts, arena, effects, count, action_id), POSTGRES_COLUMN(numbers, arena, effects, count, fence),
+        POSTGRES_COLUMN(texts, arena, words, count, state), POSTGRES_COLUMN(times, arena, effects, count, due_ms),
+        POSTGRES_COLUMN(numbers, arena, words, count, attempts), POSTGRES_COLUMN(texts, arena, effects, count, message_id),
+        POSTGRES_COLUMN(texts, arena, effects, count, reason), postgres_time(arena, moving->time_ms));
+}
+
+static Status move_all(Postgres *store, void *verb, Fault *fault)
+{
+    const Moving *moving = verb;
+    Arena *arena = &store->scratch;
+    PostgresValue ids = POSTGRES_COLUMN(texts, arena, moving->effects, moving->count, action_id);
+    postgres_begin(store);
+    ASK(store, &lock_statement, ids);
+    if (moving->settles)
+        ask_to_settle(store, moving);
+    else
+        ASK(store, &sending_statement, ids, POSTGRES_COLUMN(numbers, arena, moving->effects, moving->count, fence),
+            postgres_time(arena, moving->time_ms));
+    postgres_commit(store);
+    Status status = postgres_exchange(store, fault);
+    if (status)
+        return status;
+    const PGresult *moved = postgres_answer(store, 2);
+    memset(moving->moved, 0, moving->count * sizeof *moving->moved);
+    for (int row = 0; row < PQntuples(moved); row++)
+        moving->moved[postgres_cell_number(moved, row, 0) - 1] = true;
+    return STATUS_OK;
+}
+
+static Status sending(void *self, const Effect *effects, size_t count, int64_t lease_until_ms, bool *ret_ours, Fault *fault)
+{
+    Moving moving = {.effects = effects, .count = count, .time_ms = lease_until_ms, .moved = ret_ours};
+    return postgres_run(self, move_all, &moving, fault);
+}
+
+static Status settle(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
+{
+    Moving moving = {.effects = effects, .count = count, .time_ms = now_ms, .moved = ret_moved, .settles = true};
+    return postgres_run(self, move_all, &moving, fault);
+}
+
+/* ---- look ---- */
+
+static const PostgresStatement due_statement = {
+    "effect_due", "SELECT " EFFECT_COLUMNS " FROM effect WHERE " WAITING " AND due_at <= $1::timestamptz ORDER BY due_at LIMIT $2::bigint"};
+
+typedef struct Due { int64_t now_ms; size_t max; Arena *arena; Effect *out; size_t count; } Due;
+
+static Status find_due(Postgres *store, void *verb, Fault *fault)
+{
+    Due *due = verb;
+    ASK(store, &due_statement, postgres_time(&store->scratch, due->now_ms), postgres_number(&store->scratch, (int64_t)due->max));
+    Status status = postgres_exchange(store, fault);
+    if (status)
+        return status;
+    const PGresult *found = postgres_answer(store, 0);
+    due->count = (size_t)PQntuples(found);
+    for (size_t i = 0; i < due->count; i++) {
+        Effect effect = read_effect(found, (int)i);
+        due->out[i] = copy_effect(&effect, due->arena);
+    }
+    return STATUS_OK;
+}
+
+static Status due_effects(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
+{
+    Due due = {now_ms, max, arena, out, 0};
+    Status status = postgres_run(self, find_due, &due, fault);
+    if (!status)
+        *ret_count = due.count;
+    return status;
+}
+
+static const PostgresStatement pull_in_statement = {
+    "effect_pull_in", "UPDATE effect SET due_at = $1::timestamptz WHERE action_id IN (SELECT action_id FROM effect WHERE " WAITING
+                      " AND due_at > $1::timestamptz ORDER BY action_id FOR UPDATE) AND " WAITING " AND due_at > $1::timestamptz"};
+
+static Status pull_all_in(Postgres *store, void *verb, Fault *fault)
+{
+    postgres_begin(store);
+    ASK(store, &pull_in_statement, postgres_time(&store->scratch, *(const int64_t *)verb));
+    postgres_commit(store);
+    return postgres_exchange(store, fault);
+}
+
+/* A clock that ran ahead may have written times that are months away. */
+static Status pull_in(void *self, int64_t latest_ms, Fault *fault) { return postgres_run(self, pull_all_in, &latest_ms, fault); }
+
+static const PostgresStatement list_statement = {
+    NULL, "SELECT " EFFECT_COLUMNS " FROM effect WHERE action_id > $1::text AND ($2::text = '' OR campaign_id = $2::text)"
+          " AND ($3::text = '' OR phone = $3::text) AND ($4::text = '' OR state = $4::text) ORDER BY action_id LIMIT $5::bigint"};
+
+typedef struct EffectList {
+    const EffectFilter *filter;
+    bool (*visit)(void *context, const Effect *effect);
+    void *context;
+} EffectList;
+
+static void ask_list(Postgres *store, const void *verb, const PGresult *before, int64_t rows)
+{
+    const EffectFilter *filter = ((const EffectList *)verb)->filter;
+    Slice state = filter->state < 0 ? (Slice){0} : slice_of(effect_state_name((EffectState)filter->state));
+    ASK(store, &list_statement, postgres_text(postgres_after(before, 0, filter->after)), postgres_text(filter->campaign_id),
+        postgres_text(filter->phone), postgres_text(state), postgres_number(&store->scratch, rows));
+}
+
+static bool show_effect(const void *verb, const PGresult *page, int row)
+{
+    const EffectList *list = verb;
+    Effect effect = read_effect(page, row);
+    return list->visit(list->context, &effect);
+}
+
+static Status list_effects(void *self, const EffectFilter *filter, bool (*visit)(void *context, const Effect *effect), void *context,
+                           Fault *fault)
+{
+    EffectList verb = {filter, visit, context};
+    PostgresList list = {.ask = ask_list, .show = show_effect, .verb = &verb, .limit = filter->limit};
+    return postgres_list(self, &list, fault);
+}
+
+EffectsPort postgres_effects(Postgres *store)
+{
+    return (EffectsPort){.self = store, .claim = claim, .sending = sending, .settle = settle, .due = due_effects, .pull_in = pull_in,
+                         .list = list_effects};
+}
