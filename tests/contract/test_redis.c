@@ -105,17 +105,6 @@ static void flush_is_noticed(void **state)
 
 /* ---- refusals ---- */
 
-static void flushed_scripts_are_loaded_again(void **state)
-{
-    RedisWorld *w = begin(state);
-    Contribution share = world_share("winter", "busy", NULL);
-    for (int i = 0; i < 3; i++) {
-        world_says(w, "SCRIPT FLUSH");
-        well(w, world_project(w, arena_printf(&w->arena, "call-%d", i).at, 1, &share));
-    }
-    assert_int_equal(world_counter(w, "winter", "busy"), 3);
-}
-
 static void key_of_another_program_leaves_the_batch_undone(void **state)
 {
     RedisWorld *w = begin(state);
@@ -280,15 +269,6 @@ static void verbs_are_repeated_after_lost_answers_without_harm(void **state)
     lossy_close(&lossy);
 }
 
-static void connection_that_was_cut_while_idle_is_made_anew(void **state)
-{
-    RedisWorld *w = begin(state);
-    bool counters, list;
-    well(w, w->live.is_whole(w->live.self, &counters, &list, &w->fault));
-    world_says(w, "CLIENT KILL TYPE normal SKIPME yes");
-    well(w, w->live.is_whole(w->live.self, &counters, &list, &w->fault));
-}
-
 /* ---- recounts ---- */
 
 typedef struct Differences {
@@ -369,6 +349,16 @@ static void older_revision_that_comes_late_is_not_counted(void **state)
     assert_int_equal(world_counter(w, "winter", "busy"), 1);
 }
 
+static void thing_twice_in_a_batch_counts_once(void **state)
+{
+    RedisWorld *w = begin(state);
+    Contribution first = world_share("winter", "active_calls", NULL), second = world_share("spring", "busy", NULL);
+    Projection items[] = {{SLICE("call-1"), 1, NULL, &first, NOON_MS}, {SLICE("call-1"), 2, NULL, &second, NOON_MS}, {SLICE("call-1"), 1, NULL, &first, NOON_MS}};
+    well(w, w->live.project(w->live.self, items, 3, &w->fault));
+    assert_int_equal(world_counter(w, "winter", "active_calls"), 0);
+    assert_int_equal(world_counter(w, "spring", "busy"), 1);
+}
+
 static void what_is_projected_during_a_recount_is_in_it(void **state)
 {
     RedisWorld *w = begin(state);
@@ -389,7 +379,7 @@ static void what_is_projected_during_a_recount_is_in_it(void **state)
 
 /* ---- recounts while calls go on: a store of calls, saved first and projected after ---- */
 
-enum { CALLS = 200, CHANGES = 6000, RECOUNT_BATCH = 16 };
+enum { CALLS = 200, CHANGES = 6000, RECOUNT_BATCH = 4 };
 
 typedef struct Store {
     pthread_mutex_t lock;
@@ -494,16 +484,15 @@ int main(void)
         REDIS_TEST(actions_stay_for_a_day),
         REDIS_TEST(number_is_clear_only_while_the_list_is_complete),
         REDIS_TEST(flush_is_noticed),
-        REDIS_TEST(flushed_scripts_are_loaded_again),
         REDIS_TEST(key_of_another_program_leaves_the_batch_undone),
         REDIS_TEST(old_thing_without_a_guard_is_left_to_a_recount),
         REDIS_TEST(late_event_of_an_old_call_adds_the_difference),
         REDIS_TEST(verbs_are_repeated_after_lost_answers_without_harm),
-        REDIS_TEST(connection_that_was_cut_while_idle_is_made_anew),
         REDIS_TEST(recount_shows_and_mends_what_differs),
         REDIS_TEST(recount_given_up_changes_nothing),
         REDIS_TEST(one_recount_at_a_time),
         REDIS_TEST(older_revision_that_comes_late_is_not_counted),
+        REDIS_TEST(thing_twice_in_a_batch_counts_once),
         REDIS_TEST(what_is_projected_during_a_recount_is_in_it),
         REDIS_TEST(recounts_under_traffic_end_in_the_right_sums),
     };

@@ -131,7 +131,25 @@ static void silent_server_is_left_at_the_deadline(void **state)
     wait_until_it_works(own);
 }
 
+static void connection_that_was_cut_while_idle_is_made_anew(void **state)
+{
+    Own *own = start(state, OPTIONS());
+    expect(own, STATUS_OK, "");
+    say(own, "CLIENT KILL TYPE normal SKIPME yes");
+    expect(own, STATUS_OK, "");
+}
+
 /* ---- what it says ---- */
+
+static void flushed_scripts_are_loaded_again(void **state)
+{
+    Own *own = start(state, OPTIONS());
+    for (int i = 0; i < 3; i++) {
+        expect(own, STATUS_OK, "");
+        say(own, "SCRIPT FLUSH");
+    }
+}
+
 
 static void full_memory_is_tried_again(void **state)
 {
@@ -193,7 +211,9 @@ static void busy_server_is_waited_for(void **state)
 
 static void node_of_a_cluster_is_refused(void **state)
 {
-    Own *own = start(state, OPTIONS("--cluster-enabled", "yes"));
+    char bus[12];
+    snprintf(bus, sizeof bus, "%d", server_free_port());
+    Own *own = start(state, OPTIONS("--cluster-enabled", "yes", "--cluster-port", bus));
     expect(own, STATUS_FATAL, "redis_cluster");
 }
 
@@ -350,6 +370,8 @@ int main(void)
         REDIS_TEST(server_that_was_away_is_found_again),
         REDIS_TEST(handle_opens_before_its_server_is_there),
         REDIS_TEST(silent_server_is_left_at_the_deadline),
+        REDIS_TEST(connection_that_was_cut_while_idle_is_made_anew),
+        REDIS_TEST(flushed_scripts_are_loaded_again),
         REDIS_TEST(full_memory_is_tried_again),
         REDIS_TEST(server_that_forgets_is_refused),
         REDIS_TEST(replica_is_left_for_the_primary),
