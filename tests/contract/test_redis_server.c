@@ -139,6 +139,35 @@ static void connection_that_was_cut_while_idle_is_made_anew(void **state)
     expect(own, STATUS_OK, "");
 }
 
+static CacheAnswer ask(Own *own)
+{
+    Slice phone = SLICE("+12125550199");
+    CacheAnswer answer = CACHE_UNKNOWN;
+    world_must(&own->fault, own->live.is_blocked(own->live.self, &phone, 1, &answer, &own->fault), "is_blocked");
+    return answer;
+}
+
+/* It may have lost the last writes of the primary before it: an opt-out, a count. */
+static void replica_that_took_over_is_not_whole(void **state)
+{
+    Own *own = start(state, OPTIONS());
+    bool counters, list;
+    const LivePort *live = &own->live;
+    world_must(&own->fault, live->generation_begin(live->self, NOON_MS, &own->fault), "begin");
+    world_must(&own->fault, live->generation_end(live->self, true, NULL, NULL, &own->fault), "end");
+    world_must(&own->fault, live->list_complete(live->self, &own->fault), "complete");
+    world_must(&own->fault, live->is_whole(live->self, &counters, &list, &own->fault), "whole");
+    assert_true(counters && list);
+    assert_int_equal(ask(own), CACHE_CLEAR);
+    say(own, "REPLICAOF 127.0.0.1 1");
+    say(own, "REPLICAOF NO ONE");
+    world_must(&own->fault, live->is_whole(live->self, &counters, &list, &own->fault), "whole");
+    assert_false(counters || list);
+    assert_int_equal(ask(own), CACHE_UNKNOWN);
+    world_must(&own->fault, live->list_complete(live->self, &own->fault), "complete");
+    assert_int_equal(ask(own), CACHE_CLEAR);
+}
+
 /* ---- what it says ---- */
 
 static void flushed_scripts_are_loaded_again(void **state)
@@ -241,6 +270,8 @@ static void account_with_few_rights_is_enough(void **state)
     snprintf(own->url, sizeof own->url, "redis://pledge:secret@127.0.0.1:%d/1", own->server.port);
     use(own, own->url, 1000);
     expect(own, STATUS_OK, "");
+    world_must(&own->fault, own->live.list_complete(own->live.self, &own->fault), "complete");
+    assert_int_equal(ask(own), CACHE_CLEAR);
 }
 
 static void unknown_database_is_refused(void **state)
@@ -371,6 +402,7 @@ int main(void)
         REDIS_TEST(handle_opens_before_its_server_is_there),
         REDIS_TEST(silent_server_is_left_at_the_deadline),
         REDIS_TEST(connection_that_was_cut_while_idle_is_made_anew),
+        REDIS_TEST(replica_that_took_over_is_not_whole),
         REDIS_TEST(flushed_scripts_are_loaded_again),
         REDIS_TEST(full_memory_is_tried_again),
         REDIS_TEST(server_that_forgets_is_refused),
