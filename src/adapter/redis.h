@@ -10,11 +10,14 @@
  *   pledgeline:generations           how many were begun
  *   pledgeline:recount               "{generation}:{owner}" while a new one is counted; its time to live is the lease
  *   pledgeline:building:{campaign}   hash: that one's counters         pledgeline:building_campaigns    set
- *   pledgeline:list_complete         "blacklist:numbers holds all of the list"
+ *   pledgeline:list_complete         blacklist:numbers holds all of the list: the server's replication id at that time
+ *   pledgeline:whole                 the same of the counters
  *   pledgeline:adjusted:{id}         an adjustment that was made; goes after a day
  *
- * Counters are whole when pledgeline:generation is there. Before the first recount, and after a flush, they count on from
- * what is there under generation 0. A recounting process that dies holds others up for as long as its lease, 5 minutes.
+ * Counters are whole when there is a generation, and the list is complete when it was said to be, by a server of the same
+ * replication id: a flush loses both, and a restart or a failover, which may have lost the last writes, has another id (where
+ * the account may not use INFO, this is not noticed). Before the first recount, and after a flush, counters go on from what
+ * is there under generation 0. A recounting process that dies holds others up for as long as its lease, 5 minutes.
  * What `adjust` takes away while a recount is on comes off the counters that are read, not off the new ones.
  *
  * A thing whose guard is gone is left to a recount when it was stored more than 6 days ago. When it is stored again later

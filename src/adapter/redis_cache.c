@@ -57,21 +57,19 @@ Status redis_is_blocked(void *self, const Slice *phones, size_t count, CacheAnsw
     return STATUS_OK;
 }
 
-static Status run_one(Redis *redis, const Slice *words, size_t count, Fault *fault)
-{
-    redis_begin(redis);
-    redis_add(redis, words, count);
-    return redis_run(redis, fault);
-}
-
 Status redis_list_complete(void *self, Fault *fault)
 {
-    return run_one(self, (const Slice[]){SLICE("SET"), SLICE("pledgeline:list_complete"), SLICE("1")}, 3, fault);
+    redis_begin(self);
+    redis_add_script(self, &redis_script_list_complete, NULL, 0);
+    return redis_run(self, fault);
 }
 
 Status redis_list_incomplete(void *self, Fault *fault)
 {
-    return run_one(self, (const Slice[]){SLICE("DEL"), SLICE("pledgeline:list_complete")}, 2, fault);
+    Redis *redis = self;
+    redis_begin(redis);
+    REDIS_ADD(redis, SLICE("DEL"), SLICE("pledgeline:list_complete"));
+    return redis_run(redis, fault);
 }
 
 /* ---- actions ---- */

@@ -24,6 +24,7 @@ static const RedisError errors[] = {
     {"MOVED", STATUS_FATAL, "redis_cluster", no_cluster, STAYS, KEEPS},
     {"ASK", STATUS_FATAL, "redis_cluster", no_cluster, STAYS, KEEPS},
     {"CROSSSLOT", STATUS_FATAL, "redis_cluster", no_cluster, STAYS, KEEPS},
+    {"ERR Script attempted to access", STATUS_FATAL, "redis_cluster", no_cluster, STAYS, KEEPS},
     {"CLUSTERDOWN", STATUS_FATAL, "redis_cluster", no_cluster, STAYS, KEEPS},
     {"NOAUTH", STATUS_FATAL, "redis_auth", fix_login, AWAY, DROPS},
     {"WRONGPASS", STATUS_FATAL, "redis_auth", fix_login, AWAY, DROPS},

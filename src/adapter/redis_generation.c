@@ -60,12 +60,12 @@ Status redis_is_whole(void *self, bool *ret_counters, bool *ret_list, Fault *fau
 {
     Redis *redis = self;
     redis_begin(redis);
-    REDIS_ADD(redis, SLICE("EXISTS"), SLICE("pledgeline:generation"));
-    REDIS_ADD(redis, SLICE("EXISTS"), SLICE("pledgeline:list_complete"));
+    redis_add_script(redis, &redis_script_is_whole, NULL, 0);
     Status status = redis_run(redis, fault);
     if (status)
         return status;
-    *ret_counters = redis_number(redis->replies[0]) == 1;
-    *ret_list = redis_number(redis->replies[1]) == 1;
+    const redisReply *answer = redis->replies[0];
+    *ret_counters = answer->elements == 2 && redis_number(answer->element[0]) == 1;
+    *ret_list = answer->elements == 2 && redis_number(answer->element[1]) == 1;
     return STATUS_OK;
 }

@@ -14,7 +14,8 @@ typedef struct RedisScript {
 } RedisScript;
 
 extern const RedisScript redis_script_adjust, redis_script_generation_begin, redis_script_generation_compare, redis_script_generation_drop,
-    redis_script_generation_swap, redis_script_is_blocked, redis_script_project, redis_script_read;
+    redis_script_generation_swap, redis_script_is_blocked, redis_script_is_whole, redis_script_list_complete, redis_script_project,
+    redis_script_read;
 
 enum { REDIS_LEASE_MS = 5 * 60 * 1000 }; /* of a recount, from each sign of life */
 

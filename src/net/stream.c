@@ -120,7 +120,9 @@ static bool expect_name(SSL *ssl, const char *host)
 {
     if (is_address(host))
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
-    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+    char name[256]; /* the macro below takes no const */
+    snprintf(name, sizeof name, "%s", host);
+    return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
 static Status make_ssl(Stream *stream, const StreamSettings *settings, Fault *fault)

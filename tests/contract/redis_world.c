@@ -124,6 +124,13 @@ static int listen_on_loopback(int *ret_port)
     return listener;
 }
 
+int server_free_port(void)
+{
+    int port;
+    close(listen_on_loopback(&port));
+    return port;
+}
+
 static void become_server(const RedisServer *server, const char *const *options)
 {
     char port[12];
@@ -171,7 +178,7 @@ static void wait_until_up(RedisServer *server)
 void server_start(RedisServer *server, const char *const *options)
 {
     if (!server->port) {
-        close(listen_on_loopback(&server->port));
+        server->port = server_free_port();
         contract_make_folder(server->folder);
         snprintf(server->url, sizeof server->url, "redis://127.0.0.1:%d", server->port);
     }

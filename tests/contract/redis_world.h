@@ -48,6 +48,7 @@ typedef struct RedisServer {
 void server_start(RedisServer *server, const char *const *options);
 void server_stop(RedisServer *server); /* by its process id */
 void server_remove(RedisServer *server);
+int server_free_port(void);
 redisContext *server_beside(const RedisServer *server);
 
 /* ---- a proxy in front of a server ---- */

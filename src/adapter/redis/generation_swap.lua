@@ -1,4 +1,5 @@
 -- ARGV: the recount. Its counters become those that are read, and its guards the current ones.
+--#include history.lua
 local number = string.match(ARGV[1], '^%d+')
 if redis.call('GET', 'pledgeline:recount') ~= ARGV[1] then
   -- the answer was lost, and it had ended well
@@ -37,5 +38,6 @@ end
 
 for _, plan in ipairs(plans) do replace(plan) end
 redis.call('SET', 'pledgeline:generation', number)
+redis.call('SET', 'pledgeline:whole', history())
 redis.call('DEL', 'pledgeline:building_campaigns', 'pledgeline:recount')
 return 1

@@ -3,7 +3,7 @@
 -- ARGV: life of a guard (s), the recount that this is for ('' = the counters that are read), its lease (ms), then for each
 -- thing: key, revision, '1' when it may be counted though its guard is gone, the share it had then ('' = none known),
 -- its share, last activity ('' = none).
--- A share is "5:spring1 13:total_attempts": campaign, then value and name, each text with its length before it.
+-- A share is "6:spring1 14:total_attempts": campaign, then value and name, each text with its length before it.
 local GUARD_LIFE, RECOUNT, LEASE = ARGV[1], ARGV[2], ARGV[3]
 local FIRST, WIDTH = 4, 6
 local ONCE = 1000 -- as many arguments as a call takes without harm
