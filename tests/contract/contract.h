@@ -43,6 +43,8 @@ void contract_postgres_run(const char *sql);
 
 /* Runs the tests against each adapter; returns how many failed. */
 int contract_run(const char *port, const ContractAdapter *const *adapters, const struct CMUnitTest *tests, size_t count);
+/* Tests that arrange their own store on the server that the variable names; without it they are skipped. */
+int contract_run_beside(const char *name, const char *server, const struct CMUnitTest *tests, size_t count);
 int contract_setup(void **state);
 int contract_teardown(void **state);
 
