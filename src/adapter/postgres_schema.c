@@ -99,8 +99,10 @@ static const PostgresStatement set_up = {
           " set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"
           " set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)"};
 
+/* Asks the tables of the catalogue: to_regclass may answer from what this connection remembers of the time before the lock. */
 static const PostgresStatement look = {
-    NULL, "SELECT to_regnamespace($1::text) IS NOT NULL, to_regclass($1::text || '.schema_step') IS NOT NULL"};
+    NULL, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1::text), EXISTS (SELECT FROM pg_class"
+          " JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1::text AND relname = 'schema_step')"};
 static const PostgresStatement read_step = {NULL, "SELECT coalesce(max(step), 0) FROM schema_step"};
 static const PostgresStatement write_step = {NULL, "INSERT INTO schema_step (step) VALUES ($1::bigint)"};
 /* "PLDG", and which schema */
