@@ -59,10 +59,11 @@ static const PostgresStatement lose_statement = {
                    " WHERE action_id = ANY ($1::text[]) AND state = 'sending' AND due_at <= $2::timestamptz"};
 
 static const PostgresStatement take_statement = {
-    "effect_take", "UPDATE effect SET state = 'claimed', fence = fence + 1, due_at = $3::timestamptz, moved_at = $2::timestamptz"
-                   " WHERE action_id = ANY ($1::text[]) AND " WAITING " AND due_at <= $2::timestamptz RETURNING action_id"};
+    "effect_take", "WITH taken AS (UPDATE effect SET state = 'claimed', fence = fence + 1, due_at = $3::timestamptz, moved_at = $2::timestamptz"
+                   " WHERE action_id = ANY ($1::text[]) AND " WAITING " AND due_at <= $2::timestamptz RETURNING action_id)"
+                   " SELECT action_id FROM taken ORDER BY action_id"};
 
-/* Each wanted one as it is held now; the taken ones are told by comparing. */
+/* Each wanted one as it is held now. */
 static const PostgresStatement read_statement = {
     "effect_read", "SELECT held.action_id, held.call_id, held.campaign_id, held.contact_id, held.phone, held.campaign_name,"
                    " held.donation_link, held.message, held.created_at, held.state, held.fence, held.due_at, held.attempts,"
@@ -89,20 +90,13 @@ static void ask_to_enter(Postgres *store, const Effect *wanted, size_t count, in
         postgres_time(arena, now_ms));
 }
 
-/* An action id that is wanted twice in a batch is claimed for the first of them. */
 static void read_claims(const Claiming *claiming, const PGresult *taken, const PGresult *held)
 {
-    bool given[BATCH_MAX] = {false};
     for (size_t i = 0; i < claiming->count; i++) {
         Effect effect = read_effect(held, (int)i);
-        claiming->claimed[i] = false;
-        for (int row = 0; row < PQntuples(taken) && effect.state == EFFECT_CLAIMED && !claiming->claimed[i]; row++) {
-            if (given[row] || !slice_equal(postgres_cell(taken, row, 0), effect.action_id))
-                continue;
-            given[row] = claiming->claimed[i] = true;
-        }
         claiming->wanted[i] = copy_effect(&effect, claiming->arena);
     }
+    postgres_first_of_each(taken, &claiming->wanted[0].action_id, sizeof *claiming->wanted, claiming->count, claiming->claimed);
 }
 
 static Status claim_all(Postgres *store, void *verb, Fault *fault)

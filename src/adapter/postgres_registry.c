@@ -203,10 +203,10 @@ static Status is_blocked(void *self, const Slice *phones, size_t count, bool *re
 
 static BlockEntry read_entry(const PGresult *page, int row)
 {
-    return (BlockEntry){.phone = postgres_cell(page, row, 0), .added_ms = postgres_cell_time(page, row, 1), .reason = postgres_cell(page, row, 2),
-                        .source = postgres_cell(page, row, 3), .call_id = postgres_cell(page, row, 4), .campaign_id = postgres_cell(page, row, 5),
-                        .contact_id = postgres_cell(page, row, 6), .timestamp = postgres_cell(page, row, 7),
-                        .actor = postgres_cell(page, row, 8), .action_id = postgres_cell(page, row, 9)};
+    return (BlockEntry){.phone = postgres_cell(page, row, 0), .added_ms = postgres_cell_time(page, row, 1),
+                        .reason = postgres_cell(page, row, 2), .source = postgres_cell(page, row, 3), .call_id = postgres_cell(page, row, 4),
+                        .campaign_id = postgres_cell(page, row, 5), .contact_id = postgres_cell(page, row, 6),
+                        .timestamp = postgres_cell(page, row, 7), .actor = postgres_cell(page, row, 8), .action_id = postgres_cell(page, row, 9)};
 }
 
 static BlockEntry copy_entry(const BlockEntry *entry, Arena *arena)

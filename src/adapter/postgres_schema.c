@@ -48,7 +48,10 @@ static const SchemaStatement steps[] = {
             "  detail text NOT NULL,"
             "  hash bytea NOT NULL CHECK (length(hash) = 32))"),
     STEP(1, "CREATE INDEX audit_by_subject ON audit (subject, action_id)"),
-    STEP(1, "CREATE TABLE audit_head (id integer PRIMARY KEY CHECK (id = 1), entries bigint NOT NULL, hash bytea NOT NULL CHECK (length(hash) = 32))"),
+    STEP(1, "CREATE TABLE audit_head ("
+            "  id integer PRIMARY KEY CHECK (id = 1),"
+            "  entries bigint NOT NULL,"
+            "  hash bytea NOT NULL CHECK (length(hash) = 32))"),
     STEP(1, "INSERT INTO audit_head VALUES (1, 0, decode(repeat('00', 32), 'hex'))"),
     STEP(1, "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS"
             " $$ BEGIN RAISE EXCEPTION 'the audit chain is never changed' USING ERRCODE = 'restrict_violation'; END $$"),

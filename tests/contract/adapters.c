@@ -61,7 +61,8 @@ static void open_postgres(Contract *contract)
     PostgresSettings settings = {.url = mine->url, .breaker = &mine->breaker};
     must(contract, postgres_open(&settings, &mine->store, &contract->fault));
     contract->stores = mine;
-    contract->ports = (Ports){.registry = postgres_registry(mine->store), .effects = postgres_effects(mine->store), .sms = postgres_sms(mine->store)};
+    contract->ports = (Ports){.registry = postgres_registry(mine->store), .effects = postgres_effects(mine->store),
+                              .sms = postgres_sms(mine->store)};
 }
 
 static void close_postgres(Contract *contract)
