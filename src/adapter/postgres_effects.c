@@ -6,7 +6,6 @@
 #define EFFECT_COLUMNS \
     "action_id, call_id, campaign_id, contact_id, phone, campaign_name, donation_link, message, created_at, state, fence, due_at," \
     " attempts, message_id, reason"
-#define WAITING "state IN ('pending', 'claimed', 'sending')" /* as the index effect_due has it */
 
 static EffectState state_of(Slice name)
 {
@@ -60,7 +59,7 @@ static const PostgresStatement lose_statement = {
 
 static const PostgresStatement take_statement = {
     "effect_take", "WITH taken AS (UPDATE effect SET state = 'claimed', fence = fence + 1, due_at = $3::timestamptz, moved_at = $2::timestamptz"
-                   " WHERE action_id = ANY ($1::text[]) AND " WAITING " AND due_at <= $2::timestamptz RETURNING action_id)"
+                   " WHERE action_id = ANY ($1::text[]) AND state IN ('pending', 'claimed', 'sending') AND due_at <= $2::timestamptz RETURNING action_id)"
                    " SELECT action_id FROM taken ORDER BY action_id"};
 
 /* Each wanted one as it is held now. */
@@ -208,7 +207,7 @@ static Status settle(void *self, const Effect *effects, size_t count, int64_t no
 /* ---- look ---- */
 
 static const PostgresStatement due_statement = {
-    "effect_due", "SELECT " EFFECT_COLUMNS " FROM effect WHERE " WAITING " AND due_at <= $1::timestamptz ORDER BY due_at LIMIT $2::bigint"};
+    "effect_due", "SELECT " EFFECT_COLUMNS " FROM effect WHERE waits AND due_at <= $1::timestamptz ORDER BY due_at LIMIT $2::bigint"};
 
 typedef struct Due { int64_t now_ms; size_t max; Arena *arena; Effect *out; size_t count; } Due;
 
@@ -238,8 +237,8 @@ static Status due_effects(void *self, int64_t now_ms, size_t max, Arena *arena, 
 }
 
 static const PostgresStatement pull_in_statement = {
-    "effect_pull_in", "UPDATE effect SET due_at = $1::timestamptz WHERE action_id IN (SELECT action_id FROM effect WHERE " WAITING
-                      " AND due_at > $1::timestamptz ORDER BY action_id FOR UPDATE) AND " WAITING " AND due_at > $1::timestamptz"};
+    "effect_pull_in", "WITH late AS (SELECT action_id AS id FROM effect WHERE waits AND due_at > $1::timestamptz ORDER BY action_id FOR UPDATE)"
+                      " UPDATE effect SET due_at = $1::timestamptz FROM late WHERE action_id = late.id"};
 
 static Status pull_all_in(Postgres *store, void *verb, Fault *fault)
 {
