@@ -47,9 +47,12 @@ static bool stays_on_this_machine(const Postgres *store)
     return false;
 }
 
+/* NULL also where the URL asks for less than a look at the certificate: with a file, libpq would look. */
 static const char *authority_file(Postgres *store)
 {
-    const char *home = getenv("HOME");
+    const char *home = getenv("HOME"), *mode = url_value(store, "sslmode");
+    if (mode && strncmp(mode, "verify-", 7) != 0)
+        return NULL;
     Slice own = arena_printf(&store->arena, "%s/.postgresql/root.crt", home ? home : "");
     if (getenv("PGSSLROOTCERT") || access(own.at, R_OK) == 0)
         return NULL;

@@ -514,23 +514,73 @@ static void url_that_cannot_be_read_is_refused_at_once(void **state)
     breaker_done(&breaker);
 }
 
-/* The server of these tests speaks no TLS, so a name that may be anywhere is not talked to. */
-static void server_elsewhere_is_not_talked_to_without_tls(void **state)
+/* A name that may be anywhere is talked to only when the server proves that it is its own. */
+static void server_elsewhere_must_prove_its_name(void **state)
 {
     Contract *c = *state;
-    const struct { const char *more; Status status; } rows[] = {
-        {"&host=database.example&hostaddr=127.0.0.1", STATUS_RETRY}, {"&host=database.example&hostaddr=127.0.0.1&sslmode=disable", STATUS_OK}};
-    for (size_t i = 0; i < 2; i++) {
+    const char *authority = getenv("TEST_DATABASE_CA");
+    const struct { const char *host, *more; const char *complaint; } rows[] = {
+        {"database.example", "", "certificate verify failed"},   {"database.example", "&sslrootcert=", NULL},
+        {"other.example", "&sslrootcert=", "does not match"},    {"other.example", "&sslmode=require", NULL},
+        {"other.example", "&sslmode=disable", NULL},
+    };
+    if (!authority)
+        skip();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         Other other = {0};
         BlockResult result;
         contract_postgres_url(other.url, sizeof other.url, contract_postgres_schema(c));
-        snprintf(other.url + strlen(other.url), sizeof other.url - strlen(other.url), "%s", rows[i].more);
+        size_t bytes = strlen(other.url);
+        snprintf(other.url + bytes, sizeof other.url - bytes, "&host=%s&hostaddr=127.0.0.1%s%s", rows[i].host, rows[i].more,
+                 strstr(rows[i].more, "rootcert") ? authority : "");
         open_other_at(&other, other.url, 0);
-        assert_int_equal(block_one(&other, "+12125550100", "a", &result), rows[i].status);
-        if (rows[i].status)
-            assert_non_null(strstr(other.fault.text, "SSL"));
+        assert_int_equal(block_one(&other, "+12125550100", "a", &result), rows[i].complaint ? STATUS_RETRY : STATUS_OK);
+        if (rows[i].complaint)
+            assert_non_null(strstr(other.fault.text, rows[i].complaint));
         close_other(&other);
     }
+}
+
+/* ---- failures of the server ---- */
+
+static void fail_with(Contract *c, const char *sqlstate, int times)
+{
+    char sql[700], state[6];
+    snprintf(sql, sizeof sql,
+             "SET client_min_messages = error; CREATE SEQUENCE IF NOT EXISTS failure; ALTER SEQUENCE failure RESTART; CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
+             " $$ BEGIN IF nextval('failure') <= %d THEN RAISE EXCEPTION 'made to fail' USING ERRCODE = '%s', DETAIL = NEW.phone; END IF;"
+             " RETURN NEW; END $$; CREATE OR REPLACE TRIGGER fails BEFORE INSERT ON blocked FOR EACH ROW EXECUTE FUNCTION fail()", times, sqlstate);
+    run_in_schema(c, sql, state);
+    assert_string_equal(state, "");
+}
+
+static void failures_of_the_server_are_named_and_passed_over_where_they_pass(void **state)
+{
+    Contract *c = *state;
+    const struct { const char *sqlstate; int times; Status status; const char *code; } rows[] = {
+        {"40001", 3, STATUS_OK, ""},      {"40P01", 2, STATUS_OK, ""},      {"57P01", 1, STATUS_OK, ""},
+        {"25006", 1, STATUS_OK, ""},      {"25006", 9, STATUS_RETRY, "database_read_only"}, {"08006", 9, STATUS_RETRY, "database_away"},
+        {"53100", 1, STATUS_FATAL, "database_full"}, {"23514", 1, STATUS_REJECT, "value_refused"}, {"22001", 1, STATUS_REJECT, "value_invalid"},
+        {"42501", 1, STATUS_FATAL, "database_denied"}, {"P0001", 1, STATUS_RETRY, "database_failed"},
+    };
+    contract_is_blocked(c, "+1");
+    int64_t stored = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Other other = {0};
+        BlockResult result;
+        char phone[24];
+        phone_of(phone, 7, (int)i);
+        fail_with(c, rows[i].sqlstate, rows[i].times);
+        open_other(c, &other, 0);
+        assert_int_equal(block_one(&other, phone, phone, &result), rows[i].status);
+        if (rows[i].status) {
+            assert_string_equal(other.fault.code, rows[i].code);
+            assert_null(strstr(other.fault.text, phone));
+        }
+        stored += !rows[i].status;
+        close_other(&other);
+    }
+    assert_int_equal(check_chain(c), stored);
 }
 
 int main(void)
@@ -547,7 +597,8 @@ int main(void)
         CONTRACT_TEST(text_that_the_server_cannot_hold_is_rejected_and_hurts_nobody_else),
         CONTRACT_TEST(list_of_many_pages_lets_its_visitor_use_the_ports),
         CONTRACT_TEST(url_that_cannot_be_read_is_refused_at_once),
-        CONTRACT_TEST(server_elsewhere_is_not_talked_to_without_tls),
+        CONTRACT_TEST(server_elsewhere_must_prove_its_name),
+        CONTRACT_TEST(failures_of_the_server_are_named_and_passed_over_where_they_pass),
     };
     return contract_run_tests("several on one server", contract_postgres_adapters, tests);
 }
