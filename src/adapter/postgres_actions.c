@@ -41,25 +41,9 @@ static void ask_to_enter(Postgres *store, const ActionRecord *records, size_t co
         POSTGRES_COLUMN(texts, arena, records, count, status), POSTGRES_COLUMN(texts, arena, records, count, failure_reason));
 }
 
-/* The first record of each id that was entered. The ids come in order. */
 static void read_new(const Recording *recording, const PGresult *entered)
 {
-    int row, count = PQntuples(entered);
-    memset(recording->is_new, 0, recording->count * sizeof *recording->is_new);
-    bool taken[BATCH_MAX] = {false};
-    for (size_t i = 0; i < recording->count; i++) {
-        int low = 0, high = count;
-        while (low < high) {
-            row = (low + high) / 2;
-            if (slice_compare(postgres_cell(entered, row, 0), recording->records[i].id) < 0)
-                low = row + 1;
-            else
-                high = row;
-        }
-        bool is_entered = low < count && slice_equal(postgres_cell(entered, low, 0), recording->records[i].id);
-        recording->is_new[i] = is_entered && !taken[low];
-        taken[low < BATCH_MAX ? low : 0] |= is_entered;
-    }
+    postgres_first_of_each(entered, &recording->records[0].id, sizeof *recording->records, recording->count, recording->is_new);
 }
 
 static AuditEntry entry_of(const ActionRecord *record)

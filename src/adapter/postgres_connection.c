@@ -47,9 +47,12 @@ static bool stays_on_this_machine(const Postgres *store)
     return false;
 }
 
+/* NULL also where the URL asks for less than a look at the certificate: with a file, libpq would look. */
 static const char *authority_file(Postgres *store)
 {
-    const char *home = getenv("HOME");
+    const char *home = getenv("HOME"), *mode = url_value(store, "sslmode");
+    if (mode && strncmp(mode, "verify-", 7) != 0)
+        return NULL;
     Slice own = arena_printf(&store->arena, "%s/.postgresql/root.crt", home ? home : "");
     if (getenv("PGSSLROOTCERT") || access(own.at, R_OK) == 0)
         return NULL;
@@ -76,7 +79,8 @@ static void fill_parameters(Postgres *store)
     size_t count = DEFAULTS, filled = 0;
     for (const PQconninfoOption *option = store->url; option->keyword; option++)
         count++;
-    const char **keywords = ARENA_ARRAY(&store->arena, const char *, count + 1), **values = ARENA_ARRAY(&store->arena, const char *, count + 1);
+    const char **keywords = ARENA_ARRAY(&store->arena, const char *, count + 1);
+    const char **values = ARENA_ARRAY(&store->arena, const char *, count + 1);
     for (size_t i = 0; i < DEFAULTS; i++) {
         keywords[filled] = defaults[i][0];
         values[filled++] = defaults[i][1];
@@ -183,6 +187,9 @@ static Status shake_hands(Postgres *store, Fault *fault)
     return next == PGRES_POLLING_OK ? STATUS_OK : postgres_fault(store, NULL, fault);
 }
 
+/* Left alone, libpq prints what the server remarks. */
+static void ignore_notice(void *context, const PGresult *notice) { (void)context, (void)notice; }
+
 Status postgres_connect(Postgres *store, Fault *fault)
 {
     store->connection = PQconnectStartParams(store->keywords, store->values, 0);
@@ -193,6 +200,7 @@ Status postgres_connect(Postgres *store, Fault *fault)
     Status status = shake_hands(store, fault);
     if (status)
         return status;
+    PQsetNoticeReceiver(store->connection, ignore_notice, NULL);
     if (PQsetnonblocking(store->connection, 1) != 0 || !PQenterPipelineMode(store->connection))
         return postgres_fault(store, NULL, fault);
     return postgres_prepare_session(store, fault);

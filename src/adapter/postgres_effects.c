@@ -6,7 +6,6 @@
 #define EFFECT_COLUMNS \
     "action_id, call_id, campaign_id, contact_id, phone, campaign_name, donation_link, message, created_at, state, fence, due_at," \
     " attempts, message_id, reason"
-#define WAITING "state IN ('pending', 'claimed', 'sending')" /* as the index effect_due has it */
 
 static EffectState state_of(Slice name)
 {
@@ -59,10 +58,11 @@ static const PostgresStatement lose_statement = {
                    " WHERE action_id = ANY ($1::text[]) AND state = 'sending' AND due_at <= $2::timestamptz"};
 
 static const PostgresStatement take_statement = {
-    "effect_take", "UPDATE effect SET state = 'claimed', fence = fence + 1, due_at = $3::timestamptz, moved_at = $2::timestamptz"
-                   " WHERE action_id = ANY ($1::text[]) AND " WAITING " AND due_at <= $2::timestamptz RETURNING action_id"};
+    "effect_take", "WITH taken AS (UPDATE effect SET state = 'claimed', fence = fence + 1, due_at = $3::timestamptz, moved_at = $2::timestamptz"
+                   " WHERE action_id = ANY ($1::text[]) AND state IN ('pending', 'claimed', 'sending') AND due_at <= $2::timestamptz RETURNING action_id)"
+                   " SELECT action_id FROM taken ORDER BY action_id"};
 
-/* Each wanted one as it is held now; the taken ones are told by comparing. */
+/* Each wanted one as it is held now. */
 static const PostgresStatement read_statement = {
     "effect_read", "SELECT held.action_id, held.call_id, held.campaign_id, held.contact_id, held.phone, held.campaign_name,"
                    " held.donation_link, held.message, held.created_at, held.state, held.fence, held.due_at, held.attempts,"
@@ -89,20 +89,13 @@ static void ask_to_enter(Postgres *store, const Effect *wanted, size_t count, in
         postgres_time(arena, now_ms));
 }
 
-/* An action id that is wanted twice in a batch is claimed for the first of them. */
 static void read_claims(const Claiming *claiming, const PGresult *taken, const PGresult *held)
 {
-    bool given[BATCH_MAX] = {false};
     for (size_t i = 0; i < claiming->count; i++) {
         Effect effect = read_effect(held, (int)i);
-        claiming->claimed[i] = false;
-        for (int row = 0; row < PQntuples(taken) && effect.state == EFFECT_CLAIMED && !claiming->claimed[i]; row++) {
-            if (given[row] || !slice_equal(postgres_cell(taken, row, 0), effect.action_id))
-                continue;
-            given[row] = claiming->claimed[i] = true;
-        }
         claiming->wanted[i] = copy_effect(&effect, claiming->arena);
     }
+    postgres_first_of_each(taken, &claiming->wanted[0].action_id, sizeof *claiming->wanted, claiming->count, claiming->claimed);
 }
 
 static Status claim_all(Postgres *store, void *verb, Fault *fault)
@@ -214,7 +207,7 @@ static Status settle(void *self, const Effect *effects, size_t count, int64_t no
 /* ---- look ---- */
 
 static const PostgresStatement due_statement = {
-    "effect_due", "SELECT " EFFECT_COLUMNS " FROM effect WHERE " WAITING " AND due_at <= $1::timestamptz ORDER BY due_at LIMIT $2::bigint"};
+    "effect_due", "SELECT " EFFECT_COLUMNS " FROM effect WHERE waits AND due_at <= $1::timestamptz ORDER BY due_at LIMIT $2::bigint"};
 
 typedef struct Due { int64_t now_ms; size_t max; Arena *arena; Effect *out; size_t count; } Due;
 
@@ -244,8 +237,8 @@ static Status due_effects(void *self, int64_t now_ms, size_t max, Arena *arena, 
 }
 
 static const PostgresStatement pull_in_statement = {
-    "effect_pull_in", "UPDATE effect SET due_at = $1::timestamptz WHERE action_id IN (SELECT action_id FROM effect WHERE " WAITING
-                      " AND due_at > $1::timestamptz ORDER BY action_id FOR UPDATE) AND " WAITING " AND due_at > $1::timestamptz"};
+    "effect_pull_in", "WITH late AS (SELECT action_id AS id FROM effect WHERE waits AND due_at > $1::timestamptz ORDER BY action_id FOR UPDATE)"
+                      " UPDATE effect SET due_at = $1::timestamptz FROM late WHERE action_id = late.id"};
 
 static Status pull_all_in(Postgres *store, void *verb, Fault *fault)
 {

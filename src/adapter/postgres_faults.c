@@ -12,19 +12,19 @@ typedef struct FaultRow {
 static const FaultRow rows[] = {
     {"40",    STATUS_RETRY,  POSTGRES_AGAIN,     false, "database_contended", "others write the same rows; it is tried again"},
     {"55P03", STATUS_RETRY,  POSTGRES_ENDS,      false, "database_contended", "somebody holds a lock; look at pg_locks"},
-    {"57014", STATUS_RETRY,  POSTGRES_ENDS,      false, "database_slow",      "a statement took longer than the deadline; look at pg_stat_activity"},
+    {"57014", STATUS_RETRY,  POSTGRES_ENDS,      true,  "database_slow",      "slower than the deadline; look at pg_stat_activity"},
     {"57P",   STATUS_RETRY,  POSTGRES_RECONNECT, true,  "database_away",      "the server stops or starts; it is tried again"},
     {"08",    STATUS_RETRY,  POSTGRES_RECONNECT, true,  "database_away",      "the connection broke; it is tried again"},
-    {"25006", STATUS_RETRY,  POSTGRES_RECONNECT, true,  "database_read_only", "name the primary in DATABASE_URL, or all hosts of the cluster"},
-    {"25P03", STATUS_RETRY,  POSTGRES_RECONNECT, false, "database_slow",      "we were too slow for the server's idle_in_transaction_session_timeout"},
-    {"26",    STATUS_RETRY,  POSTGRES_RECONNECT, false, "database_pooled",    "a pooler in transaction mode is in between; pool sessions instead"},
-    {"42P05", STATUS_RETRY,  POSTGRES_RECONNECT, false, "database_pooled",    "a pooler in transaction mode is in between; pool sessions instead"},
+    {"25006", STATUS_RETRY,  POSTGRES_RECONNECT, true,  "database_read_only", "name the primary, or all hosts, in DATABASE_URL"},
+    {"25P03", STATUS_RETRY,  POSTGRES_RECONNECT, false, "database_slow",      "we were too slow; is this machine overloaded?"},
+    {"26",    STATUS_RETRY,  POSTGRES_RECONNECT, false, "database_pooled",    "let the pooler in between pool sessions, not transactions"},
+    {"42P05", STATUS_RETRY,  POSTGRES_RECONNECT, false, "database_pooled",    "let the pooler in between pool sessions, not transactions"},
     {"0A000", STATUS_RETRY,  POSTGRES_RECONNECT, false, "database_changed",   "a table was altered; it is tried again"},
     {"53300", STATUS_RETRY,  POSTGRES_ENDS,      true,  "database_crowded",   "raise max_connections, or pool"},
     {"53100", STATUS_FATAL,  POSTGRES_ENDS,      false, "database_full",      "make room on the server's disk"},
     {"53",    STATUS_RETRY,  POSTGRES_ENDS,      true,  "database_exhausted", "give the server more memory, or less to do"},
-    {"28",    STATUS_RETRY,  POSTGRES_ENDS,      true,  "database_login",     "look at user and password in DATABASE_URL, and at pg_hba.conf"},
-    {"3D",    STATUS_RETRY,  POSTGRES_ENDS,      true,  "database_missing",   "create the database, or name another one in DATABASE_URL"},
+    {"28",    STATUS_RETRY,  POSTGRES_ENDS,      true,  "database_login",     "look at the user in DATABASE_URL, and at pg_hba.conf"},
+    {"3D",    STATUS_RETRY,  POSTGRES_ENDS,      true,  "database_missing",   "create it, or name another one in DATABASE_URL"},
     {"42501", STATUS_FATAL,  POSTGRES_ENDS,      false, "database_denied",    "grant the role of DATABASE_URL what it needs"},
     {"22",    STATUS_REJECT, POSTGRES_ENDS,      false, "value_invalid",      "PostgreSQL cannot hold this value"},
     {"23",    STATUS_REJECT, POSTGRES_ENDS,      false, "value_refused",      "a constraint of the table refuses it"},
@@ -37,7 +37,8 @@ static const FaultRow rows[] = {
 };
 
 /* A connection that broke, or never was, has no SQLSTATE. */
-static const FaultRow broken = {"", STATUS_RETRY, POSTGRES_RECONNECT, true, "database_away", "look at DATABASE_URL, and whether the server runs"};
+static const FaultRow broken = {"", STATUS_RETRY, POSTGRES_RECONNECT, true, "database_away",
+                                "look at DATABASE_URL, and whether the server runs"};
 
 static const FaultRow *row_of(const char *sqlstate)
 {

@@ -6,6 +6,9 @@
 
 #define BLOCKED_COLUMNS "phone, added_at, reason, source, call_id, campaign_id, contact_id, timestamp, actor, action_id"
 
+/* Not EXISTS, which the server may choose to answer by reading the whole list first. */
+#define LISTED "coalesce((SELECT true FROM blocked WHERE blocked.phone = wanted.phone), false)"
+
 /* ---- audit entries ---- */
 
 static void add_member(Text *out, const char *name, Slice value)
@@ -40,11 +43,10 @@ static AuditEntry audit_of(const BlockEntry *entry, BlockResult result, Arena *a
 /* What is known of each entry: whether its action id was applied to this number before, and whether the number is blocked.
  * Somebody may have removed the number since: a late copy does not put it back, but a person who asks again after that does. */
 static const PostgresStatement know_statement = {
-    "block_know", "SELECT wanted.action_id <> '' AND EXISTS (SELECT FROM audit AS applied WHERE applied.subject = wanted.phone"
+    "block_know", "SELECT wanted.action_id <> '' AND coalesce((SELECT true FROM audit AS applied WHERE applied.subject = wanted.phone"
                   " AND applied.action_id = wanted.action_id AND applied.kind IN ('block', 'block_again')"
                   " AND NOT EXISTS (SELECT FROM audit AS removal WHERE removal.subject = wanted.phone AND removal.kind = 'unblock'"
-                  " AND removal.seq > applied.seq AND removal.at < wanted.pressed_at)),"
-                  " EXISTS (SELECT FROM blocked WHERE blocked.phone = wanted.phone)"
+                  " AND removal.seq > applied.seq AND removal.at < wanted.pressed_at) LIMIT 1), false), " LISTED
                   " FROM unnest($1::text[], $2::text[], $3::timestamptz[]) WITH ORDINALITY AS wanted (phone, action_id, pressed_at, n)"
                   " ORDER BY wanted.n"};
 
@@ -180,8 +182,7 @@ static Status unblock(void *self, Slice phone, Slice actor, Slice reason, int64_
 /* ---- look ---- */
 
 static const PostgresStatement is_blocked_statement = {
-    "is_blocked", "SELECT EXISTS (SELECT FROM blocked WHERE blocked.phone = wanted.phone)"
-                  " FROM unnest($1::text[]) WITH ORDINALITY AS wanted (phone, n) ORDER BY wanted.n"};
+    "is_blocked", "SELECT " LISTED " FROM unnest($1::text[]) WITH ORDINALITY AS wanted (phone, n) ORDER BY wanted.n"};
 
 typedef struct Check { const Slice *phones; size_t count; bool *blocked; } Check;
 
@@ -203,10 +204,10 @@ static Status is_blocked(void *self, const Slice *phones, size_t count, bool *re
 
 static BlockEntry read_entry(const PGresult *page, int row)
 {
-    return (BlockEntry){.phone = postgres_cell(page, row, 0), .added_ms = postgres_cell_time(page, row, 1), .reason = postgres_cell(page, row, 2),
-                        .source = postgres_cell(page, row, 3), .call_id = postgres_cell(page, row, 4), .campaign_id = postgres_cell(page, row, 5),
-                        .contact_id = postgres_cell(page, row, 6), .timestamp = postgres_cell(page, row, 7),
-                        .actor = postgres_cell(page, row, 8), .action_id = postgres_cell(page, row, 9)};
+    return (BlockEntry){.phone = postgres_cell(page, row, 0), .added_ms = postgres_cell_time(page, row, 1),
+                        .reason = postgres_cell(page, row, 2), .source = postgres_cell(page, row, 3), .call_id = postgres_cell(page, row, 4),
+                        .campaign_id = postgres_cell(page, row, 5), .contact_id = postgres_cell(page, row, 6),
+                        .timestamp = postgres_cell(page, row, 7), .actor = postgres_cell(page, row, 8), .action_id = postgres_cell(page, row, 9)};
 }
 
 static BlockEntry copy_entry(const BlockEntry *entry, Arena *arena)

@@ -48,14 +48,18 @@ static const SchemaStatement steps[] = {
             "  detail text NOT NULL,"
             "  hash bytea NOT NULL CHECK (length(hash) = 32))"),
     STEP(1, "CREATE INDEX audit_by_subject ON audit (subject, action_id)"),
-    STEP(1, "CREATE TABLE audit_head (id integer PRIMARY KEY CHECK (id = 1), entries bigint NOT NULL, hash bytea NOT NULL CHECK (length(hash) = 32))"),
+    STEP(1, "CREATE TABLE audit_head ("
+            "  id integer PRIMARY KEY CHECK (id = 1),"
+            "  entries bigint NOT NULL,"
+            "  hash bytea NOT NULL CHECK (length(hash) = 32))"),
     STEP(1, "INSERT INTO audit_head VALUES (1, 0, decode(repeat('00', 32), 'hex'))"),
     STEP(1, "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS"
             " $$ BEGIN RAISE EXCEPTION 'the audit chain is never changed' USING ERRCODE = 'restrict_violation'; END $$"),
     STEP(1, "CREATE TRIGGER audit_is_never_changed BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refuse()"),
     STEP(1, "CREATE TRIGGER audit_is_never_emptied BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()"),
 
-    /* The ledger of effects, and the gateway's outbox */
+    /* The ledger of effects, and the gateway's outbox. "waits" is for the index alone: a plan for a look by key, made while the
+     * table was empty, cannot take it for an index that would do. */
     STEP(1, "CREATE TABLE effect ("
             "  action_id " KEY " PRIMARY KEY,"
             "  call_id " KEY ","
@@ -72,8 +76,9 @@ static const SchemaStatement steps[] = {
             "  attempts integer NOT NULL,"
             "  message_id text NOT NULL,"
             "  reason text NOT NULL,"
-            "  moved_at timestamptz NOT NULL)"),
-    STEP(1, "CREATE INDEX effect_due ON effect (due_at) WHERE state IN ('pending', 'claimed', 'sending')"),
+            "  moved_at timestamptz NOT NULL,"
+            "  waits boolean GENERATED ALWAYS AS (state IN ('pending', 'claimed', 'sending')) STORED)"),
+    STEP(1, "CREATE INDEX effect_due ON effect (due_at) WHERE waits"),
     STEP(1, "CREATE TABLE sms ("
             "  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
             "  id text NOT NULL,"
@@ -97,10 +102,13 @@ static const PostgresStatement set_up = {
           " set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'"
           " ELSE current_setting('synchronous_commit') END, false),"
           " set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"
-          " set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)"};
+          " set_config('enable_mergejoin', 'off', false), set_config('enable_bitmapscan', 'off', false),"
+          " set_config('jit', 'off', false)"};
 
+/* Asks the tables of the catalogue: to_regclass may answer from what this connection remembers of the time before the lock. */
 static const PostgresStatement look = {
-    NULL, "SELECT to_regnamespace($1::text) IS NOT NULL, to_regclass($1::text || '.schema_step') IS NOT NULL"};
+    NULL, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1::text), EXISTS (SELECT FROM pg_class"
+          " JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1::text AND relname = 'schema_step')"};
 static const PostgresStatement read_step = {NULL, "SELECT coalesce(max(step), 0) FROM schema_step"};
 static const PostgresStatement write_step = {NULL, "INSERT INTO schema_step (step) VALUES ($1::bigint)"};
 /* "PLDG", and which schema */

@@ -76,6 +76,10 @@ int64_t postgres_cell_number(const PGresult *answer, int row, int column);
 int64_t postgres_cell_time(const PGresult *answer, int row, int column); /* ms since 1970 */
 bool postgres_cell_flag(const PGresult *answer, int row, int column);
 
+/* ret[i]: the answer's first column, which is in order and has nothing twice, holds the key of item i, and no item before it has
+ * the same key. first is the key in items[0]. */
+void postgres_first_of_each(const PGresult *answer, const Slice *first, size_t stride, size_t count, bool *ret);
+
 /* ---- asking (postgres_exchange.c) ---- */
 
 /* Puts a statement into the next round trip. The values must live until then. */

@@ -144,3 +144,26 @@ bool postgres_cell_flag(const PGresult *answer, int row, int column)
     Slice cell = postgres_cell(answer, row, column);
     return cell.bytes == 1 && *cell.at;
 }
+
+static int find(const PGresult *answer, Slice key)
+{
+    int low = 0, high = PQntuples(answer);
+    while (low < high) {
+        int middle = (low + high) / 2, order = slice_compare(postgres_cell(answer, middle, 0), key);
+        if (order == 0)
+            return middle;
+        *(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
+    }
+    return -1;
+}
+
+void postgres_first_of_each(const PGresult *answer, const Slice *first, size_t stride, size_t count, bool *ret)
+{
+    bool given[BATCH_MAX] = {false};
+    for (size_t i = 0; i < count; i++) {
+        int row = find(answer, *(const Slice *)item(first, stride, i));
+        ret[i] = row >= 0 && !given[row];
+        if (row >= 0)
+            given[row] = true;
+    }
+}

@@ -2,7 +2,8 @@
 
     python3 tests/integration/support/peer_postgres.py COMMAND...    runs the command with TEST_DATABASE_URL set
 
-The command also gets TEST_DATABASE_STOP and TEST_DATABASE_START: shell commands that crash the server and start it again.
+The command also gets TEST_DATABASE_STOP and TEST_DATABASE_START: shell commands that crash the server and start it again, and
+TEST_DATABASE_CA: the authority that vouches for the server as "database.example".
 """
 import os
 import pathlib
@@ -26,7 +27,9 @@ logging_collector = off
 max_connections = 100
 deadlock_timeout = '200ms'
 shared_buffers = '32MB'
+ssl = on
 """
+CERTIFICATE_NAME = "database.example"
 
 
 def bin_folder():
@@ -55,6 +58,7 @@ class PostgresPeer:
         self.url = f"postgresql://{OWNER}@127.0.0.1:{self.port}/postgres"
         self.as_owner = self._as_owner()
         self._make_cluster()
+        self._make_certificates()
 
     def _as_owner(self):
         """What to put in front of a command."""
@@ -75,6 +79,20 @@ class PostgresPeer:
         settings = f"{SETTINGS}port = {self.port}\nunix_socket_directories = '{self.folder}'\n"
         with open(self.data / "postgresql.conf", "a", encoding="utf-8") as file:
             file.write(settings)
+
+    def _openssl(self, *arguments):
+        self._run("openssl", *arguments)
+
+    def _make_certificates(self):
+        """An authority of one day, and the server's certificate by it."""
+        ca, server, names = self.folder / "ca", self.data / "server", self.folder / "names"
+        names.write_text(f"subjectAltName=DNS:{CERTIFICATE_NAME}\n")
+        names.chmod(0o644)
+        new_key = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+        self._openssl(*new_key, "-x509", "-days", 1, "-subj", "/CN=pledgeline tests", "-keyout", f"{ca}.key", "-out", f"{ca}.crt")
+        self._openssl(*new_key, "-subj", f"/CN={CERTIFICATE_NAME}", "-keyout", f"{server}.key", "-out", f"{server}.csr")
+        self._openssl("x509", "-req", "-in", f"{server}.csr", "-CA", f"{ca}.crt", "-CAkey", f"{ca}.key", "-CAcreateserial", "-days", 1,
+                      "-extfile", names, "-out", f"{server}.crt")
 
     def _pg_ctl(self, *arguments):
         return [*self.as_owner, str(self.bin / "pg_ctl"), "-D", str(self.data), "-w", "-t", str(PATIENCE_S), *arguments]
@@ -114,7 +132,8 @@ class PostgresPeer:
     @property
     def environment(self):
         quiet = " >/dev/null 2>&1"
-        return {"TEST_DATABASE_URL": self.url, "TEST_DATABASE_STOP": shlex.join(self.crash_command) + quiet,
+        return {"TEST_DATABASE_URL": self.url, "TEST_DATABASE_CA": str(self.folder / "ca.crt"),
+                "TEST_DATABASE_STOP": shlex.join(self.crash_command) + quiet,
                 "TEST_DATABASE_START": shlex.join(self.start_command) + quiet}
 
 
