@@ -1,0 +1,43 @@
+"""Redis, PostgreSQL and MongoDB for tests of the program on stores apart: real servers, started by the test, and stopped in the
+middle when it wants."""
+import itertools
+import os
+import pathlib
+import subprocess
+import tempfile
+
+from support.peer_mongo import MongoPeer
+from support.peer_postgres import PostgresPeer
+from support.peer_redis import PeerRedis
+
+_numbers = itertools.count(1)
+
+
+class Stores:
+    """The three servers. settings() is for a program that has them for itself; programs that share them share the settings."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="pledgeline-stores-")
+        os.chmod(self.folder.name, 0o755)
+        folder = pathlib.Path(self.folder.name)
+        for name in ("redis", "postgres", "mongo"):
+            (folder / name).mkdir()
+        self.redis = PeerRedis(folder / "redis", options=("--databases", 1000)).start()
+        self.postgres = PostgresPeer(folder / "postgres").start()
+        self.mongo = MongoPeer(folder / "mongo").start()
+
+    def settings(self):
+        number = next(_numbers)
+        return {"REDIS_URL": f"{self.redis.url}/{number}", "MONGODB_URI": self.mongo.uri, "MONGODB_DATABASE": f"test_{number}",
+                "DATABASE_URL": f"{self.postgres.url}?options=-csearch_path%3Dtest_{number}", "DONATION_LINK_SECRET": "0123456789abcdef0123"}
+
+    def stop(self):
+        self.redis.stop()
+        self.mongo.stop()
+        self.postgres.stop()
+        self.folder.cleanup()
+
+
+def redis_cli(settings, *arguments):
+    """What somebody else's redis-cli prints."""
+    return subprocess.run(["redis-cli", "-u", settings["REDIS_URL"], *arguments], capture_output=True, text=True, check=True).stdout.strip()
