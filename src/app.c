@@ -7,17 +7,58 @@
 #include <stdlib.h>
 
 #include "adapter/data_folder.h"
+#include "adapter/mongo.h"
+#include "adapter/postgres.h"
+#include "adapter/redis.h"
 #include "adapter/sqlite.h"
 #include "event/phone.h"
 #include "event/text_template.h"
 
+/* One of each, for all sets of ports of a process: what one thread finds out the others need not. */
+typedef struct AppBreakers {
+    Breaker redis, mongo, postgres;
+    Breaker *in_use[4];
+} AppBreakers;
+
 typedef struct AppStores {
     DataFolder folder;
     SqliteStore *sqlite;
+    Redis *redis;
+    Mongo *mongo;
+    Postgres *postgres;
+    AppBreakers own_breakers, *breakers; /* a reader borrows those of its app */
     Arena arena; /* what the settings point to */
 } AppStores;
 
 /* ---- the ports ---- */
+
+/* Stores apart have no unit in common: each verb is durable by itself, and what is missed comes again. */
+static Status begin_nothing(void *self, Fault *fault)
+{
+    (void)self, (void)fault;
+    return STATUS_OK;
+}
+
+static void undo_nothing(void *self) { (void)self; }
+
+static bool is_apart(const AppStores *stores) { return stores->redis || stores->mongo || stores->postgres; }
+
+static void wire_apart(AppStores *stores, Ports *ports)
+{
+    ports->unit.atomic = ports->sms.joins_unit = false;
+    ports->unit.begin = ports->unit.commit = begin_nothing;
+    ports->unit.rollback = undo_nothing;
+    ports->live = sqlite_live(stores->sqlite, SQLITE_LIVE_GUARDED);
+    if (stores->postgres) {
+        ports->registry = postgres_registry(stores->postgres);
+        ports->effects = postgres_effects(stores->postgres);
+        ports->sms = postgres_sms(stores->postgres);
+    }
+    if (stores->mongo)
+        ports->cdrs = mongo_cdrs(stores->mongo);
+    if (stores->redis)
+        ports->live = redis_live(stores->redis);
+}
 
 static void wire(AppStores *stores, Ports *ports)
 {
@@ -31,6 +72,8 @@ static void wire(AppStores *stores, Ports *ports)
         .calls = {0}, /* no telephony: nothing claims that a call was ended */
         .spool = sqlite_spool(stores->sqlite),
     };
+    if (is_apart(stores))
+        wire_apart(stores, ports);
 }
 
 /* ---- settings ---- */
@@ -44,6 +87,7 @@ static Status check_numbers(const Config *config, Fault *fault)
 {
     const struct { const char *env; int64_t value, min, max; } limits[] = {
         {"PORT", config->port, 0, 65535},
+        {"REDIS_PORT", config->redis_port, 1, 65535},
         {"PLEDGELINE_MAX_CONNECTIONS", config->max_connections, 1, 1000000},
         {"PLEDGELINE_MAX_CONNECTIONS_PER_IP", config->max_connections_per_ip, 1, 1000000},
         {"PLEDGELINE_QUEUE_CAPACITY", config->queue_capacity, 1, 10000000},
@@ -165,6 +209,7 @@ static AppStores *stores_new(App *app, const Config *config)
         abort();
     stores->folder.lock_fd = -1;
     arena_init(&stores->arena);
+    stores->breakers = &stores->own_breakers;
     *app = (App){.config = config, .stores = stores};
     return stores;
 }
@@ -187,12 +232,55 @@ static Status open_secret(App *app, AppMode mode, Fault *fault)
     return data_folder_secret(app->config->data_folder, "link.key", mode == APP_WRITER, &app->stores->arena, secret, fault);
 }
 
+static Breaker *use_breaker(AppStores *stores, Breaker *breaker, const char *name)
+{
+    size_t count = 0;
+    while (stores->breakers->in_use[count])
+        count++;
+    if (stores->breakers != &stores->own_breakers)
+        return breaker;
+    breaker_init(breaker, name);
+    stores->breakers->in_use[count] = breaker;
+    return breaker;
+}
+
+static Status open_redis(AppStores *stores, const Config *config, Fault *fault)
+{
+    if (!*config->redis_url && !*config->redis_host)
+        return STATUS_OK;
+    RedisSettings settings = {.url = config->redis_url, .host = config->redis_host, .port = (int)config->redis_port,
+                              .breaker = use_breaker(stores, &stores->breakers->redis, "redis")};
+    return redis_open(&settings, &stores->redis, fault);
+}
+
+/* The server's own deletion is a safety net a day behind ours, which takes what it deletes out of the counters. */
+static Status open_mongo(AppStores *stores, const Config *config, Fault *fault)
+{
+    if (!*config->mongodb_uri)
+        return STATUS_OK;
+    int retention_days = config->cdr_retention_days ? (int)config->cdr_retention_days + 1 : 0;
+    MongoSettings settings = {.uri = config->mongodb_uri, .database = config->mongodb_database, .retention_days = retention_days,
+                              .breaker = use_breaker(stores, &stores->breakers->mongo, "mongodb")};
+    return mongo_open(&settings, &stores->mongo, fault);
+}
+
+static Status open_postgres(AppStores *stores, const Config *config, Fault *fault)
+{
+    if (!*config->database_url)
+        return STATUS_OK;
+    PostgresSettings settings = {.url = config->database_url, .breaker = use_breaker(stores, &stores->breakers->postgres, "postgresql")};
+    return postgres_open(&settings, &stores->postgres, fault);
+}
+
 static Status open_stores(App *app, AppMode mode, Fault *fault)
 {
     AppStores *stores = app->stores;
     SqliteSettings settings = {.folder = app->config->data_folder, .mode = mode == APP_WRITER ? SQLITE_WRITER : SQLITE_READER,
                                .after_crash = stores->folder.after_crash};
     Status status = sqlite_store_open(&settings, &stores->sqlite, fault);
+    status = status ? status : open_redis(stores, app->config, fault);
+    status = status ? status : open_mongo(stores, app->config, fault);
+    status = status ? status : open_postgres(stores, app->config, fault);
     if (!status)
         wire(stores, &app->ports);
     return status;
@@ -214,6 +302,7 @@ Status app_open_reader(const App *app, App *ret_reader, Fault *fault)
 {
     stores_new(ret_reader, app->config);
     ret_reader->settings = app->settings;
+    ret_reader->stores->breakers = app->stores->breakers;
     Status status = open_stores(ret_reader, APP_READER, fault);
     if (status)
         app_close(ret_reader);
@@ -226,12 +315,19 @@ void app_close(App *app)
     AppStores *stores = app->stores;
     if (!stores)
         return;
+    redis_close(stores->redis);
+    mongo_close(stores->mongo);
+    postgres_close(stores->postgres);
     sqlite_store_close(stores->sqlite);
+    for (size_t i = 0; stores->own_breakers.in_use[i]; i++)
+        breaker_done(stores->own_breakers.in_use[i]);
     data_folder_release(&stores->folder);
     arena_done(&stores->arena);
     free(stores);
     *app = (App){0};
 }
+
+Breaker *const *app_breakers(const App *app) { return app->stores->breakers->in_use; }
 
 Slice app_running_server(const Config *config, Arena *arena)
 {

@@ -1,6 +1,7 @@
 /* The only place where concrete adapters are named: config in, wired ports out. */
 #pragma once
 
+#include "base/breaker.h"
 #include "base/config.h"
 #include "pipeline.h"
 
@@ -25,6 +26,9 @@ void app_close(App *app);
 
 /* A second set of ports on the same stores, reading only, for another thread of the same process. */
 Status app_open_reader(const App *app, App *ret_reader, Fault *fault);
+
+/* Of the stores beyond a network, ended by NULL; they live as long as app. */
+Breaker *const *app_breakers(const App *app);
 
 /* Who holds the data folder now: the base URL of a running server ("http://127.0.0.1:8080"), in arena; empty when none
  * serves. A server writes its address with app_announce once it listens. */

@@ -47,6 +47,12 @@ void batch_stop(Batch *batch, size_t i, const Fault *fault)
     batch->decisions[i].fault = *fault;
 }
 
+void batch_put_off(Batch *batch, size_t i, const Fault *fault)
+{
+    batch_stop(batch, i, fault);
+    batch->decisions[i].outage = fault->status == STATUS_RETRY;
+}
+
 Status step_decode(Batch *batch, Fault *fault)
 {
     (void)fault;
@@ -160,11 +166,12 @@ Status step_commit(Batch *batch, Fault *fault)
 
 Status batch_port_failed(Batch *batch, Status status, const Fault *fault, bool (*concerned)(const Decision *decision))
 {
-    if (!status || batch->ports->unit.atomic || status == STATUS_FATAL)
+    bool is_for_one = status == STATUS_REJECT && batch->count > 1; /* which one shows when they run one by one */
+    if (!status || batch->ports->unit.atomic || status == STATUS_FATAL || is_for_one)
         return status;
     for (size_t i = 0; i < batch->count; i++) {
-        if (batch_is_alive(batch, i) && concerned(&batch->decisions[i]))
-            batch_stop(batch, i, fault);
+        if (batch->decisions[i].verdict != VERDICT_RETRY && concerned(&batch->decisions[i]))
+            batch_put_off(batch, i, fault);
     }
     return STATUS_OK;
 }

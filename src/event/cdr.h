@@ -70,6 +70,8 @@ Status cdr_decode(Slice bytes, Arena *arena, Cdr *cdr, Fault *fault);
 
 /* The document of CONTRACTS section 3 as one JSON object, keys in that order (no rev, no eventKeys). Derived must be fresh. */
 void cdr_print(const Cdr *cdr, Arena *arena, Text *out);
+void cdr_print_metadata(const Cdr *cdr, Arena *arena, Text *out); /* of all its facts, one JSON object */
+bool cdr_has_implausible_times(const Cdr *cdr);
 
 /* The same document's columns for CSV, RFC 4180, cells made safe for spreadsheets. */
 void cdr_print_csv_header(Text *out);

@@ -58,8 +58,8 @@ static void add_actions(const Cdr *cdr, Text *out)
     text_add_byte(out, ']');
 }
 
-/* Members of all facts' metadata: the latest fact to name a key stands. */
-static void add_metadata(const Cdr *cdr, Arena *arena, Text *out)
+/* The latest fact to name a key stands. */
+void cdr_print_metadata(const Cdr *cdr, Arena *arena, Text *out)
 {
     const Json **extras = arena_alloc(arena, sizeof *extras * cdr->fact_count);
     size_t extra_count = 0, count = 0;
@@ -73,11 +73,10 @@ static void add_metadata(const Cdr *cdr, Arena *arena, Text *out)
     count = 0;
     for (size_t i = 0; i < extra_count; i++)
         json_each(member, extras[i]) members[count++] = member;
-    json_add_key(out, "metadata");
     json_add_members(out, members, count);
 }
 
-static bool is_flagged(const Cdr *cdr)
+bool cdr_has_implausible_times(const Cdr *cdr)
 {
     for (size_t i = 0; i < cdr->fact_count; i++) {
         if (!cdr->facts[i].at_known)
@@ -106,11 +105,12 @@ void cdr_print(const Cdr *cdr, Arena *arena, Text *out)
     json_add_text_member(out, "currency", cdr->currency);
     if (cdr->hangup_cause)
         text_printf(out, ",\"hangupCause\":%d", cdr->hangup_cause);
-    add_metadata(cdr, arena, out);
+    json_add_key(out, "metadata");
+    cdr_print_metadata(cdr, arena, out);
     json_add_time_member(out, "createdAt", cdr->created_ms);
     json_add_time_member(out, "updatedAt", cdr->updated_ms);
     text_printf(out, ",\"inferred\":%s", cdr->inferred ? "true" : "false");
-    if (is_flagged(cdr))
+    if (cdr_has_implausible_times(cdr))
         text_add_literal(out, ",\"implausibleTimestamps\":true");
     text_add_byte(out, '}');
 }

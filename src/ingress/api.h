@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "base/breaker.h"
 #include "ingress/intake.h"
 #include "ingress/readers.h"
 #include "net/http_server.h"
@@ -53,6 +54,7 @@ typedef struct ApiSettings {
     Rating rating;
     Slice currency;
     Slice country_code;  /* of numbers in national form */
+    Breaker *const *breakers; /* of the stores beyond a network, ended by NULL; NULL = there are none */
 } ApiSettings;
 
 struct Api {

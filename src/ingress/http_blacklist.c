@@ -5,6 +5,7 @@
 #include "ingress/http_pages.h"
 #include "ingress/http_parameters.h"
 #include "service/blacklist.h"
+#include "service/dnc_cache.h"
 #include "service/print.h"
 
 enum { CHECK_MOST = 10000, LIST_BYTES_MOST = 8 * 1024 * 1024 };
@@ -176,7 +177,7 @@ void blacklist_put(Call *call, const Ports *ports)
         return;
     }
     Status status = blacklist_texts_fit(&entry, &fault);
-    status = status ? status : ports->registry.block(ports->registry.self, &entry, 1, &result, &fault);
+    status = status ? status : dnc_block(ports, &entry, 1, &result, &fault);
     if (status) {
         answer_fault(call, 422, &fault);
         return;
@@ -237,16 +238,8 @@ void blacklist_import(Call *call, const Ports *ports)
 
 static void check_number(Call *call, const Ports *ports, Slice phone, Text *json)
 {
-    Fault fault;
-    bool blocked = true;
-    Slice reason = {0};
-    if (!phone_is_e164(phone))
-        reason = SLICE("not an E.164 number, so nobody can say");
-    else if (ports->registry.is_blocked(ports->registry.self, &phone, 1, &blocked, &fault)) {
-        blocked = true;
-        reason = arena_printf(call->arena, "the list cannot be read, so nobody can say: %s", fault.text);
-    } else if (blocked)
-        reason = SLICE("on the do-not-call list");
+    Slice reason;
+    bool blocked = dnc_is_blocked(ports, phone, call->arena, &reason);
     text_add_literal(json, "{\"phoneNumber\":");
     json_add_string(json, phone);
     text_printf(json, ",\"blocked\":%s", blocked ? "true" : "false");

@@ -9,20 +9,44 @@ void health(Call *call, const Ports *ports)
     answer_text(call, 200, "application/json", SLICE("{\"status\":\"ok\"}\n"));
 }
 
+static void add_dependency(Text *json, const char *name, const Fault *fault)
+{
+    text_printf(json, "\"%s\":", name);
+    if (!fault) {
+        text_add_literal(json, "\"ok\"");
+        return;
+    }
+    text_printf(json, "{\"code\":\"%s\",\"detail\":", fault->code);
+    json_add_string(json, slice_of(fault->text));
+    text_add_byte(json, '}');
+}
+
+/* A store that is away degrades the service and does not end it: what it misses is kept and comes again. */
+static bool add_breakers(Text *json, Breaker *const *breakers)
+{
+    bool all_here = true;
+    for (; breakers && *breakers; breakers++) {
+        Fault why;
+        int64_t since_ms;
+        bool is_away = breaker_is_away(*breakers, &why, &since_ms);
+        text_add_byte(json, ',');
+        add_dependency(json, (*breakers)->name, is_away ? &why : NULL);
+        all_here = all_here && !is_away;
+    }
+    return all_here;
+}
+
 void readiness(Call *call, const Ports *ports)
 {
     (void)ports;
     IntakeState state;
     intake_state(call->api->intake, &state);
     Text json = text_in(call->arena);
-    text_printf(&json, "{\"status\":\"%s\",\"dependencies\":{\"store\":", state.healthy ? "ok" : "unavailable");
-    if (state.healthy) {
-        text_add_literal(&json, "\"ok\"");
-    } else {
-        text_printf(&json, "{\"code\":\"%s\",\"detail\":", state.fault.code);
-        json_add_string(&json, slice_of(state.fault.text));
-        text_add_byte(&json, '}');
-    }
+    Text stores = text_in(call->arena);
+    bool all_here = add_breakers(&stores, call->api->settings.breakers);
+    text_printf(&json, "{\"status\":\"%s\",\"dependencies\":{", !state.healthy ? "unavailable" : all_here ? "ok" : "degraded");
+    add_dependency(&json, "store", state.healthy ? NULL : &state.fault);
+    text_add(&json, text_slice(&stores));
     text_printf(&json, "},\"queued\":{\"optout\":%zu,\"donation\":%zu,\"call\":%zu}}\n", state.queued[LANE_OPTOUT],
                 state.queued[LANE_DONATION], state.queued[LANE_CALL]);
     answer_json(call, state.healthy ? 200 : 503, &json);

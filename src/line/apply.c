@@ -51,15 +51,18 @@ static BlockList collect_blocks(Batch *batch)
     return list;
 }
 
+/* The cache first: it is faster, and to block a number that the registry does not know yet is harmless. What it misses while
+ * it is away it gets from the registry when it is back. */
 static Status write_blocks(Batch *batch, BlockList *list, Fault *fault)
 {
     const Ports *ports = batch->ports;
     Status status = STATUS_OK;
     for (size_t done = 0; !status && done < list->count; done += BATCH_MAX) {
         size_t rest = list->count - done, count = rest < BATCH_MAX ? rest : BATCH_MAX;
+        Fault missed;
+        if (ports->live.block && ports->live.block(ports->live.self, list->entries + done, count, &missed))
+            metric_add(METRIC_CACHE_MISSED, (int64_t)count);
         status = ports->registry.block(ports->registry.self, list->entries + done, count, list->results + done, fault);
-        if (!status && ports->live.block)
-            status = ports->live.block(ports->live.self, list->entries + done, count, fault);
     }
     return status;
 }
@@ -248,6 +251,8 @@ static Status apply_effects(Batch *batch, Fault *fault)
     Status status = deliver_claim(batch, list.effects, list.count, claimed, fault);
     if (!status && batch->ports->sms.joins_unit)
         status = deliver_claimed(batch, list.effects, claimed, list.count, fault);
+    if (!status && !batch->ports->unit.atomic)
+        status = deliver_heal(batch, list.effects, claimed, list.count, fault);
     if (status)
         return batch_port_failed(batch, status, fault, wants_effect);
     for (size_t i = 0; i < list.count; i++)

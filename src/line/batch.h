@@ -51,6 +51,9 @@ static inline bool batch_is_alive(const Batch *batch, size_t i) { return batch->
 /* Message i ends here with that fault. */
 void batch_stop(Batch *batch, size_t i, const Fault *fault);
 
+/* Message i cannot be finished, because a port failed for it. */
+void batch_put_off(Batch *batch, size_t i, const Fault *fault);
+
 /* A port failed for some messages. In an atomic unit, or when it is fatal, all of the batch fails: returns the status.
  * Otherwise those that `concerned` picks are tried again later, and the rest goes on: returns OK. */
 Status batch_port_failed(Batch *batch, Status status, const Fault *fault, bool (*concerned)(const Decision *decision));
@@ -64,6 +67,16 @@ Status deliver_claim(Batch *batch, Effect *effects, size_t count, bool *claimed,
 /* Takes those that are ours through the last check, the gateway and back into the ledger; effects are filled with what
  * became of them. Called in a unit and ends in one; around the gateway that unit is closed unless the gateway joins it. */
 Status deliver_claimed(Batch *batch, Effect *effects, const bool *claimed, size_t count, Fault *fault);
+
+/* Whether message i is done only once its SMS has been through a gateway outside of the unit. */
+bool deliver_is_to_come(const Batch *batch, size_t i);
+
+/* Effects that were settled before: their record and their share of the counters once more, in case whoever settled them
+ * was cut off there. */
+Status deliver_heal(Batch *batch, const Effect *effects, const bool *claimed, size_t count, Fault *fault);
+
+/* Answers these messages again, whose decisions have changed, and keeps them or lets them leave the spool. In a unit. */
+Status verdict_again(Batch *batch, const size_t *messages, size_t count, Fault *fault);
 
 /* The pipeline's own batch, for what runs beside the line on the same thread. */
 Batch *pipeline_batch(Pipeline *line);

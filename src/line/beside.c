@@ -52,6 +52,36 @@ static Status deliver_due(Batch *batch, size_t *ret_count, Fault *fault)
     return status ? status : deliver_claimed(batch, effects, claimed, *ret_count, fault);
 }
 
+/* The press as an event, so that what was left half done between ledger, record and counters is finished like a repeat. */
+static Slice press_of(const Effect *effect, Arena *arena)
+{
+    Text body = text_in(arena);
+    text_add_literal(&body, "{\"callId\":");
+    json_add_string(&body, effect->call_id);
+    text_add_literal(&body, ",\"campaignId\":");
+    json_add_string(&body, effect->campaign_id);
+    text_add_literal(&body, ",\"contactId\":");
+    json_add_string(&body, effect->contact_id);
+    text_add_literal(&body, ",\"phoneNumber\":");
+    json_add_string(&body, effect->phone);
+    text_add_byte(&body, '}');
+    return text_slice(&body);
+}
+
+/* For a gateway outside of the unit: durable in the spool first, and out of it once everything is done. */
+static Status spool_due(Batch *batch, size_t *ret_count, Fault *fault)
+{
+    const Ports *ports = batch->ports;
+    Effect *effects = ARENA_ARRAY(&batch->arena, Effect, DUE_MAX);
+    SpoolItem *items = ARENA_ARRAY(&batch->arena, SpoolItem, DUE_MAX);
+    Status status = ports->effects.due(ports->effects.self, batch->now_ms, DUE_MAX, &batch->arena, effects, ret_count, fault);
+    for (size_t i = 0; !status && i < *ret_count; i++)
+        items[i] = (SpoolItem){.state = SPOOL_WAITING, .topic = slice_of(donation_handler.topic), .body = press_of(&effects[i], &batch->arena),
+                               .received_ms = effects[i].created_ms, .due_ms = batch->now_ms, .code = SLICE("sms_due"),
+                               .reason = SLICE("its SMS was not finished")};
+    return status || !*ret_count ? status : ports->spool.keep(ports->spool.self, items, *ret_count, fault);
+}
+
 Status pipeline_deliver_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault)
 {
     Batch *batch = fresh_batch(line, now_ms);
@@ -60,7 +90,9 @@ Status pipeline_deliver_due(Pipeline *line, int64_t now_ms, size_t *ret_count, F
     if (status)
         return status;
     status = pull_in_waits(batch, fault);
-    return finish(batch, status ? status : deliver_due(batch, ret_count, fault), fault);
+    bool is_outside = !batch->ports->sms.joins_unit && batch->ports->spool.self;
+    status = status ? status : is_outside ? spool_due(batch, ret_count, fault) : deliver_due(batch, ret_count, fault);
+    return finish(batch, status, fault);
 }
 
 /* ---- spool ---- */

@@ -205,31 +205,72 @@ Status deliver_claimed(Batch *batch, Effect *effects, const bool *claimed, size_
     return status;
 }
 
-/* For a gateway outside of the unit: what the committed unit claimed goes out now. A failure here costs nothing: the
- * ledger knows where it stopped, and takes it up again when the lease is over. */
+bool deliver_is_to_come(const Batch *batch, size_t i)
+{
+    const Decision *decision = &batch->decisions[i];
+    return !batch->ports->sms.joins_unit && batch_is_alive(batch, i) && decision->effect &&
+           decision->effect->state == EFFECT_CLAIMED && !decision->duplicate;
+}
+
+Status deliver_heal(Batch *batch, const Effect *effects, const bool *claimed, size_t count, Fault *fault)
+{
+    Effect settled[BATCH_MAX];
+    bool moved[BATCH_MAX] = {0};
+    size_t settled_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!claimed[i] && effects[i].state >= EFFECT_SENT)
+            settled[settled_count++] = effects[i];
+    }
+    if (!settled_count)
+        return STATUS_OK;
+    Status status = record_actions(batch, settled, settled_count, fault);
+    return status ? status : project_donations(batch, settled, moved, settled_count, fault);
+}
+
+static Status deliver_outside(Batch *batch, Effect *effects, const size_t *messages, size_t count, Fault *fault)
+{
+    bool claimed[BATCH_MAX];
+    memset(claimed, true, count);
+    Status status = step_begin(batch, fault);
+    status = status ? status : deliver_claimed(batch, effects, claimed, count, fault);
+    status = status ? status : verdict_again(batch, messages, count, fault);
+    return status ? status : step_commit(batch, fault);
+}
+
+/* The ledger knows where it stopped, and lets it be taken up again when the lease is over; so the messages come again. */
+static void put_off_delivery(Batch *batch, const size_t *messages, size_t count, const Fault *why)
+{
+    Fault ignored;
+    if (batch->in_unit)
+        batch->ports->unit.rollback(batch->ports->unit.self);
+    batch->in_unit = false;
+    for (size_t k = 0; k < count; k++)
+        batch_put_off(batch, messages[k], why);
+    Status status = step_begin(batch, &ignored);
+    status = status ? status : verdict_again(batch, messages, count, &ignored);
+    status = status ? status : step_commit(batch, &ignored);
+    for (size_t k = 0; status && k < count; k++) {
+        batch->deliveries[messages[k]]->verdict = VERDICT_RETRY;
+        batch->deliveries[messages[k]]->kept = false;
+    }
+}
+
+/* For a gateway outside of the unit: what the committed unit claimed goes out now. */
 Status step_deliver(Batch *batch, Fault *fault)
 {
-    if (batch->ports->sms.joins_unit)
-        return STATUS_OK;
+    (void)fault;
     Effect *effects = ARENA_ARRAY(&batch->arena, Effect, batch->count);
-    bool claimed[BATCH_MAX];
-    size_t count = 0;
+    size_t messages[BATCH_MAX], count = 0;
     for (size_t i = 0; i < batch->count; i++) {
-        const Effect *effect = batch->decisions[i].effect;
-        if (!effect || !batch_is_alive(batch, i) || effect->state != EFFECT_CLAIMED || batch->decisions[i].duplicate)
+        if (!deliver_is_to_come(batch, i))
             continue;
-        effects[count] = *effect;
-        claimed[count++] = true;
+        effects[count] = *batch->decisions[i].effect;
+        messages[count++] = i;
     }
     if (!count)
         return STATUS_OK;
     Fault outside;
-    Status status = step_begin(batch, &outside);
-    status = status ? status : deliver_claimed(batch, effects, claimed, count, &outside);
-    status = status ? status : step_commit(batch, &outside);
-    if (status && batch->in_unit)
-        batch->ports->unit.rollback(batch->ports->unit.self);
-    batch->in_unit = false;
-    (void)fault;
+    if (deliver_outside(batch, effects, messages, count, &outside))
+        put_off_delivery(batch, messages, count, &outside);
     return STATUS_OK;
 }

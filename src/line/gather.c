@@ -44,7 +44,7 @@ static Status load_calls(Batch *batch, const Slice *call_ids, Fault *fault)
 static void put_off(Batch *batch, const size_t *indices, size_t count, const Fault *fault)
 {
     for (size_t i = 0; i < count; i++)
-        batch_stop(batch, indices[i], fault);
+        batch_put_off(batch, indices[i], fault);
 }
 
 /* A record that cannot be loaded puts its events off; in an atomic unit the store is broken for all. */

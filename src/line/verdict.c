@@ -17,7 +17,7 @@ static SpoolItem item_of(Batch *batch, size_t i)
     const Delivery *delivery = batch->deliveries[i];
     const Decision *decision = &batch->decisions[i];
     int attempts = delivery->attempts + 1;
-    bool waits = decision->verdict == VERDICT_RETRY && attempts < batch->settings->max_attempts;
+    bool waits = decision->verdict == VERDICT_RETRY && (decision->outage || attempts < batch->settings->max_attempts);
     return (SpoolItem){
         .id = delivery->spool_id, .state = waits ? SPOOL_WAITING : SPOOL_DEAD, .topic = batch->messages[i].topic,
         .message_id = batch->messages[i].message_id, .body = delivery->body, .received_ms = delivery->received_ms,
@@ -47,13 +47,14 @@ static void answer_kept(Delivery *delivery, const SpoolItem *item)
     delivery->dead_letter = item->id;
 }
 
-static Status spool_batch(Batch *batch, Fault *fault)
+static Status spool_messages(Batch *batch, const size_t *messages, size_t count, Fault *fault)
 {
     const SpoolPort *spool = &batch->ports->spool;
     SpoolItem *items = NULL;
     size_t kept[BATCH_MAX], kept_count = 0, done_count = 0;
     int64_t done[BATCH_MAX];
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t k = 0; k < count; k++) {
+        size_t i = messages[k];
         if (batch->deliveries[i]->is_ours)
             continue;
         if (batch->decisions[i].verdict == VERDICT_DONE) {
@@ -62,7 +63,7 @@ static Status spool_batch(Batch *batch, Fault *fault)
             continue;
         }
         if (!items)
-            items = ARENA_ARRAY(&batch->arena, SpoolItem, batch->count);
+            items = ARENA_ARRAY(&batch->arena, SpoolItem, count);
         items[kept_count] = item_of(batch, i);
         kept[kept_count++] = i;
     }
@@ -74,9 +75,22 @@ static Status spool_batch(Batch *batch, Fault *fault)
     return status;
 }
 
+Status verdict_again(Batch *batch, const size_t *messages, size_t count, Fault *fault)
+{
+    for (size_t k = 0; k < count; k++)
+        answer(batch->deliveries[messages[k]], &batch->decisions[messages[k]]);
+    return batch->ports->spool.self ? spool_messages(batch, messages, count, fault) : STATUS_OK;
+}
+
+/* What still has to go out keeps its row until it has. */
 Status step_verdict(Batch *batch, Fault *fault)
 {
-    for (size_t i = 0; i < batch->count; i++)
-        answer(batch->deliveries[i], &batch->decisions[i]);
-    return batch->ports->spool.self ? spool_batch(batch, fault) : STATUS_OK;
+    size_t messages[BATCH_MAX], count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (deliver_is_to_come(batch, i))
+            answer(batch->deliveries[i], &batch->decisions[i]);
+        else
+            messages[count++] = i;
+    }
+    return verdict_again(batch, messages, count, fault);
 }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "event/phone.h"
+#include "service/dnc_cache.h"
 
 enum { TEXT_BYTES_MAX = 1000 }; /* a list shows 10,000 entries at a time */
 
@@ -30,7 +31,7 @@ Status blacklist_add(const Ports *ports, Slice phone, Slice source, Slice reason
                          "the number is not E.164: it must be + and 8 to 15 digits, like +972501234567");
     BlockEntry entry = {.phone = phone, .added_ms = now_ms, .source = source, .reason = reason, .actor = actor};
     Status status = blacklist_texts_fit(&entry, fault);
-    return status ? status : ports->registry.block(ports->registry.self, &entry, 1, ret, fault);
+    return status ? status : dnc_block(ports, &entry, 1, ret, fault);
 }
 
 Status blacklist_remove(const Ports *ports, Slice phone, Slice reason, Slice actor, int64_t now_ms, bool *ret_was_blocked,
@@ -44,7 +45,7 @@ Status blacklist_remove(const Ports *ports, Slice phone, Slice reason, Slice act
     if (slice_empty(reason))
         return fault_set(fault, STATUS_REJECT, "reason_required", "removing a number needs a reason: why it may be called again");
     Status status = blacklist_texts_fit(&(BlockEntry){.actor = actor, .reason = reason}, fault);
-    return status ? status : ports->registry.unblock(ports->registry.self, phone, actor, reason, now_ms, ret_was_blocked, fault);
+    return status ? status : dnc_unblock(ports, phone, actor, reason, now_ms, ret_was_blocked, fault);
 }
 
 /* ---- import: CSV (RFC 4180) with a header in any order, or one number a line ---- */
@@ -261,7 +262,7 @@ Status blacklist_import_some(const Ports *ports, ImportReader *reader, size_t ma
             break;
         count += add_entries(reader, &row, reason, actor, now_ms, arena, entries + count, report);
     }
-    Status status = count ? ports->registry.block(ports->registry.self, entries, count, results, fault) : STATUS_OK;
+    Status status = count ? dnc_block(ports, entries, count, results, fault) : STATUS_OK;
     for (size_t i = 0; !status && i < count; i++) {
         report->added += results[i] == BLOCK_ADDED;
         report->known += results[i] != BLOCK_ADDED;

@@ -1,10 +1,9 @@
 /* The JSON of what people and programs look at, the same over HTTP and on the command line. Each appends one object. */
 #pragma once
 
+#include "event/print.h"
 #include "ports.h"
 
-void print_block_entry(Text *out, const BlockEntry *entry);   /* the seeds' BlacklistEntry */
-void print_action(Text *out, const ActionRecord *record);     /* the original system's field names */
 void print_sms(Text *out, const SmsRecord *record);
 void print_spool_item(Text *out, const SpoolItem *item, bool with_body); /* a body that is not valid UTF-8 goes out as bodyBase64 */
 void print_audit_entry(Text *out, const AuditEntry *entry);

@@ -1,5 +1,6 @@
-/* Counters against the records they are a projection of. Read in one consistent view, so traffic need not stop: a
- * difference found there stays right, and adding it later heals the counters. */
+/* Counters against the records they are a projection of. Where both are in one store they are read in one consistent view, so
+ * traffic need not stop: a difference found there stays right, and adding it later heals the counters. Where they are apart a
+ * new generation is counted beside the one that is read. */
 #pragma once
 
 #include "ports.h"
@@ -10,6 +11,12 @@ typedef struct CounterDrift { Slice campaign_id, counter; int64_t live, recounte
 Status recount_compare(const Ports *ports, const Rating *rating, bool every,
                        bool (*report)(void *context, const CounterDrift *drift), void *context,
                        void (*progress)(void *context, int64_t records), Fault *fault);
+
+/* Where the counters are in a store of their own (live.generation_begin is not NULL): counts a new generation while traffic
+ * goes on in both, calls report for each counter that differed, and makes the new one the one that is read when keep is set. */
+Status recount_generation(const Ports *ports, const Rating *rating, bool keep, int64_t now_ms,
+                          bool (*report)(void *context, const CounterDrift *drift), void *context,
+                          void (*progress)(void *context, int64_t records), Fault *fault);
 
 /* Adds what is missing, in the caller's unit of work. *ret_drifts: how many counters were off. */
 Status recount_fix(const Ports *ports, const Rating *rating, int64_t *ret_drifts, Fault *fault);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "service/blacklist.h"
+#include "service/dnc_cache.h"
 #include "service/print.h"
 #include "verb/desk.h"
 #include "verb/files.h"
@@ -306,4 +307,25 @@ int blacklist_import_verb(const Invocation *invocation)
     Status status = desk.client ? import_by_server(&desk, &import, csv, &fault) : import_in_folder(&desk, &import, csv, &fault);
     desk_close(&desk);
     return status ? verb_fail(&fault) : report_import(&import.report);
+}
+
+/* ---- sync ---- */
+
+int blacklist_sync_verb(const Invocation *invocation)
+{
+    Desk desk;
+    if (!desk_open_to_read(&desk, invocation)) /* the cache is not in the folder, so whoever holds that does not matter */
+        return EXIT_FAILED;
+    Fault fault;
+    int64_t numbers = 0, missing = 0;
+    bool has_cache = desk.app.ports.live.block != NULL;
+    Status status = has_cache ? dnc_sync(&desk.app.ports, &numbers, &missing, &fault) : STATUS_OK;
+    desk_close(&desk);
+    if (status)
+        return verb_fail(&fault);
+    if (!has_cache)
+        verb_note("the list has no cache beside it: there is nothing to bring level");
+    else
+        verb_note("%lld numbers are in the cache, of which %lld were missing", (long long)numbers, (long long)missing);
+    return missing ? EXIT_DRIFT : EXIT_OK;
 }

@@ -13,6 +13,7 @@ int blacklist_show_verb(const Invocation *invocation);
 int blacklist_list_verb(const Invocation *invocation);
 int blacklist_import_verb(const Invocation *invocation);
 int blacklist_export_verb(const Invocation *invocation);
+int blacklist_sync_verb(const Invocation *invocation);
 
 int cdr_show_verb(const Invocation *invocation);
 int cdr_list_verb(const Invocation *invocation);

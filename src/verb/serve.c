@@ -12,6 +12,7 @@
 #include "app.h"
 #include "base/log.h"
 #include "ingress/api.h"
+#include "ingress/caretaker.h"
 #include "verb/verb.h"
 
 /* The last reader is kept for the pre-dial check: no report can stand before it, however long or many they are. */
@@ -24,6 +25,8 @@ typedef struct Service {
     App app;
     App readers[READERS];
     size_t reader_count;
+    App care;
+    Caretaker *caretaker;
     Pipeline *line;
     Intake *intake;
     Readers *reports, *checks;
@@ -64,12 +67,21 @@ static Status open_intake(Service *service, Fault *fault)
     return service->intake ? STATUS_OK : STATUS_FATAL;
 }
 
+/* Only where a store can lose something that others know. */
+static Status open_caretaker(Service *service, Fault *fault)
+{
+    if (!service->app.ports.live.is_whole)
+        return STATUS_OK;
+    Status status = app_open_reader(&service->app, &service->care, fault);
+    return status ? status : caretaker_open(&service->care.ports, &service->app.settings.event.rating, &service->caretaker, fault);
+}
+
 static Status open_http(Service *service, Fault *fault)
 {
     const Config *config = service->config;
     ApiSettings api = {.tokens = config->tokens,
                        .rating = service->app.settings.event.rating, .currency = slice_of(config->currency),
-                       .country_code = service->app.settings.event.country_code};
+                       .country_code = service->app.settings.event.country_code, .breakers = app_breakers(&service->app)};
     service->api = api_open(&api, service->intake, service->reports, service->checks, fault);
     if (!service->api)
         return STATUS_REJECT;
@@ -110,6 +122,7 @@ static Status service_open(Service *service, Fault *fault)
         return status;
     status = open_readers(service, fault);
     status = status ? status : open_intake(service, fault);
+    status = status ? status : open_caretaker(service, fault);
     status = status ? status : open_http(service, fault);
     return status ? status : announce(service, fault);
 }
@@ -129,6 +142,8 @@ static void service_close(Service *service)
     api_close(service->api);
     readers_free(service->reports);
     readers_free(service->checks);
+    caretaker_close(service->caretaker);
+    app_close(&service->care);
     intake_free(service->intake);
     pipeline_free(service->line);
     for (size_t i = 0; i < service->reader_count; i++)

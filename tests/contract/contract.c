@@ -79,6 +79,13 @@ int contract_run(const char *port, const ContractAdapter *const *adapters, const
     return failed;
 }
 
+int contract_run_beside(const char *name, const char *server, const struct CMUnitTest *tests, size_t count)
+{
+    const ContractAdapter adapter = {.name = name, .server = server};
+    current = &adapter;
+    return getenv(server) ? _cmocka_run_group_tests(name, tests, count, NULL, NULL) : run_skipped(name, tests, count);
+}
+
 void contract_must(Contract *contract, Status status, const char *what)
 {
     if (status)

@@ -25,11 +25,14 @@ typedef struct ContractAdapter {
 /* Ended by NULL. Those whose ports share one unit of work: */
 extern const ContractAdapter *const contract_adapters[];
 /* Those that have the port, whatever unit: */
+extern const ContractAdapter *const contract_cdrs_adapters[];
 extern const ContractAdapter *const contract_registry_adapters[];
 extern const ContractAdapter *const contract_effects_adapters[];
 extern const ContractAdapter *const contract_sms_adapters[];
 /* Of the live port: also those that keep counters for records that are stored elsewhere. */
 extern const ContractAdapter *const contract_live_adapters[];
+/* Of those, the ones whose counters are in the unit of work, and undone with it. */
+extern const ContractAdapter *const contract_live_unit_adapters[];
 
 /* PostgreSQL alone, for tests of what only a shared server can show. */
 extern const ContractAdapter *const contract_postgres_adapters[];
@@ -40,6 +43,8 @@ void contract_postgres_run(const char *sql);
 
 /* Runs the tests against each adapter; returns how many failed. */
 int contract_run(const char *port, const ContractAdapter *const *adapters, const struct CMUnitTest *tests, size_t count);
+/* Tests that arrange their own store on the server that the variable names; without it they are skipped. */
+int contract_run_beside(const char *name, const char *server, const struct CMUnitTest *tests, size_t count);
 int contract_setup(void **state);
 int contract_teardown(void **state);
 

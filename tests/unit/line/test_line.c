@@ -169,6 +169,106 @@ static void a_store_that_fails_for_itself_puts_off_only_its_messages(void **stat
     world_done(&world);
 }
 
+static void a_malformed_opt_out_waits_for_the_registry(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, true);
+    world.registry_status = STATUS_RETRY;
+    Delivery delivery = world_delivery("optout-events", "{\"callId\":\"c1\",\"phoneNumber\":\"+972 50 123 4567\"}");
+    world_run(&world, &delivery, 1);
+    assert_int_equal(delivery.verdict, VERDICT_RETRY);
+    assert_true(delivery.kept);
+    world.registry_status = STATUS_OK;
+    world_run(&world, &delivery, 1);
+    assert_int_equal(delivery.verdict, VERDICT_REJECT);
+    assert_int_equal(world.blocked_count, 1);
+    world_done(&world);
+}
+
+static void a_store_that_is_away_uses_up_no_tries(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, true);
+    world.cdrs_status = STATUS_RETRY;
+    Delivery delivery = world_delivery("call-events", INITIATED("c1"));
+    delivery.attempts = 50;
+    world_run(&world, &delivery, 1);
+    assert_int_equal(delivery.verdict, VERDICT_RETRY);
+    assert_int_equal(world.spooled[0].state, SPOOL_WAITING);
+    world_done(&world);
+}
+
+/* A batch in which one message cannot be stored runs one by one, also where each store stands for itself. */
+static void a_poisonous_message_costs_nobody_else_anything_in_stores_apart(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, true);
+    world.poison = SLICE("c2");
+    Delivery deliveries[] = {world_delivery("call-events", INITIATED("c1")), world_delivery("call-events", INITIATED("c2")),
+                             world_delivery("optout-events", OPTOUT)};
+    world_run(&world, deliveries, 3);
+    assert_int_equal(deliveries[0].verdict, VERDICT_DONE);
+    assert_int_equal(deliveries[1].verdict, VERDICT_REJECT);
+    assert_int_equal(deliveries[2].verdict, VERDICT_DONE);
+    assert_int_equal(world.optouts, 1);
+    world_done(&world);
+}
+
+static void a_text_that_went_out_uncounted_is_counted_by_the_repeat(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, false);
+    world.counters_status = STATUS_RETRY;
+    Delivery delivery = world_delivery("donation-events", DONATION);
+    world_run(&world, &delivery, 1);
+    assert_int_equal(delivery.verdict, VERDICT_RETRY);
+    assert_true(delivery.kept);
+    assert_int_equal(world.sent, 1);
+    world.counters_status = STATUS_OK;
+    for (int again = 0; again < 3; again++) {
+        world_run(&world, &delivery, 1);
+        assert_int_equal(delivery.verdict, VERDICT_DONE);
+    }
+    assert_int_equal(world.sent, 1);
+    assert_int_equal(world.donations, 1);
+    world_done(&world);
+}
+
+/* The row leaves the spool behind the gateway, not before it. */
+static void what_still_has_to_go_out_keeps_its_row(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, false);
+    Delivery delivery = world_delivery("donation-events", DONATION);
+    delivery.spool_id = 7;
+    world_run(&world, &delivery, 1);
+    assert_int_equal(delivery.verdict, VERDICT_DONE);
+    assert_log(&world, "begin claim commit begin sending commit send begin settle record project unspool commit");
+    world_done(&world);
+}
+
+static void an_effect_that_is_due_comes_back_as_its_press(void **state)
+{
+    (void)state;
+    World world;
+    size_t count;
+    Fault fault;
+    world_init(&world, false, false);
+    world.sms_result = SMS_UNSENT;
+    run_one(&world, "donation-events", DONATION);
+    assert_int_equal(pipeline_deliver_due(world.line, world.effects[0].due_ms, &count, &fault), STATUS_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(world.effects[0].state, EFFECT_PENDING);
+    assert_slice(world.spooled[0].body, "{\"callId\":\"c1\",\"campaignId\":\"w\",\"contactId\":\"\",\"phoneNumber\":\"+972501234567\"}");
+    assert_slice(world.spooled[0].topic, "donation-events");
+    world_done(&world);
+}
+
 static void in_one_store_a_failure_undoes_everything(void **state)
 {
     (void)state;
@@ -293,6 +393,12 @@ int main(void)
         cmocka_unit_test(a_text_that_was_not_sent_goes_out_when_it_is_due_again),
         cmocka_unit_test(a_gateway_that_never_answers_is_given_up_after_twelve_tries), cmocka_unit_test(the_same_press_twice_in_a_batch_is_one_text),
         cmocka_unit_test(whoever_is_overtaken_folds_again), cmocka_unit_test(a_store_that_fails_for_itself_puts_off_only_its_messages),
+        cmocka_unit_test(a_malformed_opt_out_waits_for_the_registry),
+        cmocka_unit_test(a_store_that_is_away_uses_up_no_tries),
+        cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything_in_stores_apart),
+        cmocka_unit_test(a_text_that_went_out_uncounted_is_counted_by_the_repeat),
+        cmocka_unit_test(what_still_has_to_go_out_keeps_its_row),
+        cmocka_unit_test(an_effect_that_is_due_comes_back_as_its_press),
         cmocka_unit_test(in_one_store_a_failure_undoes_everything), cmocka_unit_test(who_cannot_be_asked_about_is_not_texted_now),
         cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything), cmocka_unit_test(a_malformed_opt_out_is_applied_and_then_rejected),
         cmocka_unit_test(waits_grow_up_to_the_most_and_the_twelfth_try_is_the_last), cmocka_unit_test(what_came_from_the_spool_and_is_done_leaves_it),

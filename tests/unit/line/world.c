@@ -248,11 +248,34 @@ static int64_t share(const Contribution *contribution, const char *name)
     return 0;
 }
 
+/* Counters that are not saved with the records go by what they remember of the key, and by nothing else. */
+static void project_guarded(World *world, const Projection *item)
+{
+    size_t at = 0;
+    while (at < world->guard_count && !slice_equal(world->guards[at].key, item->key))
+        at++;
+    if (at == world->guard_count)
+        world->guards[world->guard_count++].key = arena_copy(&world->arena, item->key);
+    if (world->guards[at].rev >= item->rev)
+        return;
+    world->guards[at].rev = item->rev;
+    int64_t donations = share(item->after, "donations"), optouts = share(item->after, "optouts"), attempts = share(item->after, "total_attempts");
+    world->donations += donations - world->guards[at].donations;
+    world->optouts += optouts - world->guards[at].optouts;
+    world->attempts += attempts - world->guards[at].attempts;
+    world->guards[at].donations = donations;
+    world->guards[at].optouts = optouts;
+    world->guards[at].attempts = attempts;
+}
+
 static Status project(void *self, const Projection *items, size_t count, Fault *fault)
 {
-    (void)fault;
     World *world = noted(self, "project");
-    for (size_t i = 0; i < count; i++) {
+    if (world->counters_status)
+        return fault_set(fault, world->counters_status, "counters_down", "the counters are down");
+    for (size_t i = 0; i < count && !world->ports.unit.atomic; i++)
+        project_guarded(world, &items[i]);
+    for (size_t i = 0; i < count && world->ports.unit.atomic; i++) {
         world->donations += share(items[i].after, "donations") - share(items[i].before, "donations");
         world->optouts += share(items[i].after, "optouts") - share(items[i].before, "optouts");
         world->attempts += share(items[i].after, "total_attempts") - share(items[i].before, "total_attempts");

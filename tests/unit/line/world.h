@@ -26,10 +26,12 @@ typedef struct World {
     SpoolItem spooled[WORLD_MAX];
     size_t spooled_count, settled;
     int64_t donations, optouts, attempts; /* counters of all campaigns */
+    struct { Slice key; int64_t rev, donations, optouts, attempts; } guards[WORLD_MAX]; /* what counters beside the records remember */
+    size_t guard_count;
 
     /* told to */
     int conflicts_left;       /* saves that somebody else was faster than */
-    Status cdrs_status, registry_status;
+    Status cdrs_status, registry_status, counters_status;
     Slice poison;             /* a call id that save refuses for ever */
     Slice opt_out_before_sending; /* this number opts out between claim and sending */
     SmsResult sms_result;

@@ -1,0 +1,89 @@
+/* What others read beside us: the do-not-call list and the last day's actions. */
+#include "adapter/redis_link.h"
+#include "event/print.h"
+
+static Slice key_of(Redis *redis, const char *prefix, Slice name)
+{
+    return arena_printf(&redis->scratch, "%s%.*s", prefix, SLICE_ARG(name));
+}
+
+/* ---- the do-not-call list ---- */
+
+/* The first entry of a number stays, as in the registry; the set alone decides who is blocked, and is written first. */
+Status redis_block(void *self, const BlockEntry *entries, size_t count, Fault *fault)
+{
+    Redis *redis = self;
+    redis_begin(redis);
+    Slice *words = ARENA_ARRAY(&redis->scratch, Slice, count + 2);
+    words[0] = SLICE("SADD");
+    words[1] = SLICE("blacklist:numbers");
+    for (size_t i = 0; i < count; i++)
+        words[2 + i] = entries[i].phone;
+    if (count)
+        redis_add(redis, words, count + 2);
+    for (size_t i = 0; i < count; i++) {
+        Text entry = text_in(&redis->scratch);
+        print_block_entry(&entry, &entries[i]);
+        REDIS_ADD(redis, SLICE("SET"), key_of(redis, "blacklist:", entries[i].phone), text_slice(&entry), SLICE("NX"));
+    }
+    return redis_run(redis, fault);
+}
+
+Status redis_unblock(void *self, Slice phone, Fault *fault)
+{
+    Redis *redis = self;
+    redis_begin(redis);
+    REDIS_ADD(redis, SLICE("SREM"), SLICE("blacklist:numbers"), phone);
+    REDIS_ADD(redis, SLICE("DEL"), key_of(redis, "blacklist:", phone));
+    return redis_run(redis, fault);
+}
+
+Status redis_is_blocked(void *self, const Slice *phones, size_t count, CacheAnswer *ret, Fault *fault)
+{
+    Redis *redis = self;
+    if (!count)
+        return STATUS_OK;
+    redis_begin(redis);
+    redis_add_script(redis, &redis_script_is_blocked, phones, count);
+    Status status = redis_run(redis, fault);
+    if (status)
+        return status;
+    const redisReply *found = redis->replies[0];
+    if (found->elements != count + 1)
+        return fault_set(fault, STATUS_RETRY, "redis_protocol", "Redis did not answer for each number");
+    CacheAnswer otherwise = redis_number(found->element[0]) == 1 ? CACHE_CLEAR : CACHE_UNKNOWN;
+    for (size_t i = 0; i < count; i++)
+        ret[i] = redis_number(found->element[1 + i]) == 1 ? CACHE_BLOCKED : otherwise;
+    return STATUS_OK;
+}
+
+Status redis_list_complete(void *self, Fault *fault)
+{
+    redis_begin(self);
+    redis_add_script(self, &redis_script_list_complete, NULL, 0);
+    return redis_run(self, fault);
+}
+
+Status redis_list_incomplete(void *self, Fault *fault)
+{
+    Redis *redis = self;
+    redis_begin(redis);
+    REDIS_ADD(redis, SLICE("DEL"), SLICE("pledgeline:list_complete"));
+    return redis_run(redis, fault);
+}
+
+/* ---- actions ---- */
+
+Status redis_remember(void *self, const ActionRecord *records, size_t count, Fault *fault)
+{
+    Redis *redis = self;
+    redis_begin(redis);
+    for (size_t i = 0; i < count; i++) {
+        bool is_optout = slice_starts_with(records[i].action_type, SLICE("optout_"));
+        Text record = text_in(&redis->scratch);
+        print_action(&record, &records[i]);
+        REDIS_ADD(redis, SLICE("SET"), key_of(redis, is_optout ? "optout_action:" : "donation_action:", records[i].id), text_slice(&record),
+                  SLICE("EX"), SLICE("86400"));
+    }
+    return redis_run(redis, fault);
+}

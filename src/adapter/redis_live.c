@@ -1,0 +1,207 @@
+/* Counters on Redis: one script a batch, which compares each thing's share with what it added before. */
+#include <stdlib.h>
+
+#include "adapter/redis_link.h"
+#include "base/clock.h"
+
+enum {
+    SECOND_MS = 1000, DAY_S = 24 * 60 * 60,
+    GUARD_LIFE_S = 7 * DAY_S,
+    TRUSTED_S = 6 * DAY_S,   /* a day less: clocks differ, and batches wait */
+    ADJUSTED_LIFE_S = DAY_S,
+    READ_CAMPAIGNS = 64,     /* a script's part of `read`; others get their turn between two */
+};
+
+/* ---- project ---- */
+
+static Slice encode_share(const Contribution *share, Arena *arena)
+{
+    Text out = text_in(arena);
+    text_printf(&out, "%zu:%.*s", share->campaign_id.bytes, SLICE_ARG(share->campaign_id));
+    for (size_t i = 0; i < share->count; i++)
+        text_printf(&out, "%lld %zu:%.*s", (long long)share->counters[i].value, share->counters[i].name.bytes,
+                    SLICE_ARG(share->counters[i].name));
+    return text_slice(&out);
+}
+
+static Slice print_time(int64_t at_ms, Arena *arena)
+{
+    char text[TIME_TEXT_BYTES];
+    if (at_ms <= 0)
+        return SLICE("");
+    time_print(at_ms, text);
+    return arena_copy(arena, slice_of(text));
+}
+
+/* What a thing said before, when that was so long ago that its guard may be gone. */
+static Slice forgotten_share(const Projection *item, int64_t trusted_ms, Arena *arena)
+{
+    const Contribution *before = item->before;
+    bool is_forgotten = before && before->count && before->last_activity_ms > 0 && before->last_activity_ms < trusted_ms;
+    return is_forgotten ? encode_share(before, arena) : SLICE("");
+}
+
+static Status project_for(Redis *redis, Slice recount, const Projection *items, size_t count, Fault *fault)
+{
+    enum { HEAD = 3, WIDTH = 6 };
+    redis_begin(redis);
+    Arena *arena = &redis->scratch;
+    int64_t trusted_ms = redis->now_ms() - (int64_t)TRUSTED_S * SECOND_MS;
+    Slice *words = ARENA_ARRAY(arena, Slice, HEAD + WIDTH * count), *at = words;
+    *at++ = redis_print_number(redis, GUARD_LIFE_S);
+    *at++ = recount;
+    *at++ = redis_print_number(redis, REDIS_LEASE_MS);
+    for (size_t i = 0; i < count; i++) {
+        *at++ = items[i].key;
+        *at++ = redis_print_number(redis, items[i].rev);
+        *at++ = items[i].changed_ms >= trusted_ms ? SLICE("1") : SLICE("0");
+        *at++ = forgotten_share(&items[i], trusted_ms, arena);
+        *at++ = encode_share(items[i].after, arena);
+        *at++ = slice_empty(items[i].after->campaign_id) ? SLICE("") : print_time(items[i].after->last_activity_ms, arena);
+    }
+    redis_add_script(redis, &redis_script_project, words, (size_t)(at - words));
+    return redis_run(redis, fault);
+}
+
+static Status project(void *self, const Projection *items, size_t count, Fault *fault)
+{
+    return count ? project_for(self, (Slice){0}, items, count, fault) : STATUS_OK;
+}
+
+Status redis_generation_add(void *self, const Projection *items, size_t count, Fault *fault)
+{
+    Redis *redis = self;
+    if (slice_empty(redis->recount))
+        return fault_set(fault, STATUS_RETRY, "recount_lost", "no recount was begun here");
+    return count ? project_for(redis, redis->recount, items, count, fault) : STATUS_OK;
+}
+
+/* ---- adjust ---- */
+
+static void add_deltas(Redis *redis, const Contribution *share, Slice **at)
+{
+    if (slice_empty(share->campaign_id))
+        return;
+    for (size_t i = 0; i < share->count; i++) {
+        *(*at)++ = share->campaign_id;
+        *(*at)++ = share->counters[i].name;
+        *(*at)++ = redis_print_number(redis, share->counters[i].value);
+    }
+    if (share->last_activity_ms > 0) {
+        *(*at)++ = share->campaign_id;
+        *(*at)++ = SLICE("last_activity");
+        *(*at)++ = print_time(share->last_activity_ms, &redis->scratch);
+    }
+}
+
+/* The same deltas again, after an answer that was lost, are the same adjustment. */
+static Slice name_adjustment(Redis *redis, const Slice *words, size_t count)
+{
+    uint8_t digest[DIGEST_BYTES];
+    Text all = text_in(&redis->scratch);
+    for (size_t i = 0; i < count; i++)
+        text_printf(&all, "%zu:%.*s", words[i].bytes, SLICE_ARG(words[i]));
+    Slice text = text_slice(&all);
+    digest_sha256(&text, 1, digest);
+    if (!*redis->adjustment || memcmp(digest, redis->adjustment_digest, sizeof digest) != 0)
+        digest_uuid(redis->adjustment);
+    memcpy(redis->adjustment_digest, digest, sizeof digest);
+    return slice_of(redis->adjustment);
+}
+
+static Status adjust(void *self, const Contribution *deltas, size_t count, Fault *fault)
+{
+    enum { HEAD = 2, WIDTH = 3 };
+    Redis *redis = self;
+    redis_begin(redis);
+    Slice *words = ARENA_ARRAY(&redis->scratch, Slice, HEAD + WIDTH * (CONTRIBUTION_MAX + 1) * count), *at = words + HEAD;
+    for (size_t i = 0; i < count; i++)
+        add_deltas(redis, &deltas[i], &at);
+    if (at == words + HEAD)
+        return STATUS_OK;
+    words[0] = name_adjustment(redis, words + HEAD, (size_t)(at - words) - HEAD);
+    words[1] = redis_print_number(redis, ADJUSTED_LIFE_S);
+    redis_add_script(redis, &redis_script_adjust, words, (size_t)(at - words));
+    Status status = redis_run(redis, fault);
+    if (!status)
+        *redis->adjustment = 0;
+    return status;
+}
+
+/* ---- read ---- */
+
+typedef bool VisitCounters(void *context, Slice campaign_id, int64_t last_activity_ms, const Counter *counters, size_t count);
+
+static int compare_slices(const void *a, const void *b) { return slice_compare(*(const Slice *)a, *(const Slice *)b); }
+static int compare_counters(const void *a, const void *b) { return slice_compare(((const Counter *)a)->name, ((const Counter *)b)->name); }
+
+/* *ret: the campaigns' names in order, in arena. */
+static Status list_campaigns(Redis *redis, Arena *arena, Slice **ret, size_t *ret_count, Fault *fault)
+{
+    redis_begin(redis);
+    REDIS_ADD(redis, SLICE("SMEMBERS"), SLICE("pledgeline:campaigns"));
+    Status status = redis_run(redis, fault);
+    if (status)
+        return status;
+    const redisReply *reply = redis->replies[0];
+    *ret = ARENA_ARRAY(arena, Slice, reply->elements);
+    for (size_t i = 0; i < reply->elements; i++)
+        (*ret)[i] = arena_copy(arena, redis_text(reply->element[i]));
+    *ret_count = reply->elements;
+    if (reply->elements)
+        qsort(*ret, reply->elements, sizeof **ret, compare_slices);
+    return STATUS_OK;
+}
+
+/* row: last activity, name, value, name, value … */
+static bool show_campaign(Slice campaign_id, const redisReply *row, VisitCounters *visit, void *context, Arena *arena)
+{
+    size_t count = row->elements ? (row->elements - 1) / 2 : 0;
+    if (!count)
+        return true;
+    Counter *counters = ARENA_ARRAY(arena, Counter, count);
+    for (size_t i = 0; i < count; i++)
+        counters[i] = (Counter){redis_text(row->element[1 + i * 2]), redis_number(row->element[2 + i * 2])};
+    qsort(counters, count, sizeof *counters, compare_counters);
+    int64_t last_activity_ms = 0;
+    time_parse(redis_text(row->element[0]), &last_activity_ms);
+    return visit(context, campaign_id, last_activity_ms, counters, count);
+}
+
+static Status show_campaigns(Redis *redis, const Slice *campaigns, size_t count, VisitCounters *visit, void *context, Arena *arena,
+                             bool *ret_goes_on, Fault *fault)
+{
+    redis_begin(redis);
+    redis_add_script(redis, &redis_script_read, campaigns, count);
+    Status status = redis_run(redis, fault);
+    for (size_t i = 0; !status && i < count && i < redis->replies[0]->elements && *ret_goes_on; i++)
+        *ret_goes_on = show_campaign(campaigns[i], redis->replies[0]->element[i], visit, context, arena);
+    return status;
+}
+
+static Status read_counters(void *self, Slice campaign_id, VisitCounters *visit, void *context, Fault *fault)
+{
+    Redis *redis = self;
+    Arena arena = {0};
+    Slice *campaigns = &campaign_id;
+    size_t count = 1;
+    bool goes_on = true;
+    Status status = slice_empty(campaign_id) ? list_campaigns(redis, &arena, &campaigns, &count, fault) : STATUS_OK;
+    for (size_t done = 0; !status && done < count && goes_on; done += READ_CAMPAIGNS) {
+        size_t part = count - done < READ_CAMPAIGNS ? count - done : READ_CAMPAIGNS;
+        status = show_campaigns(redis, campaigns + done, part, visit, context, &arena, &goes_on, fault);
+    }
+    arena_done(&arena);
+    return status;
+}
+
+LivePort redis_live(Redis *redis)
+{
+    return (LivePort){
+        .self = redis, .project = project, .adjust = adjust, .read = read_counters,
+        .block = redis_block, .unblock = redis_unblock, .is_blocked = redis_is_blocked, .list_complete = redis_list_complete,
+        .list_incomplete = redis_list_incomplete, .remember = redis_remember,
+        .generation_begin = redis_generation_begin, .generation_add = redis_generation_add,
+        .generation_end = redis_generation_end, .is_whole = redis_is_whole,
+    };
+}

@@ -1,0 +1,7 @@
+/* The JSON of what a decision leaves behind. Each appends one object. */
+#pragma once
+
+#include "event/decision.h"
+
+void print_block_entry(Text *out, const BlockEntry *entry);   /* the seeds' BlacklistEntry */
+void print_action(Text *out, const ActionRecord *record);     /* the original system's field names */

@@ -1,0 +1,19 @@
+/* The do-not-call list and its cache, together: the registry is the truth, the cache answers fast and is allowed to say too
+ * much, never too little. Where a store has no cache (ports->live.block is NULL) only the registry is asked. */
+#pragma once
+
+#include "ports.h"
+
+/* Blocks in the registry, and in the cache as well as it can be reached. */
+Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault);
+
+/* Off the registry's list first, then out of the cache. */
+Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault);
+
+/* Whether the number must not be called: as the registry says, or as the cache does while the registry is away, and blocked
+ * when nobody can say. *ret_why is a sentence in arena, empty when it is clear. Never fails. */
+bool dnc_is_blocked(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why);
+
+/* Gives the cache every number of the registry's list: *ret_numbers of them, of which *ret_missing were not there. Traffic may
+ * go on. */
+Status dnc_sync(const Ports *ports, int64_t *ret_numbers, int64_t *ret_missing, Fault *fault);
