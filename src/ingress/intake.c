@@ -174,16 +174,35 @@ static Status expire(Intake *intake, int64_t now_ms, size_t *ret_done, Fault *fa
     return status;
 }
 
+static Status deliver_due(Intake *intake, int64_t now_ms, size_t *ret_done, Fault *fault)
+{
+    return pipeline_deliver_due(intake->line, now_ms, ret_done, fault);
+}
+
+static Status run_due(Intake *intake, int64_t now_ms, size_t *ret_done, Fault *fault)
+{
+    return pipeline_run_due(intake->line, now_ms, ret_done, fault);
+}
+
+static Status sweep(Intake *intake, int64_t now_ms, size_t *ret_done, Fault *fault)
+{
+    return pipeline_sweep(intake->line, now_ms, ret_done, fault);
+}
+
+/* A store that is away holds up its own step only; the next look finds it back. */
 static Status run_beside(Intake *intake, size_t *ret_done, Fault *fault)
 {
+    static Status (*const steps[])(Intake *, int64_t, size_t *, Fault *) = {deliver_due, run_due, sweep, expire};
     int64_t now_ms = clock_wall_ms();
-    size_t counts[4] = {0};
-    Status status = pipeline_deliver_due(intake->line, now_ms, &counts[0], fault);
-    status = status ? status : pipeline_run_due(intake->line, now_ms, &counts[1], fault);
-    status = status ? status : pipeline_sweep(intake->line, now_ms, &counts[2], fault);
-    status = status ? status : expire(intake, now_ms, &counts[3], fault);
-    *ret_done = counts[0] + counts[1] + counts[2] + counts[3];
-    return status;
+    *ret_done = 0;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        size_t done = 0;
+        Status status = steps[i](intake, now_ms, &done, fault);
+        if (status && status != STATUS_RETRY)
+            return status;
+        *ret_done += status ? 0 : done;
+    }
+    return STATUS_OK;
 }
 
 /* Returns when to look again (elapsed time): at once while there was something to do. */

@@ -1,3 +1,4 @@
+/* PostgreSQL under contract: each test in a schema of its own. */
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -5,8 +6,6 @@
 
 #include "adapter/postgres.h"
 #include "adapters.h"
-
-/* ---- PostgreSQL: each test in a schema of its own ---- */
 
 typedef struct PostgresStore {
     Postgres *store;
@@ -41,7 +40,8 @@ static void open_postgres(Contract *contract)
     PostgresSettings settings = {.url = mine->url, .breaker = &mine->breaker};
     must(contract, postgres_open(&settings, &mine->store, &contract->fault));
     contract->stores = mine;
-    contract->ports = (Ports){.unit = contract_no_unit, .registry = postgres_registry(mine->store), .effects = postgres_effects(mine->store), .sms = postgres_sms(mine->store)};
+    contract->ports = (Ports){.unit = contract_no_unit, .registry = postgres_registry(mine->store),
+                              .effects = postgres_effects(mine->store), .sms = postgres_sms(mine->store)};
 }
 
 static void close_postgres(Contract *contract)

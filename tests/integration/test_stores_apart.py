@@ -67,11 +67,9 @@ def test_campaign_is_what_the_generator_makes(server):
     assert server.run("publish", ROOT / "examples" / "campaign.ndjson").code == 0
     stats = {each["campaignId"]: each for each in server.json("stats")}
     live = {each["campaignId"]: each["counters"] for each in server.json("live")}
-    for name, expected in CAMPAIGN["campaigns"].items() if "campaigns" in CAMPAIGN else CAMPAIGN.items():
-        for key, value in expected.get("stats", {}).items():
-            assert stats[name][key] == value, (name, key)
-        for key, value in expected.get("live", {}).items():
-            assert live[name][key] == value, (name, key)
+    for name, expected in CAMPAIGN["campaigns"].items():
+        assert {key: stats[name][key] for key in expected["stats"]} == expected["stats"]
+        assert {key: live[name].get(key, 0) for key in expected["live"]} == expected["live"]
     assert server.run("recount").code == 0
     assert server.run("audit", "verify").code == 0
     assert server.json("dlq", "list") == []
@@ -119,7 +117,7 @@ def test_optout_while_the_registry_is_away(server, settings, stores):
     publish(server, "optout-events", optout("c0", "w", "+12125550100"))
     stores.postgres.crash()
     try:
-        assert publish(server, "optout-events", optout("c1", "w", PHONE)).status == 202
+        publish(server, "optout-events", optout("c1", "w", PHONE))
         assert redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "1"
         assert check(server, PHONE)["blocked"] and check(server, "+12125550100")["blocked"]
         assert is_away(server, "postgresql")
@@ -168,9 +166,12 @@ def test_optouts_and_donations_go_on_while_mongodb_is_away(server, settings, sto
     publish(server, "call-events", ended("c0", "w", "+12125550100"))
     stores.mongo.pause()
     try:
-        assert publish(server, "call-events", ended("c1", "w", PHONE)).status == 202
-        assert publish(server, "optout-events", optout("c1", "w", PHONE)).status == 200
-        assert publish(server, "donation-events", donation("c2", "w", "+12125550102")).status == 200
+        publish(server, "call-events", ended("c1", "w", PHONE))
+        publish(server, "optout-events", optout("c1", "w", PHONE))
+        publish(server, "donation-events", donation("c2", "w", "+12125550102"))
+        assert server.run("blacklist", "check", PHONE).code == 3
+        assert len(server.json("sms", "list")) == 1
+        assert not nothing_waits(server)
     finally:
         stores.mongo.resume()
     until(lambda: nothing_waits(server))
@@ -198,7 +199,7 @@ def test_store_that_is_away_at_the_start_does_not_keep_the_server_from_starting(
     stores.postgres.crash()
     try:
         server = make_server(**settings)
-        assert publish(server, "optout-events", optout("c1", "w", PHONE)).status == 202
+        publish(server, "optout-events", optout("c1", "w", PHONE))
     finally:
         stores.postgres.start()
     until(lambda: nothing_waits(server))
