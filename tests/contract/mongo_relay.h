@@ -18,7 +18,7 @@ typedef struct MongoRelay {
     uint16_t port, server_port;
     _Atomic MongoRelayMode mode;
     atomic_bool ends;
-    int listener;
+    atomic_int listener; /* -1 while nobody listens */
     pthread_t thread;
 } MongoRelay;
 

@@ -328,37 +328,51 @@ enum { RACE_CALLS = 16, RACE_ROUNDS = 12 };
 
 typedef struct Racer {
     Bench *bench;
+    pthread_barrier_t *line;
     const char *digit;
     int64_t conflicts;
 } Racer;
 
-static void race_round(Racer *racer, Mongo *mongo, Arena *arena, int round)
+static void load_and_fold(const CdrsPort *port, const Slice *ids, size_t count, const Racer *racer, int round, Arena *arena, Cdr **cdrs)
 {
-    CdrsPort port = mongo_cdrs(mongo);
+    assert_int_equal(port->load(port->self, ids, count, arena, cdrs, NULL), STATUS_OK);
+    for (size_t i = 0; i < count; i++) {
+        Event event = press(ids[i].at, racer->digit, NOON_MS + round);
+        event.key = cdr_key(&event, (Slice){0}, arena);
+        cdr_fold(cdrs[i], &event, arena);
+        cdr_derive(cdrs[i], &contract_rating, arena);
+    }
+}
+
+static size_t save_and_keep_conflicts(const CdrsPort *port, Cdr **cdrs, Slice *ids, size_t count)
+{
+    bool conflict[RACE_CALLS];
+    size_t again = 0;
+    assert_int_equal(port->save(port->self, cdrs, count, NOON_MS, conflict, NULL), STATUS_OK);
+    for (size_t i = 0; i < count; i++) {
+        if (conflict[i])
+            ids[again++] = ids[i];
+    }
+    return again;
+}
+
+/* Both have loaded before either saves: of each call one wins, and the other does at its second try. No load meets a save, because
+ * not every server made for tests reads a whole document at once. */
+static void race_round(Racer *racer, const CdrsPort *port, Arena *arena, int round)
+{
     Slice ids[RACE_CALLS];
     Cdr *cdrs[RACE_CALLS];
-    bool conflict[RACE_CALLS];
-    Fault fault;
     size_t count = RACE_CALLS;
     for (size_t i = 0; i < count; i++)
         ids[i] = arena_printf(arena, "race-%zu", i);
-    while (count) {
-        assert_int_equal(port.load(port.self, ids, count, arena, cdrs, &fault), STATUS_OK);
-        for (size_t i = 0; i < count; i++) {
-            Event event = press(ids[i].at, racer->digit, NOON_MS + round);
-            event.key = cdr_key(&event, (Slice){0}, arena);
-            cdr_fold(cdrs[i], &event, arena);
-            cdr_derive(cdrs[i], &contract_rating, arena);
-        }
-        assert_int_equal(port.save(port.self, cdrs, count, NOON_MS, conflict, &fault), STATUS_OK);
-        size_t again = 0;
-        for (size_t i = 0; i < count; i++) {
-            if (conflict[i])
-                ids[again++] = ids[i];
-        }
-        racer->conflicts += (int64_t)again;
-        count = again;
+    for (int tries = 0; tries < 2; tries++) {
+        load_and_fold(port, ids, count, racer, round, arena, cdrs);
+        pthread_barrier_wait(racer->line);
+        count = save_and_keep_conflicts(port, cdrs, ids, count);
+        racer->conflicts += (int64_t)count;
+        pthread_barrier_wait(racer->line);
     }
+    assert_int_equal(count, 0);
 }
 
 static void *race(void *argument)
@@ -367,9 +381,10 @@ static void *race(void *argument)
     Arena arena;
     arena_init(&arena);
     Mongo *mongo = open_at(racer->bench, getenv("TEST_MONGODB_URI"), 0);
+    CdrsPort port = mongo_cdrs(mongo);
     for (int round = 0; round < RACE_ROUNDS; round++) {
         arena_reset(&arena);
-        race_round(racer, mongo, &arena, round);
+        race_round(racer, &port, &arena, round);
     }
     mongo_close(mongo);
     arena_done(&arena);
@@ -379,18 +394,21 @@ static void *race(void *argument)
 static void two_adapters_that_race_lose_nothing(void **state)
 {
     Contract *c = *state;
-    Racer racers[2] = {{*state, "1", 0}, {*state, "2", 0}};
+    pthread_barrier_t line;
     pthread_t threads[2];
+    Racer racers[2] = {{*state, &line, "1", 0}, {*state, &line, "2", 0}};
+    pthread_barrier_init(&line, NULL, 2);
     for (int i = 0; i < 2; i++)
         pthread_create(&threads[i], NULL, race, &racers[i]);
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&line);
     for (int i = 0; i < RACE_CALLS; i++) {
         Cdr *cdr = contract_load(c, arena_printf(&c->arena, "race-%d", i).at);
         assert_int_equal(cdr->fact_count, 2 * RACE_ROUNDS);
         assert_int_equal(cdr->rev, 2 * RACE_ROUNDS);
     }
-    assert_true(racers[0].conflicts + racers[1].conflicts > 0);
+    assert_int_equal(racers[0].conflicts + racers[1].conflicts, RACE_CALLS * RACE_ROUNDS);
 }
 
 /* ---- a server that is not well ---- */

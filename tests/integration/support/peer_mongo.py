@@ -115,6 +115,7 @@ def uri_of_a_server():
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the server goes with us
     with uri_of_a_server() as uri:
         return subprocess.run(sys.argv[1:], env={**os.environ, "TEST_MONGODB_URI": uri}).returncode
 
