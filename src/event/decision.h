@@ -57,6 +57,7 @@ typedef struct Decision {
     Verdict verdict; /* DONE unless the event must be rejected or retried */
     Fault fault;
     bool outage;     /* RETRY because a store is away: waiting for it uses up no tries */
+    bool unblocked;  /* the registry does not have its numbers yet */
 
     const BlockEntry *blocks; /* opt-out: numbers to block (all candidate forms of a salvaged one) */
     size_t block_count;

@@ -101,6 +101,8 @@ static Status apply_blocks(Batch *batch, Fault *fault)
     if (!list.count)
         return STATUS_OK;
     Status status = write_blocks(batch, &list, fault);
+    for (size_t i = 0; status && i < list.count; i++)
+        batch->decisions[list.messages[i]].unblocked = true;
     for (size_t i = 0; !status && i < list.count; i++) {
         batch->decisions[list.messages[i]].duplicate |= list.results[i] == BLOCK_REPEATED;
         metric_add(METRIC_OPTOUTS_BLOCKED, list.results[i] == BLOCK_ADDED);

@@ -34,6 +34,10 @@ typedef struct Batch {
     size_t call_count;
 } Batch;
 
+/* Blocked is who the registry or the cache says is: an opt-out that came while the registry was away is in the cache alone
+ * until it is tried again. Not OK when the registry cannot be asked. */
+Status batch_is_blocked(const Batch *batch, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault);
+
 /* The steps, in their order. Each returns OK, or why the batch cannot go on. */
 Status step_decode(Batch *batch, Fault *fault);
 Status step_parse(Batch *batch, Fault *fault);

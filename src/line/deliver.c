@@ -23,7 +23,7 @@ static Status cancel_blocked(Batch *batch, Effect *effects, size_t count, Fault 
     bool blocked[BATCH_MAX];
     for (size_t i = 0; i < count; i++)
         phones[i] = effects[i].phone;
-    Status status = batch->ports->registry.is_blocked(batch->ports->registry.self, phones, count, blocked, fault);
+    Status status = batch_is_blocked(batch, phones, count, blocked, fault);
     for (size_t i = 0; !status && i < count; i++) {
         if (!blocked[i])
             continue;

@@ -76,6 +76,19 @@ static Status gather_calls(Batch *batch, Fault *fault)
     return STATUS_OK;
 }
 
+Status batch_is_blocked(const Batch *batch, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault)
+{
+    const Ports *ports = batch->ports;
+    CacheAnswer answers[BATCH_MAX];
+    Fault missed;
+    Status status = ports->registry.is_blocked(ports->registry.self, phones, count, ret_blocked, fault);
+    if (status || !ports->live.is_blocked || ports->live.is_blocked(ports->live.self, phones, count, answers, &missed))
+        return status;
+    for (size_t i = 0; i < count; i++)
+        ret_blocked[i] = ret_blocked[i] || answers[i] == CACHE_BLOCKED;
+    return STATUS_OK;
+}
+
 /* Whoever cannot be asked is taken for blocked now, and asked again later. */
 static Status gather_block_states(Batch *batch, Fault *fault)
 {
@@ -90,7 +103,7 @@ static Status gather_block_states(Batch *batch, Fault *fault)
     }
     if (!count)
         return STATUS_OK;
-    Status status = batch->ports->registry.is_blocked(batch->ports->registry.self, phones, count, blocked, fault);
+    Status status = batch_is_blocked(batch, phones, count, blocked, fault);
     if (status && (batch->ports->unit.atomic || status == STATUS_FATAL))
         return status;
     if (status) {

@@ -36,10 +36,12 @@ static void answer(Delivery *delivery, const Decision *decision)
         delivery->fault = decision->fault;
 }
 
-static void answer_kept(Delivery *delivery, const SpoolItem *item)
+/* An opt-out is acknowledged when the registry has it and not before: others may work on the same number. It is safe here all
+ * the same, should its sender give up. */
+static void answer_kept(Delivery *delivery, const Decision *decision, const SpoolItem *item)
 {
     if (item->state == SPOOL_WAITING) {
-        delivery->kept = true;
+        delivery->kept = !decision->unblocked;
         delivery->spool_id = item->id;
         return;
     }
@@ -71,7 +73,7 @@ static Status spool_messages(Batch *batch, const size_t *messages, size_t count,
     if (!status && done_count)
         status = spool->settle(spool->self, done, done_count, fault);
     for (size_t i = 0; !status && i < kept_count; i++)
-        answer_kept(batch->deliveries[kept[i]], &items[i]);
+        answer_kept(batch->deliveries[kept[i]], &batch->decisions[kept[i]], &items[i]);
     return status;
 }
 

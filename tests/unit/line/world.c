@@ -283,6 +283,15 @@ static Status project(void *self, const Projection *items, size_t count, Fault *
     return STATUS_OK;
 }
 
+static Status is_cached(void *self, const Slice *phones, size_t count, CacheAnswer *ret, Fault *fault)
+{
+    (void)fault;
+    const World *world = self;
+    for (size_t i = 0; i < count; i++)
+        ret[i] = slice_equal(phones[i], world->cached) ? CACHE_BLOCKED : CACHE_UNKNOWN;
+    return STATUS_OK;
+}
+
 /* ---- the outside ---- */
 
 static Status send_sms(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault)
@@ -335,7 +344,7 @@ void world_init(World *world, bool atomic, bool sms_joins)
         .registry = {.self = world, .block = block, .is_blocked = is_blocked, .record_actions = record_actions},
         .effects = {.self = world, .claim = claim, .sending = sending, .settle = settle_effects, .due = due_effects, .pull_in = pull_in},
         .cdrs = {.self = world, .load = load, .save = save, .stale = stale},
-        .live = {.self = world, .project = project},
+        .live = {.self = world, .project = project, .is_blocked = is_cached},
         .sms = {.self = world, .joins_unit = sms_joins, .is_idempotent = true, .send = send_sms},
         .calls = {.self = world, .hang_up = hang_up},
         .spool = {.self = world, .pull_in = pull_in, .keep = keep, .settle = settle_spooled},

@@ -32,6 +32,7 @@ typedef struct World {
     /* told to */
     int conflicts_left;       /* saves that somebody else was faster than */
     Status cdrs_status, registry_status, counters_status;
+    Slice cached;             /* a number that the cache knows and the registry does not */
     Slice poison;             /* a call id that save refuses for ever */
     Slice opt_out_before_sending; /* this number opts out between claim and sending */
     SmsResult sms_result;
