@@ -99,7 +99,7 @@ static size_t take_batch(Intake *intake, Entry entries[BATCH_MAX])
 
 static bool is_broken(const Delivery *delivery)
 {
-    return delivery->verdict == VERDICT_FATAL || (delivery->verdict == VERDICT_RETRY && !delivery->kept);
+    return delivery->verdict == VERDICT_FATAL || (delivery->verdict == VERDICT_RETRY && !delivery->kept && !delivery->spool_id);
 }
 
 /* After a failed sync nobody knows what the disk holds: only a restart, which reads it again, can tell. */
