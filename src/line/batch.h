@@ -38,6 +38,9 @@ typedef struct Batch {
  * until it is tried again. Not OK when the registry cannot be asked. */
 Status batch_is_blocked(const Batch *batch, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault);
 
+/* Records actions, and leaves those that are new where others look for them. */
+Status batch_record_actions(const Batch *batch, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault);
+
 /* The steps, in their order. Each returns OK, or why the batch cannot go on. */
 Status step_decode(Batch *batch, Fault *fault);
 Status step_parse(Batch *batch, Fault *fault);

@@ -127,8 +127,7 @@ static Status record_actions(Batch *batch, const Effect *effects, size_t count, 
         if (state == EFFECT_SENT || state == EFFECT_FAILED || state == EFFECT_CANCELLED)
             records[recorded++] = record_of(&effects[i], batch->now_ms);
     }
-    const RegistryPort *registry = &batch->ports->registry;
-    return recorded ? registry->record_actions(registry->self, records, recorded, is_new, fault) : STATUS_OK;
+    return recorded ? batch_record_actions(batch, records, recorded, is_new, fault) : STATUS_OK;
 }
 
 /* The donations counter moves with SENT, once: the projection's key is the action. */

@@ -90,6 +90,8 @@ def test_others_see_the_names_of_the_original_system(server, settings, stores):
     assert redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "1"
     assert json.loads(redis_cli(settings, "GET", f"blacklist:{PHONE}"))["phoneNumber"] == PHONE
     assert redis_cli(settings, "TTL", f"blacklist:{PHONE}") == "-1"
+    assert json.loads(redis_cli(settings, "GET", "donation_action:c1_donation"))["status"] == "success"
+    assert 0 < int(redis_cli(settings, "TTL", "optout_action:c2_optout")) <= 24 * 3600
     document = pymongo.MongoClient(stores.mongo.uri)[settings["MONGODB_DATABASE"]].call_records.find_one({"callId": "c1"})
     assert document["outcome"] == "converted" and document["campaignId"] == "w"
 
