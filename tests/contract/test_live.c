@@ -120,6 +120,19 @@ static void last_activity_is_the_latest_whatever_the_order(void **state)
     assert_int_equal(read_counter(c, "winter", "").last_activity_ms, NOON_MS + 5000);
 }
 
+/* As when a record has been deleted for its age. */
+static void thing_that_is_gone_counts_for_nothing(void **state)
+{
+    Contract *c = *state;
+    Contribution stays = share("winter", NOON_MS, "busy", NULL), was = share("winter", NOON_MS, "busy", "failed");
+    Contribution nothing = {.campaign_id = SLICE("winter")};
+    project(c, "call-1", 1, NULL, &stays);
+    project(c, "call-2", 4, NULL, &was);
+    project(c, "call-2", 5, &was, &nothing);
+    assert_int_equal(counter(c, "winter", "busy"), 1);
+    assert_int_equal(counter(c, "winter", "failed"), 0);
+}
+
 static void adjust_adds_what_was_missing(void **state)
 {
     Contract *c = *state;
@@ -257,11 +270,12 @@ int main(void)
         CONTRACT_TEST(call_that_changes_its_campaign_moves),
         CONTRACT_TEST(batch_adds_up),
         CONTRACT_TEST(last_activity_is_the_latest_whatever_the_order),
-        CONTRACT_TEST(adjust_adds_what_was_missing),
+        CONTRACT_TEST(thing_that_is_gone_counts_for_nothing),
         CONTRACT_TEST(read_shows_one_campaign_or_all),
         CONTRACT_TEST(counters_equal_the_sums_of_random_shares),
     };
     const struct CMUnitTest unit_tests[] = {
+        CONTRACT_TEST(adjust_adds_what_was_missing),
         CONTRACT_TEST(rollback_leaves_the_counters),
         CONTRACT_TEST(counters_equal_the_sums_of_random_shares_with_units_undone),
     };

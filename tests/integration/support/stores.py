@@ -24,7 +24,7 @@ class Stores:
             (folder / name).mkdir()
         self.redis = PeerRedis(folder / "redis", options=("--databases", 1000)).start()
         self.postgres = PostgresPeer(folder / "postgres").start()
-        self.mongo = MongoPeer(folder / "mongo").start()
+        self.mongo = MongoPeer(folder / "mongo", keeps=True).start()
 
     def settings(self):
         number = next(_numbers)
