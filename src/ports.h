@@ -166,6 +166,7 @@ typedef struct Projection {
     const Contribution *after;
     int64_t changed_ms;            /* when this revision was stored. What a store that keeps (rev, share) for a time has
                                       forgotten, and what is older than that time, it leaves to a recount */
+    int64_t before_ms;             /* when `before` was stored, by the same clock; what the times of events say is no help */
 } Projection;
 
 typedef enum CacheAnswer {

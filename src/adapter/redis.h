@@ -21,7 +21,7 @@
  *
  * A thing whose guard is gone is left to a recount when it was stored more than 6 days ago. When it is stored again later
  * than that (a late event, a redrive), what it said before has been counted long ago: the share before is then believed, if
- * its last activity is that old. */
+ * it was stored that long ago. */
 #pragma once
 
 #include "base/breaker.h"

@@ -36,7 +36,7 @@ static Slice print_time(int64_t at_ms, Arena *arena)
 static Slice forgotten_share(const Projection *item, int64_t trusted_ms, Arena *arena)
 {
     const Contribution *before = item->before;
-    bool is_forgotten = before && before->count && before->last_activity_ms > 0 && before->last_activity_ms < trusted_ms;
+    bool is_forgotten = before && before->count && item->before_ms < trusted_ms;
     return is_forgotten ? encode_share(before, arena) : SLICE("");
 }
 

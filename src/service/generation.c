@@ -35,7 +35,7 @@ static bool take(Generation *generation, Slice key, int64_t rev, Contribution *s
 {
     generation->records++;
     if (share->count)
-        generation->items[generation->count++] = (Projection){arena_copy(&generation->arena, key), rev, NULL, share, 0};
+        generation->items[generation->count++] = (Projection){.key = arena_copy(&generation->arena, key), .rev = rev, .after = share};
     return generation->count < BATCH_MAX || flush(generation);
 }
 

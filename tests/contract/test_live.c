@@ -47,7 +47,7 @@ static Contribution share(const char *campaign_id, int64_t at_ms, const char *fi
 
 static void project(Contract *c, const char *key, int64_t rev, const Contribution *before, const Contribution *after)
 {
-    Projection item = {slice_of(key), rev, before, after, NOON_MS};
+    Projection item = {slice_of(key), rev, before, after, NOON_MS, 0};
     must(c, c->ports.live.project(c->ports.live.self, &item, 1, &c->fault));
 }
 
@@ -105,7 +105,7 @@ static void batch_adds_up(void **state)
     Contribution winter = share("winter", NOON_MS, "total_attempts", "busy"), spring = share("spring", NOON_MS, "total_attempts", NULL);
     Projection items[BATCH_MAX];
     for (int i = 0; i < BATCH_MAX; i++)
-        items[i] = (Projection){arena_printf(&c->arena, "call-%d", i), 1, NULL, i % 4 ? &winter : &spring, NOON_MS};
+        items[i] = (Projection){arena_printf(&c->arena, "call-%d", i), 1, NULL, i % 4 ? &winter : &spring, NOON_MS, 0};
     must(c, c->ports.live.project(c->ports.live.self, items, BATCH_MAX, &c->fault));
     assert_int_equal(counter(c, "winter", "busy"), BATCH_MAX * 3 / 4);
     assert_int_equal(counter(c, "spring", "total_attempts"), BATCH_MAX / 4);

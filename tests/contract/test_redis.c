@@ -142,7 +142,7 @@ static void key_of_another_program_leaves_the_batch_undone(void **state)
     const char *const spoils[] = {"RPUSH campaign:winter:busy x", "SET campaign:winter:busy many", "RPUSH campaign:winter:last_activity x",
                                   "SET pledgeline:names:winter x", "SET pledgeline:campaigns x", "RPUSH pledgeline:generation x"};
     Contribution winter = world_share("winter", "busy", NULL), spring = world_share("spring", "busy", NULL);
-    Projection items[] = {{SLICE("call-1"), 1, NULL, &spring, NOON_MS}, {SLICE("call-2"), 1, NULL, &winter, NOON_MS}};
+    Projection items[] = {{SLICE("call-1"), 1, NULL, &spring, NOON_MS, 0}, {SLICE("call-2"), 1, NULL, &winter, NOON_MS, 0}};
     for (size_t i = 0; i < sizeof spoils / sizeof *spoils; i++) {
         world_says(w, "FLUSHDB");
         world_says(w, "%s", spoils[i]);
@@ -161,22 +161,34 @@ static void old_thing_without_a_guard_is_left_to_a_recount(void **state)
 {
     RedisWorld *w = begin(state);
     Contribution share = world_share("winter", "busy", NULL);
-    Projection old = {SLICE("call-1"), 1, NULL, &share, NOON_MS - 7 * (int64_t)DAY_MS};
+    Projection old = {SLICE("call-1"), 1, NULL, &share, NOON_MS - 7 * (int64_t)DAY_MS, 0};
     well(w, w->live.project(w->live.self, &old, 1, &w->fault));
     assert_int_equal(world_counter(w, "winter", "busy"), 0);
+}
+
+/* What it said before never came here, however old its events say they are. */
+static void whole_share_of_a_thing_is_added_where_its_guard_never_was(void **state)
+{
+    RedisWorld *w = begin(state);
+    Contribution before = world_share("winter", "total_attempts", "active_calls"), after = world_share("winter", "total_attempts", "busy");
+    before.last_activity_ms = after.last_activity_ms = NOON_MS - 30 * (int64_t)DAY_MS;
+    recount(w);
+    Projection second = {SLICE("call-1"), 2, &before, &after, NOON_MS, NOON_MS};
+    well(w, w->live.project(w->live.self, &second, 1, &w->fault));
+    assert_int_equal(world_counter(w, "winter", "total_attempts"), 1);
+    assert_int_equal(world_counter(w, "winter", "active_calls"), 0);
 }
 
 static void late_event_of_an_old_call_adds_the_difference(void **state)
 {
     RedisWorld *w = begin(state);
     Contribution before = world_share("winter", "total_attempts", "active_calls"), after = world_share("winter", "total_attempts", "busy");
-    before.last_activity_ms = NOON_MS - 30 * (int64_t)DAY_MS;
     well(w, world_project(w, "call-1", 1, &before));
     recount(w);
     world_says(w, "SET campaign:winter:total_attempts 1");
     world_says(w, "SET campaign:winter:active_calls 1");
     world_says(w, "DEL pledgeline:1:call-1");
-    Projection late = {SLICE("call-1"), 2, &before, &after, NOON_MS};
+    Projection late = {SLICE("call-1"), 2, &before, &after, NOON_MS, NOON_MS - 30 * (int64_t)DAY_MS};
     for (int again = 0; again < 2; again++)
         well(w, w->live.project(w->live.self, &late, 1, &w->fault));
     assert_string_equal(world_says(w, "GET campaign:winter:total_attempts"), "1");
@@ -215,7 +227,7 @@ static Status lossy_project(void *context, Fault *fault)
 {
     Lossy *lossy = context;
     Contribution share = world_share("winter", "busy", NULL);
-    Projection item = {SLICE("call-1"), 1, NULL, &share, NOON_MS};
+    Projection item = {SLICE("call-1"), 1, NULL, &share, NOON_MS, 0};
     return lossy->live.project(lossy->live.self, &item, 1, fault);
 }
 
@@ -229,7 +241,7 @@ static Status lossy_add(void *context, Fault *fault)
 {
     Lossy *lossy = context;
     Contribution share = world_share("winter", "busy", NULL);
-    Projection item = {SLICE("call-1"), 1, NULL, &share, NOON_MS};
+    Projection item = {SLICE("call-1"), 1, NULL, &share, NOON_MS, 0};
     return lossy->live.generation_add(lossy->live.self, &item, 1, fault);
 }
 
@@ -309,7 +321,7 @@ static void recount_shows_and_mends_what_differs(void **state)
 {
     RedisWorld *w = begin(state);
     Contribution share = world_share("winter", "busy", "failed");
-    Projection item = {SLICE("call-1"), 3, NULL, &share, 1};
+    Projection item = {SLICE("call-1"), 3, NULL, &share, 1, 0};
     Differences noted = {0};
     well(w, world_project(w, "call-1", 3, &share));
     world_says(w, "INCRBY campaign:winter:busy 7");
@@ -361,7 +373,7 @@ static void one_recount_at_a_time(void **state)
 {
     RedisWorld *w = begin(state);
     Contribution share = world_share("winter", "busy", NULL);
-    Projection item = {SLICE("call-1"), 1, NULL, &share, NOON_MS};
+    Projection item = {SLICE("call-1"), 1, NULL, &share, NOON_MS, 0};
     Redis *other = world_handle(w->url, &w->breaker, 0);
     LivePort second = redis_live(other);
     well(w, w->live.generation_begin(w->live.self, NOON_MS, &w->fault));
@@ -390,7 +402,7 @@ static void thing_twice_in_a_batch_counts_once(void **state)
 {
     RedisWorld *w = begin(state);
     Contribution first = world_share("winter", "active_calls", NULL), second = world_share("spring", "busy", NULL);
-    Projection items[] = {{SLICE("call-1"), 1, NULL, &first, NOON_MS}, {SLICE("call-1"), 2, NULL, &second, NOON_MS}, {SLICE("call-1"), 1, NULL, &first, NOON_MS}};
+    Projection items[] = {{SLICE("call-1"), 1, NULL, &first, NOON_MS, 0}, {SLICE("call-1"), 2, NULL, &second, NOON_MS, 0}, {SLICE("call-1"), 1, NULL, &first, NOON_MS, 0}};
     well(w, w->live.project(w->live.self, items, 3, &w->fault));
     assert_int_equal(world_counter(w, "winter", "active_calls"), 0);
     assert_int_equal(world_counter(w, "spring", "busy"), 1);
@@ -400,11 +412,11 @@ static void what_is_projected_during_a_recount_is_in_it(void **state)
 {
     RedisWorld *w = begin(state);
     Contribution first = world_share("winter", "active_calls", NULL), second = world_share("spring", "busy", NULL);
-    Projection stored = {SLICE("call-1"), 1, NULL, &first, NOON_MS};
+    Projection stored = {SLICE("call-1"), 1, NULL, &first, NOON_MS, 0};
     well(w, world_project(w, "call-1", 1, &first));
     well(w, w->live.generation_begin(w->live.self, NOON_MS, &w->fault));
     well(w, world_project(w, "call-2", 5, &second)); /* before it is counted … */
-    Projection older = {SLICE("call-2"), 4, NULL, &first, NOON_MS};
+    Projection older = {SLICE("call-2"), 4, NULL, &first, NOON_MS, 0};
     well(w, w->live.generation_add(w->live.self, &stored, 1, &w->fault));
     well(w, w->live.generation_add(w->live.self, &older, 1, &w->fault));
     well(w, world_project(w, "call-1", 2, &second)); /* … and after */
@@ -440,7 +452,7 @@ static Projection save(Store *store, unsigned *seed, Contribution *ret_share, Sl
     store->shares[call] = *ret_share;
     int64_t rev = ++store->revs[call];
     pthread_mutex_unlock(&store->lock);
-    return (Projection){key, rev, NULL, ret_share, NOON_MS};
+    return (Projection){key, rev, NULL, ret_share, NOON_MS, 0};
 }
 
 static void *change_calls(void *context)
@@ -473,7 +485,7 @@ static void count_again(RedisWorld *w, Store *store)
         pthread_mutex_lock(&store->lock);
         for (size_t call = from; call < CALLS && count < RECOUNT_BATCH; call++) {
             shares[count] = store->shares[call];
-            items[count] = (Projection){arena_printf(&w->arena, "%zu", call), store->revs[call], NULL, &shares[count], 1};
+            items[count] = (Projection){arena_printf(&w->arena, "%zu", call), store->revs[call], NULL, &shares[count], 1, 0};
             count += store->revs[call] > 0;
         }
         pthread_mutex_unlock(&store->lock);
@@ -525,6 +537,7 @@ int main(void)
         REDIS_TEST(flush_is_noticed),
         REDIS_TEST(key_of_another_program_leaves_the_batch_undone),
         REDIS_TEST(old_thing_without_a_guard_is_left_to_a_recount),
+        REDIS_TEST(whole_share_of_a_thing_is_added_where_its_guard_never_was),
         REDIS_TEST(late_event_of_an_old_call_adds_the_difference),
         REDIS_TEST(verbs_are_repeated_after_lost_answers_without_harm),
         REDIS_TEST(recount_shows_and_mends_what_differs),

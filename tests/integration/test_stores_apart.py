@@ -108,6 +108,20 @@ def test_repeats_change_nothing_more(server, settings):
     assert server.run("recount").code == 0
 
 
+def test_recount_finds_and_mends_what_somebody_did_to_a_counter(server, settings):
+    publish(server, "call-events", *(ended(f"c{n}", "w", f"+1212555{n:04d}") for n in range(3)))
+    redis_cli(settings, "INCRBY", "campaign:w:answered", "7")
+    redis_cli(settings, "DECR", "campaign:w:total_attempts")
+    drifts = server.run("recount", "--output", "json")
+    assert drifts.code == 4
+    assert {each["counter"]: (each["live"], each["recounted"]) for each in json.loads(drifts.out)} == {"answered": (10, 3), "total_attempts": (2, 3)}
+    assert redis_cli(settings, "GET", "campaign:w:answered") == "10"
+    assert server.run("recount", "--fix").code == 4
+    assert server.run("recount").code == 0
+    assert redis_cli(settings, "GET", "campaign:w:total_attempts") == "3"
+    assert {"total_attempts", "active_calls"} & {each["counter"] for each in server.json("recount", "--all")}
+
+
 def test_processes_on_the_same_stores_are_one_service(make_server, settings):
     servers = [make_server(**settings) for _ in range(3)]
     for i, server in enumerate(servers):
@@ -129,6 +143,8 @@ def test_optout_while_the_registry_is_away(server, settings, stores):
         assert redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "1"
         assert check(server, PHONE)["blocked"] and check(server, "+12125550100")["blocked"]
         assert is_away(server, "postgresql")
+        listed = server.run("blacklist", "list", "--output", "json")
+        assert listed.code == 1 and "]" not in listed.out and "PostgreSQL" in listed.err and "no " not in listed.err.split(":")[0]
     finally:
         stores.postgres.start()
     until(lambda: nothing_waits(server))
