@@ -110,6 +110,7 @@ def test_repeats_change_nothing_more(server, settings):
 
 def test_recount_finds_and_mends_what_somebody_did_to_a_counter(server, settings):
     publish(server, "call-events", *(ended(f"c{n}", "w", f"+1212555{n:04d}") for n in range(3)))
+    until(lambda: redis_cli(settings, "EXISTS", "pledgeline:whole") == "1")
     redis_cli(settings, "INCRBY", "campaign:w:answered", "7")
     redis_cli(settings, "DECR", "campaign:w:total_attempts")
     drifts = server.run("recount", "--output", "json")
