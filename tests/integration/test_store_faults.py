@@ -1,0 +1,161 @@
+"""The program while one of its stores is slow, cuts, swallows, refuses or forgets to answer: nothing that was acknowledged is lost,
+nothing happens twice, and what has nothing to do with that store goes on."""
+import json
+import threading
+import time
+
+import pytest
+from support.events import donation, ended, optout, unique, unique_phone
+from support.fault_proxy import NO_MAJORITY, NOT_PRIMARY, FaultProxy, MongoFaultProxy
+from support.program import Server, ndjson, request_on
+from support.stores import Stores, check, is_away, lines, nothing_waits, redis_cli, until
+
+DEADLINE_S = 5       # of the adapters
+SLACK_S = 7          # for a machine that has other things to do
+EVENTS_OF_A_TOPIC, EVENTS_OF_A_REQUEST = 24, 3
+QUICK = {"PLEDGELINE_BACKOFF_FIRST": 1, "PLEDGELINE_BACKOFF_MOST": 1, "PLEDGELINE_EFFECT_LEASE": 1}
+
+STORES = ("redis", "postgresql", "mongodb")
+FAULTS = {
+    "resets": lambda proxy: proxy.reset(),
+    "breaks_off": lambda proxy: proxy.cut(after=3),
+    "refuses": lambda proxy: proxy.refuse(),
+    "is_silent": lambda proxy: proxy.swallow(),
+}
+
+
+class World:
+    """One server; a proxy between it and each of its stores."""
+
+    def __init__(self, folder):
+        self.stores = Stores()
+        self.peers = {"redis": self.stores.redis, "postgresql": self.stores.postgres, "mongodb": self.stores.mongo}
+        self.proxies = {name: (MongoFaultProxy if name == "mongodb" else FaultProxy)(peer.port) for name, peer in self.peers.items()}
+        self.direct = self.stores.settings()
+        self.server = Server(folder / "data", **QUICK, **{name: self._by_proxy(value) for name, value in self.direct.items()}).start()
+
+    def _by_proxy(self, setting):
+        for name, peer in self.peers.items():
+            setting = setting.replace(f":{peer.port}/", f":{self.proxies[name].port}/")
+        return setting
+
+    def stop(self):
+        self.server.stop()
+        for proxy in self.proxies.values():
+            proxy.stop()
+        self.stores.stop()
+
+
+class Load:
+    """Donations, opt-outs and call events of one campaign; each topic over a connection of its own, all at once."""
+
+    def __init__(self, world):
+        self.world, self.server, self.campaign = world, world.server, unique("campaign")
+        self.slowest_s, self.answers, self.failures = {}, {}, []
+        self.events = {
+            "donation-events": self._events(donation), "optout-events": self._events(optout), "call-events": self._events(ended)}
+
+    def _events(self, make):
+        return [make(unique("call"), self.campaign, unique_phone()) for _ in range(EVENTS_OF_A_TOPIC)]
+
+    def phones(self, topic):
+        return sorted(event["phoneNumber"] for event in self.events[topic])
+
+    def _publish(self, topic):
+        slowest_s, answers = 0, []
+        connection = self.server.connect()
+        try:
+            for at in range(0, EVENTS_OF_A_TOPIC, EVENTS_OF_A_REQUEST):
+                started = time.monotonic()
+                answer = request_on(connection, "POST", f"/v1/events/{topic}", ndjson(self.events[topic][at:at + EVENTS_OF_A_REQUEST]),
+                                    content_type="application/x-ndjson")
+                slowest_s = max(slowest_s, time.monotonic() - started)
+                answers.append(answer)
+        except BaseException as failure:
+            self.failures.append(failure)
+        connection.close()
+        self.slowest_s[topic], self.answers[topic] = slowest_s, answers
+
+    def publish(self):
+        started = time.monotonic()
+        threads = [threading.Thread(target=self._publish, args=(topic,)) for topic in self.events]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not self.failures, self.failures
+        self.took_s = time.monotonic() - started
+        return self
+
+    def statuses(self, topic):
+        return {answer.status for answer in self.answers[topic]}
+
+    def has_settled(self):
+        return nothing_waits(self.server) and self.server.run("recount").code == 0 and self.counters().get("donations") == EVENTS_OF_A_TOPIC
+
+    def counters(self):
+        answer = self.server.get(f"/v1/campaigns/{self.campaign}/live")
+        return answer.json()["counters"] if answer.status == 200 else {}
+
+    def settle(self):
+        """All that there is to be seen once everything has come to rest: each event counts once."""
+        until(self.has_settled, lambda: f"{self.counters()} {self.server.get('/v1/dlq?state=waiting').json()} {self.server.log[-20:]}")
+        self.see()
+
+    def see(self):
+        counters = {name: value for name, value in self.counters().items() if value}
+        assert counters == {"donations": EVENTS_OF_A_TOPIC, "optouts": EVENTS_OF_A_TOPIC, "total_attempts": EVENTS_OF_A_TOPIC,
+                            "answered": EVENTS_OF_A_TOPIC}
+        texts = self.server.get(f"/v1/sms?campaignId={self.campaign}").json()["messages"]
+        assert sorted(text["phoneNumber"] for text in texts) == self.phones("donation-events")
+        records = self.server.get(f"/v1/cdrs?campaignId={self.campaign}").json()["records"]
+        assert sorted(record["phoneNumber"] for record in records) == self.phones("call-events")
+        optouts = self.phones("optout-events")
+        assert all(check(self.server, phone)["blocked"] for phone in optouts)
+        assert set(redis_cli(self.world.direct, "SMISMEMBER", "blacklist:numbers", *optouts).split()) == {"1"}
+        assert self.server.get("/v1/dlq").json()["messages"] == []
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = World(tmp_path_factory.mktemp("faults"))
+    yield world
+    world.stop()
+
+
+@pytest.fixture(autouse=True)
+def heal(world):
+    """A fault ends with its test, also with one that fails."""
+    yield
+    for proxy in world.proxies.values():
+        proxy.heal()
+
+
+def words_of(world, store):
+    return [len(lines(world.server, words, store)) for words in ("store is away", "store is back")]
+
+
+def notice_of(world, store):
+    """Until the program knows: somebody asks for what only that store has."""
+    path = {"redis": "/v1/campaigns", "postgresql": "/v1/actions", "mongodb": "/v1/cdrs"}[store]
+    until(lambda: world.server.get(path) and is_away(world.server, store))
+
+
+# ---- a store goes and comes back ----
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("store", STORES)
+def test_nothing_is_lost_or_doubled_while_a_store(world, store, fault):
+    before, load = words_of(world, store), Load(world)
+    FAULTS[fault](world.proxies[store])
+    load.publish()
+    assert is_away(world.server, store)
+    assert load.statuses("call-events") == load.statuses("donation-events") == {200}
+    assert load.statuses("optout-events") == ({503} if store == "postgresql" else {200})
+    assert max(load.slowest_s.values()) < DEADLINE_S + SLACK_S, load.slowest_s
+    world.proxies[store].heal()
+    load.settle()
+    assert not is_away(world.server, store)
+    assert [now - then for now, then in zip(words_of(world, store), before)] == [1, 1], world.server.log[-20:]
+    load.publish()  # as senders do who heard nothing
+    load.settle()
