@@ -1,17 +1,16 @@
 """The program while one of its stores is slow, cuts, swallows, refuses or forgets to answer: nothing that was acknowledged is lost,
 nothing happens twice, and what has nothing to do with that store goes on."""
-import json
 import threading
 import time
 
 import pytest
 from support.events import donation, ended, optout, unique, unique_phone
-from support.fault_proxy import NO_MAJORITY, NOT_PRIMARY, FaultProxy, MongoFaultProxy
+from support.fault_proxy import NO_MAJORITY, NOT_PRIMARY, NOTHING_FOUND, FaultProxy, MongoFaultProxy, asks_for_a_majority
 from support.program import Server, ndjson, request_on
 from support.stores import Stores, check, is_away, lines, nothing_waits, redis_cli, until
 
 DEADLINE_S = 5       # of the adapters
-SLACK_S = 7          # for a machine that has other things to do
+SLACK_S = 4          # for a machine that has other things to do
 EVENTS_OF_A_TOPIC, EVENTS_OF_A_REQUEST = 24, 3
 QUICK = {"PLEDGELINE_BACKOFF_FIRST": 1, "PLEDGELINE_BACKOFF_MOST": 1, "PLEDGELINE_EFFECT_LEASE": 1}
 
@@ -37,7 +36,7 @@ class World:
     def _by_proxy(self, setting):
         for name, peer in self.peers.items():
             setting = setting.replace(f":{peer.port}/", f":{self.proxies[name].port}/")
-        return setting
+        return setting.replace("?options=", "?sslmode=disable&options=")  # so that a proxy can read along
 
     def stop(self):
         self.server.stop()
@@ -135,12 +134,6 @@ def words_of(world, store):
     return [len(lines(world.server, words, store)) for words in ("store is away", "store is back")]
 
 
-def notice_of(world, store):
-    """Until the program knows: somebody asks for what only that store has."""
-    path = {"redis": "/v1/campaigns", "postgresql": "/v1/actions", "mongodb": "/v1/cdrs"}[store]
-    until(lambda: world.server.get(path) and is_away(world.server, store))
-
-
 # ---- a store goes and comes back ----
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -152,10 +145,93 @@ def test_nothing_is_lost_or_doubled_while_a_store(world, store, fault):
     assert is_away(world.server, store)
     assert load.statuses("call-events") == load.statuses("donation-events") == {200}
     assert load.statuses("optout-events") == ({503} if store == "postgresql" else {200})
-    assert max(load.slowest_s.values()) < DEADLINE_S + SLACK_S, load.slowest_s
+    assert load.took_s < DEADLINE_S + SLACK_S, load.slowest_s  # not a deadline for each request
     world.proxies[store].heal()
     load.settle()
     assert not is_away(world.server, store)
     assert [now - then for now, then in zip(words_of(world, store), before)] == [1, 1], world.server.log[-20:]
     load.publish()  # as senders do who heard nothing
+    load.settle()
+
+
+def test_stores_that_are_slow_are_not_away(world):
+    before, load = [words_of(world, store) for store in STORES], Load(world)
+    for proxy in world.proxies.values():
+        proxy.delay(0.01)
+    load.publish()
+    assert all(load.statuses(topic) == {200} for topic in load.events)
+    load.see()
+    assert [words_of(world, store) for store in STORES] == before
+
+
+def test_number_is_blocked_while_nobody_can_say(world):
+    known, clear = unique_phone(), unique_phone()
+    world.server.publish("optout-events", optout(unique("call"), unique("campaign"), known))
+    world.proxies["postgresql"].refuse()
+    assert check(world.server, known)["blocked"] and not check(world.server, clear)["blocked"]  # the cache holds the whole list
+    world.proxies["redis"].refuse()
+    answer = check(world.server, clear)
+    assert answer["blocked"] and "nobody can say" in answer["reason"], answer
+    assert is_away(world.server, "postgresql") and is_away(world.server, "redis")
+    world.proxies["postgresql"].heal()
+    world.proxies["redis"].heal()
+    until(lambda: not check(world.server, clear)["blocked"])
+    assert check(world.server, known)["blocked"]
+
+
+def test_nothing_is_lost_or_doubled_while_all_are_away(world):
+    load = Load(world)
+    for proxy in world.proxies.values():
+        proxy.refuse()
+    load.publish()
+    assert load.statuses("call-events") == load.statuses("donation-events") == {200} and load.statuses("optout-events") == {503}
+    assert all(check(world.server, phone)["blocked"] for phone in load.phones("optout-events"))
+    for proxy in world.proxies.values():
+        proxy.heal()
+    load.settle()
+    load.publish()
+    load.settle()
+
+
+# ---- a store did what it was asked for, and nobody knows ----
+
+ANSWERS = {
+    "redis": [b"blacklist:numbers", b"9:donations", b"7:optouts", b"14:total_attempts", b"donation_action:"],
+    "postgresql": [b"block_enter", b"action_enter", b"effect_take", b"effect_sending", b"effect_settle", b"sms_enter"],
+    "mongodb": [b"update"],
+}
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_lost_answers_repeat_safely(world, store):
+    load, proxy = Load(world), world.proxies[store]
+    cuts = proxy.cuts
+    proxy.cut_once(*ANSWERS[store])
+    load.publish()
+    load.settle()
+    assert proxy.cuts == cuts + len(ANSWERS[store])
+
+
+# ---- MongoDB gives answers of a cluster in trouble ----
+
+def test_records_wait_for_a_new_primary_and_everything_else_goes_on(world):
+    load, proxy = Load(world), world.proxies["mongodb"]
+    for command in ("update", "find"):
+        proxy.answer(command, NOT_PRIMARY)
+    load.publish()
+    assert load.statuses("optout-events") == load.statuses("call-events") == load.statuses("donation-events") == {200}
+    until(lambda: load.counters().get("donations") == EVENTS_OF_A_TOPIC)
+    assert load.counters().get("optouts") == EVENTS_OF_A_TOPIC and not load.counters()["total_attempts"]
+    proxy.heal()
+    load.settle()
+
+
+def test_record_that_a_majority_has_not_confirmed_is_not_counted_yet(world):
+    """The primary has it, and may lose it; so who asks for what a majority has does not see it."""
+    load, proxy = Load(world), world.proxies["mongodb"]
+    proxy.add_to_answer("update", NO_MAJORITY)
+    proxy.answer("find", NOTHING_FOUND, when=asks_for_a_majority)
+    load.publish()
+    assert not load.counters()["total_attempts"] and not nothing_waits(world.server)
+    proxy.heal()
     load.settle()

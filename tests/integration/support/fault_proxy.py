@@ -23,7 +23,7 @@ class Fault:
     is_silent: bool = False       # connections are taken, requests are swallowed
     resets: bool = False          # each connection, as soon as it says something
     cuts_after: int | None = None # bytes of an answer; then the connection is reset
-    cuts_when: bytes = b""        # only once, in the answer to a request that holds this: the server has done what it asked for
+    cuts_when: list | None = None # only answers to requests that hold one of these, each once
 
 
 class Pair:
@@ -75,9 +75,9 @@ class FaultProxy:
         """Every answer ends in its middle."""
         self._become(Fault(cuts_after=after))
 
-    def cut_once(self, when, after=0):
-        """The answer to the next request that holds these bytes: the server has done it, and nobody says so."""
-        self._become(Fault(cuts_after=after, cuts_when=when))
+    def cut_once(self, *words, after=1):
+        """The answer to the next request that holds each of these: the server does it, and nobody says so."""
+        self._become(Fault(cuts_after=after, cuts_when=list(words)))
 
     def stop(self):
         self._become(Fault(listens=False), ends_all=True)
@@ -129,10 +129,16 @@ class FaultProxy:
                 return
             if self.fault.is_silent:
                 continue
-            pair.is_to_be_cut |= bool(self.fault.cuts_when) and self.fault.cuts_when in request
+            pair.is_to_be_cut |= self._is_waited_for(request)
             request = self.answer_instead(pair, request)
             pair.server[1].write(request)
             await pair.server[1].drain()
+
+    def _is_waited_for(self, request):
+        words = next((words for words in self.fault.cuts_when or () if words in request), None)
+        if words:
+            self.fault.cuts_when.remove(words)
+        return bool(words)
 
     async def _carry_answers(self, pair):
         while answer := await self.read_answer(pair):
@@ -140,7 +146,7 @@ class FaultProxy:
             fault = self.fault
             if fault.is_silent:
                 continue
-            if fault.cuts_after is not None and (pair.is_to_be_cut or not fault.cuts_when):
+            if fault.cuts_after is not None and (pair.is_to_be_cut or fault.cuts_when is None):
                 await self._cut(pair, answer[:fault.cuts_after])
                 return
             pair.client[1].write(answer)
@@ -148,8 +154,6 @@ class FaultProxy:
 
     async def _cut(self, pair, beginning):
         self.cuts += 1
-        if self.fault.cuts_when:
-            self.fault = Fault()
         pair.client[1].write(beginning)
         await pair.client[1].drain()
 
@@ -176,6 +180,13 @@ NO_MAJORITY = {"writeConcernError": {"code": 64, "codeName": "WriteConcernFailed
                                      "errInfo": {"wtimeout": True}}}
 
 
+NOTHING_FOUND = {"ok": 1.0, "cursor": {"id": bson.Int64(0), "ns": "", "firstBatch": []}}
+
+
+def asks_for_a_majority(command):
+    return command.get("readConcern", {}).get("level") == "majority"
+
+
 def command_of(message):
     """The command that an OP_MSG is, or None: its name is its first key."""
     if HEADER.unpack_from(message)[3] != OP_MSG:
@@ -194,9 +205,9 @@ class MongoFaultProxy(FaultProxy):
         self.instead, self.beside = {}, {}
         super().__init__(server_port)
 
-    def answer(self, command, document):
+    def answer(self, command, document, when=lambda command: True):
         """The server never sees these commands."""
-        self.instead[command] = document
+        self.instead[command] = document, when
 
     def add_to_answer(self, command, document):
         """The server does what they ask for; its answer also says this."""
@@ -219,8 +230,9 @@ class MongoFaultProxy(FaultProxy):
     def answer_instead(self, pair, request):
         command = command_of(request)
         name, request_id = command and next(iter(command)), HEADER.unpack_from(request)[1]
-        if name in self.instead:
-            pair.client[1].write(op_msg(self.instead[name], request_id))
+        document, when = self.instead.get(name, (None, None))
+        if document and when(command):
+            pair.client[1].write(op_msg(document, request_id))
             return b""
         if name in self.beside:
             pair.edits[request_id] = self.beside[name]
