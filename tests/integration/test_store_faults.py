@@ -6,7 +6,7 @@ import time
 import pytest
 from support.events import donation, ended, optout, unique, unique_phone
 from support.fault_proxy import NO_MAJORITY, NOT_PRIMARY, NOTHING_FOUND, FaultProxy, MongoFaultProxy, asks_for_a_majority
-from support.program import Server, ndjson, request_on
+from support.program import PATIENCE_S, Server, ndjson, request_on, run
 from support.stores import Stores, check, is_away, lines, nothing_waits, redis_cli, until
 
 DEADLINE_S = 5       # of the adapters
@@ -210,6 +210,23 @@ def test_lost_answers_repeat_safely(world, store):
     load.publish()
     load.settle()
     assert proxy.cuts == cuts + len(ANSWERS[store])
+
+
+# ---- somebody else comes in between ----
+
+def test_nine_of_another_process_between_claim_and_sending_beats_one(world, tmp_path):
+    campaign, phone, proxy = unique("campaign"), unique_phone(), world.proxies["postgresql"]
+    proxy.hold_once(b"effect_take")
+    press = threading.Thread(target=world.server.publish, args=("donation-events", donation(unique("call"), campaign, phone)))
+    press.start()
+    assert proxy.held.wait(PATIENCE_S)
+    assert run(tmp_path / "other", "blacklist", "add", phone, **world.direct).code == 0
+    proxy.heal()
+    press.join()
+    until(lambda: nothing_waits(world.server))
+    assert world.server.get(f"/v1/sms?campaignId={campaign}").json()["messages"] == []
+    [action] = world.server.get(f"/v1/actions?campaignId={campaign}").json()["actions"]
+    assert action["status"] == "failed" and "do-not-call" in action["failureReason"]
 
 
 # ---- MongoDB gives answers of a cluster in trouble ----

@@ -23,7 +23,8 @@ class Fault:
     is_silent: bool = False       # connections are taken, requests are swallowed
     resets: bool = False          # each connection, as soon as it says something
     cuts_after: int | None = None # bytes of an answer; then the connection is reset
-    cuts_when: list | None = None # only answers to requests that hold one of these, each once
+    waits_for: list | None = None # only answers to requests that hold one of these, each once
+    holds: bool = False           # such answers wait until the proxy is healed
 
 
 class Pair:
@@ -31,7 +32,7 @@ class Pair:
 
     def __init__(self, client, server):
         self.client, self.server = client, server  # (reader, writer)
-        self.is_to_be_cut = False
+        self.is_waited_for = False
         self.edits = {}  # by request id: what its answer says beside
 
     def reset(self):
@@ -48,6 +49,7 @@ class FaultProxy:
         self.server_port, self.port = server_port, 0
         self.fault, self.pairs, self.listener = Fault(), set(), None
         self.cuts = 0  # how many answers were cut
+        self.held, self.healed = threading.Event(), asyncio.Event()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
@@ -77,7 +79,12 @@ class FaultProxy:
 
     def cut_once(self, *words, after=1):
         """The answer to the next request that holds each of these: the server does it, and nobody says so."""
-        self._become(Fault(cuts_after=after, cuts_when=list(words)))
+        self._become(Fault(cuts_after=after, waits_for=list(words)))
+
+    def hold_once(self, words):
+        """The answer to the next request that holds these waits for heal(): what the server does by then is done in between."""
+        self.held.clear()
+        self._become(Fault(holds=True, waits_for=[words]))
 
     def stop(self):
         self._become(Fault(listens=False), ends_all=True)
@@ -96,6 +103,8 @@ class FaultProxy:
     async def _change(self, fault, ends_all):
         ends_all = ends_all or self.fault.is_silent  # what was swallowed would be missed
         self.fault = fault
+        self.healed.set()
+        self.healed = asyncio.Event()
         if ends_all:
             for pair in list(self.pairs):
                 pair.reset()
@@ -129,15 +138,15 @@ class FaultProxy:
                 return
             if self.fault.is_silent:
                 continue
-            pair.is_to_be_cut |= self._is_waited_for(request)
+            pair.is_waited_for |= self._is_waited_for(request)
             request = self.answer_instead(pair, request)
             pair.server[1].write(request)
             await pair.server[1].drain()
 
     def _is_waited_for(self, request):
-        words = next((words for words in self.fault.cuts_when or () if words in request), None)
+        words = next((words for words in self.fault.waits_for or () if words in request), None)
         if words:
-            self.fault.cuts_when.remove(words)
+            self.fault.waits_for.remove(words)
         return bool(words)
 
     async def _carry_answers(self, pair):
@@ -146,11 +155,18 @@ class FaultProxy:
             fault = self.fault
             if fault.is_silent:
                 continue
-            if fault.cuts_after is not None and (pair.is_to_be_cut or fault.cuts_when is None):
+            if fault.holds and pair.is_waited_for:
+                await self._hold(pair)
+            if fault.cuts_after is not None and (pair.is_waited_for or fault.waits_for is None):
                 await self._cut(pair, answer[:fault.cuts_after])
                 return
             pair.client[1].write(answer)
             await pair.client[1].drain()
+
+    async def _hold(self, pair):
+        pair.is_waited_for = False
+        self.held.set()
+        await self.healed.wait()
 
     async def _cut(self, pair, beginning):
         self.cuts += 1
