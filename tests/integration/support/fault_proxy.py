@@ -196,6 +196,7 @@ NO_MAJORITY = {"writeConcernError": {"code": 64, "codeName": "WriteConcernFailed
                                      "errInfo": {"wtimeout": True}}}
 
 
+STEPPED_DOWN = {"writeErrors": [{"index": 0, "code": 10107, "errmsg": "not primary"}]}
 NOTHING_FOUND = {"ok": 1.0, "cursor": {"id": bson.Int64(0), "ns": "", "firstBatch": []}}
 
 
