@@ -85,6 +85,17 @@ static void duplicate_changes_nothing(void **state)
     assert_int_equal(counter(c, "winter", "busy"), 1);
 }
 
+static void older_revision_that_comes_late_is_not_counted(void **state)
+{
+    Contract *c = *state;
+    Contribution first = share("winter", NOON_MS, "total_attempts", "active_calls"), second = share("winter", NOON_MS, "total_attempts", "busy");
+    project(c, "call-1", 2, NULL, &second);
+    project(c, "call-1", 1, NULL, &first);
+    assert_int_equal(counter(c, "winter", "total_attempts"), 1);
+    assert_int_equal(counter(c, "winter", "active_calls"), 0);
+    assert_int_equal(counter(c, "winter", "busy"), 1);
+}
+
 static void call_that_changes_its_campaign_moves(void **state)
 {
     Contract *c = *state;
@@ -274,11 +285,15 @@ int main(void)
         CONTRACT_TEST(read_shows_one_campaign_or_all),
         CONTRACT_TEST(counters_equal_the_sums_of_random_shares),
     };
+    const struct CMUnitTest guarded_tests[] = {
+        CONTRACT_TEST(older_revision_that_comes_late_is_not_counted),
+    };
     const struct CMUnitTest unit_tests[] = {
         CONTRACT_TEST(adjust_adds_what_was_missing),
         CONTRACT_TEST(rollback_leaves_the_counters),
         CONTRACT_TEST(counters_equal_the_sums_of_random_shares_with_units_undone),
     };
     return contract_run_tests("live", contract_live_adapters, tests) +
+           contract_run_tests("live beside the records", contract_live_guarded_adapters, guarded_tests) +
            contract_run_tests("live in a unit", contract_live_unit_adapters, unit_tests);
 }

@@ -388,16 +388,6 @@ static void one_recount_at_a_time(void **state)
     redis_close(other);
 }
 
-static void older_revision_that_comes_late_is_not_counted(void **state)
-{
-    RedisWorld *w = begin(state);
-    Contribution first = world_share("winter", "active_calls", NULL), second = world_share("winter", "busy", NULL);
-    well(w, world_project(w, "call-1", 2, &second));
-    well(w, world_project(w, "call-1", 1, &first));
-    assert_int_equal(world_counter(w, "winter", "active_calls"), 0);
-    assert_int_equal(world_counter(w, "winter", "busy"), 1);
-}
-
 static void thing_twice_in_a_batch_counts_once(void **state)
 {
     RedisWorld *w = begin(state);
@@ -544,7 +534,6 @@ int main(void)
         REDIS_TEST(recount_compares_without_changing_anything),
         REDIS_TEST(recount_given_up_changes_nothing),
         REDIS_TEST(one_recount_at_a_time),
-        REDIS_TEST(older_revision_that_comes_late_is_not_counted),
         REDIS_TEST(thing_twice_in_a_batch_counts_once),
         REDIS_TEST(what_is_projected_during_a_recount_is_in_it),
         REDIS_TEST(recounts_under_traffic_end_in_the_right_sums),

@@ -1,12 +1,11 @@
 """The program on Redis, MongoDB and PostgreSQL: the same meaning as on a folder, also while one of them is away."""
 import json
-import time
 
 import pymongo
 import pytest
 from support.events import donation, ended, optout
-from support.program import PATIENCE_S, ROOT, Server, run
-from support.stores import Stores, redis_cli
+from support.program import ROOT
+from support.stores import Stores, check, is_away, lines, nothing_waits, redis_cli, until
 
 PHONE = "+972501234567"
 CAMPAIGN = json.loads((ROOT / "examples" / "campaign.expected.json").read_text())
@@ -29,16 +28,6 @@ def server(make_server, settings):
     return make_server(**settings)
 
 
-def until(what, said=None):
-    """Polls until it is true, and returns it."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < deadline, said() if said else "it did not happen"
-
-
 def publish(server, topic, *events):
     answer = server.post(f"/v1/events/{topic}", "".join(json.dumps(event) + "\n" for event in events), content_type="application/x-ndjson")
     assert answer.status in (200, 202), answer
@@ -49,22 +38,6 @@ def not_yet(server, event):
     """An opt-out is acknowledged only once the registry has it; it is kept and tried again all the same."""
     answer = server.post("/v1/events/optout-events", event)
     return answer.status == 503 and answer.headers["Retry-After"]
-
-
-def check(server, phone):
-    return server.post("/v1/blacklist/check", {"phoneNumber": phone}).json()
-
-
-def is_away(server, name):
-    return server.get("/readyz").json()["dependencies"][name] != "ok"
-
-
-def nothing_waits(server):
-    return server.json("dlq", "list", "--waiting") == []
-
-
-def lines(server, message, store):
-    return [line for line in server.log if f'"{message}"' in line and f'"store":"{store}"' in line]
 
 
 # ---- the same meaning ----
