@@ -8,6 +8,7 @@ from support.events import donation, ended, optout
 from support.program import PATIENCE_S, ROOT, Server, run
 from support.stores import Stores, redis_cli
 
+pytestmark = pytest.mark.own_stores
 PHONE = "+972501234567"
 CAMPAIGN = json.loads((ROOT / "examples" / "campaign.expected.json").read_text())
 
@@ -201,6 +202,19 @@ def test_number_taken_off_leaves_the_cache(server, settings):
     assert server.run("blacklist", "remove", PHONE, "--actor", "jane", "--reason", "asked").code == 0
     assert redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "0"
     assert server.run("blacklist", "check", PHONE).code == 0
+
+
+@pytest.mark.parametrize("command", [["stats"], ["cdr", "list"], ["cdr", "export"]], ids=" ".join)
+def test_list_that_cannot_be_read_is_not_called_empty(settings, stores, tmp_path, command):
+    stores.mongo.pause()
+    try:
+        done = run(tmp_path / "data", "publish", "--topic", "optout-events", "--message", json.dumps(optout("c1", "w", PHONE)), **settings)
+        assert done.code == 0, done
+        done = run(tmp_path / "data", *command, **settings)
+    finally:
+        stores.mongo.resume()
+    assert done.code == 1 and "MongoDB" in done.err
+    assert "no c" not in done.err
 
 
 def test_store_that_is_away_at_the_start_does_not_keep_the_server_from_starting(make_server, settings, stores):
