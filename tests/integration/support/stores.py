@@ -22,7 +22,7 @@ class Stores:
         folder = pathlib.Path(self.folder.name)
         for name in ("redis", "postgres", "mongo"):
             (folder / name).mkdir()
-        self.redis = PeerRedis(folder / "redis", options=("--databases", 1000)).start()
+        self.redis = PeerRedis(folder / "redis", options=("--databases", 10000)).start()
         self.postgres = PostgresPeer(folder / "postgres").start()
         self.mongo = MongoPeer(folder / "mongo", keeps=True).start()
 
