@@ -275,12 +275,13 @@ static Status open_postgres(AppStores *stores, const Config *config, Fault *faul
 static Status open_stores(App *app, AppMode mode, Fault *fault)
 {
     AppStores *stores = app->stores;
-    SqliteSettings settings = {.folder = app->config->data_folder, .mode = mode == APP_WRITER ? SQLITE_WRITER : SQLITE_READER,
-                               .after_crash = stores->folder.after_crash};
-    Status status = sqlite_store_open(&settings, &stores->sqlite, fault);
-    status = status ? status : open_redis(stores, app->config, fault);
+    Status status = open_redis(stores, app->config, fault);
     status = status ? status : open_mongo(stores, app->config, fault);
     status = status ? status : open_postgres(stores, app->config, fault);
+    /* Who looks from another machine has no data folder: what is in the stores apart is there all the same. */
+    SqliteSettings settings = {.folder = app->config->data_folder, .mode = mode == APP_WRITER ? SQLITE_WRITER : SQLITE_READER,
+                               .after_crash = stores->folder.after_crash, .may_be_missing = is_apart(stores)};
+    status = status ? status : sqlite_store_open(&settings, &stores->sqlite, fault);
     if (!status)
         wire(stores, &app->ports);
     return status;

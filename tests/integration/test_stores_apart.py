@@ -120,6 +120,25 @@ def test_processes_on_the_same_stores_are_one_service(make_server, settings):
     assert servers[2].run("recount").code == 0
 
 
+def test_who_has_no_data_folder_reads_what_is_in_the_stores(server, settings, tmp_path):
+    publish(server, "call-events", ended("c1", "w", "+12125550100", "converted"))
+    publish(server, "donation-events", donation("c1", "w", "+12125550100"))
+    publish(server, "optout-events", optout("c2", "w", PHONE))
+    nowhere = tmp_path / "nowhere"
+    for command in (["stats"], ["live"], ["cdr", "list"], ["cdr", "show", "c1"], ["cdr", "export"], ["actions", "list"], ["sms", "list"],
+                    ["blacklist", "list"], ["blacklist", "export"], ["blacklist", "show", PHONE], ["blacklist", "check", PHONE],
+                    ["audit", "show"], ["audit", "verify"], ["recount"]):
+        there, here = (run(data, *command, **settings) for data in (server.data, nowhere))
+        assert there == here and there.out + there.err, command
+    assert run(nowhere, "blacklist", "check", "+12125550199", **settings).code == 0
+    assert not nowhere.exists()
+
+
+def test_who_has_no_data_folder_is_told_where_messages_wait(settings, tmp_path):
+    done = run(tmp_path / "nowhere", "dlq", "list", **settings)
+    assert done.code == 1 and "nothing was ever recorded in this data folder" in done.err and "no dead letters" not in done.err
+
+
 # ---- one of them is away ----
 
 def test_optout_while_the_registry_is_away(server, settings, stores):
