@@ -148,6 +148,8 @@ def test_optout_while_the_registry_is_away(server, settings, stores):
         assert not_yet(server, optout("c1", "w", PHONE))
         assert redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "1"
         assert check(server, PHONE)["blocked"] and check(server, "+12125550100")["blocked"]
+        for phone in (PHONE, "+12125550100", "+12125550199"):
+            assert (server.run("blacklist", "check", phone).code == 3) == check(server, phone)["blocked"]
         assert is_away(server, "postgresql")
     finally:
         stores.postgres.start()
