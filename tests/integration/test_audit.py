@@ -1,10 +1,11 @@
 """The audit chain, against somebody who can write to the database file."""
+import concurrent.futures
 import json
 
 import pytest
 from support.events import donation, optout
 from support.forger import Refused, disarm, forge
-from support.program import run
+from support.program import Publisher, run
 
 
 @pytest.fixture
@@ -38,6 +39,23 @@ def test_untouched_chain_is_verified(folder):
     code, said = verify(folder)
     assert code == 0
     assert "6" in said
+
+
+def test_chain_and_list_are_of_one_moment_while_entries_come(make_server):
+    server = make_server()
+    publisher = Publisher(server)
+
+    def publish_all():
+        for i in range(200):
+            publisher.publish("optout-events", optout(f"call-{i}", "campaign", f"+1212556{i:04d}"))
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        publishing = pool.submit(publish_all)
+        while not publishing.done():
+            assert verify(server.data)[0] == 0
+        publishing.result()
+    publisher.close()
+    assert "200 entries" in verify(server.data)[1]
 
 
 def test_database_refuses_to_change_or_delete_entries(folder):
