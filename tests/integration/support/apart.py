@@ -12,7 +12,7 @@ _settings = {}
 def start():
     from support.stores import Stores
     global _stores
-    _stores = Stores()
+    _stores = Stores(keeps=False)
 
 
 def stop():
