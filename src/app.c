@@ -43,11 +43,22 @@ static void undo_nothing(void *self) { (void)self; }
 
 static bool is_apart(const AppStores *stores) { return stores->redis || stores->mongo || stores->postgres; }
 
-static void wire_apart(AppStores *stores, Ports *ports)
+/* Who only looks gets one view of the registry, wherever that is. */
+static UnitPort unit_apart(const AppStores *stores, AppMode mode)
 {
-    ports->unit.atomic = ports->sms.joins_unit = false;
-    ports->unit.begin = ports->unit.commit = begin_nothing;
-    ports->unit.rollback = undo_nothing;
+    UnitPort unit = sqlite_unit(stores->sqlite);
+    if (mode == APP_READER)
+        return stores->postgres ? postgres_view(stores->postgres) : unit;
+    unit.atomic = false;
+    unit.begin = unit.commit = begin_nothing;
+    unit.rollback = undo_nothing;
+    return unit;
+}
+
+static void wire_apart(AppStores *stores, AppMode mode, Ports *ports)
+{
+    ports->unit = unit_apart(stores, mode);
+    ports->sms.joins_unit = false;
     ports->live = sqlite_live(stores->sqlite, SQLITE_LIVE_GUARDED);
     if (stores->postgres) {
         ports->registry = postgres_registry(stores->postgres);
@@ -60,7 +71,7 @@ static void wire_apart(AppStores *stores, Ports *ports)
         ports->live = redis_live(stores->redis);
 }
 
-static void wire(AppStores *stores, Ports *ports)
+static void wire(AppStores *stores, AppMode mode, Ports *ports)
 {
     *ports = (Ports){
         .unit = sqlite_unit(stores->sqlite),
@@ -73,7 +84,7 @@ static void wire(AppStores *stores, Ports *ports)
         .spool = sqlite_spool(stores->sqlite),
     };
     if (is_apart(stores))
-        wire_apart(stores, ports);
+        wire_apart(stores, mode, ports);
 }
 
 /* ---- settings ---- */
@@ -275,14 +286,15 @@ static Status open_postgres(AppStores *stores, const Config *config, Fault *faul
 static Status open_stores(App *app, AppMode mode, Fault *fault)
 {
     AppStores *stores = app->stores;
-    SqliteSettings settings = {.folder = app->config->data_folder, .mode = mode == APP_WRITER ? SQLITE_WRITER : SQLITE_READER,
-                               .after_crash = stores->folder.after_crash};
-    Status status = sqlite_store_open(&settings, &stores->sqlite, fault);
-    status = status ? status : open_redis(stores, app->config, fault);
+    Status status = open_redis(stores, app->config, fault);
     status = status ? status : open_mongo(stores, app->config, fault);
     status = status ? status : open_postgres(stores, app->config, fault);
+    /* Who looks from another machine has no data folder: what is in the stores apart is there all the same. */
+    SqliteSettings settings = {.folder = app->config->data_folder, .mode = mode == APP_WRITER ? SQLITE_WRITER : SQLITE_READER,
+                               .after_crash = stores->folder.after_crash, .may_be_missing = is_apart(stores)};
+    status = status ? status : sqlite_store_open(&settings, &stores->sqlite, fault);
     if (!status)
-        wire(stores, &app->ports);
+        wire(stores, mode, &app->ports);
     return status;
 }
 

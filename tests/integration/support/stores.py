@@ -16,17 +16,17 @@ _numbers = itertools.count(1)
 
 
 class Stores:
-    """The three servers. settings() is for a program that has them for itself; programs that share them share the settings."""
+    """The three servers; without `keeps`, what MongoDB holds goes with its process, and it is faster. settings() is for a program that has them for itself; programs that share them share the settings."""
 
-    def __init__(self):
+    def __init__(self, keeps=True):
         self.folder = tempfile.TemporaryDirectory(prefix="pledgeline-stores-")
         os.chmod(self.folder.name, 0o755)
         folder = pathlib.Path(self.folder.name)
         for name in ("redis", "postgres", "mongo"):
             (folder / name).mkdir()
-        self.redis = PeerRedis(folder / "redis", options=("--databases", 1000)).start()
+        self.redis = PeerRedis(folder / "redis", options=("--databases", 10000)).start()
         self.postgres = PostgresPeer(folder / "postgres").start()
-        self.mongo = MongoPeer(folder / "mongo", keeps=True).start()
+        self.mongo = MongoPeer(folder / "mongo", keeps=keeps).start()
 
     def settings(self):
         number = next(_numbers)
