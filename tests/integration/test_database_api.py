@@ -5,7 +5,9 @@ import time
 import pytest
 from support.events import donation, optout, unique, unique_phone
 from support.foreign_api import CUT, CUT_AFTER_STORING, HANG, ForeignApi
+from support.peer_redis import PeerRedis
 from support.program import PATIENCE_S, Server, run
+from support.stores import redis_cli
 
 TOKENS = "service:s3rvice-token-0123456789,admin:adm1n-token-0123456789"
 SOON = {"PLEDGELINE_BACKOFF_MOST": 1}
@@ -278,6 +280,46 @@ def test_without_a_check_texts_wait_and_everybody_is_blocked(make_server):
         assert len(client.json("sms", "list")) == 1
     finally:
         api.stop()
+
+
+# ---- with a cache beside it ----
+
+@pytest.fixture
+def redis(tmp_path):
+    (tmp_path / "redis").mkdir()
+    with PeerRedis(tmp_path / "redis") as redis:
+        yield redis
+
+
+def test_cache_that_knows_all_numbers_answers_where_there_is_no_check(make_server, redis):
+    api = ForeignApi()
+    try:
+        keeper = make_server(REDIS_URL=redis.url, DONATION_LINK_SECRET="0123456789abcdef0123")
+        client = make_server(DATABASE_API_URL=api.url, REDIS_URL=redis.url, **SOON)
+        phone, other = unique_phone(), unique_phone()
+        assert keeper.post("/v1/blacklist", {"phoneNumber": phone}).status == 201
+        until(lambda: not is_blocked(client, other))
+        assert is_blocked(client, phone)
+        for number in (phone, other):
+            assert press(client, "donation-events", donation(unique("call"), "w", number)).status in (200, 202)
+        until(lambda: nothing_waits(client))
+        assert [text["phoneNumber"] for text in client.json("sms", "list")] == [other]
+        assert len([line for line in client.log if "could not be given its list" in line]) == 1
+    finally:
+        api.stop()
+
+
+def test_action_whose_share_was_missed_counts_when_it_comes_again(make_server, redis):
+    server = make_server(REDIS_URL=redis.url)
+    action = {"id": "c1_optout", "actionType": "optout_blacklist_added", "status": "success", "phoneNumber": "+12125550100", "campaignId": "w"}
+    until(lambda: any("the counters were recounted" in line for line in server.log))
+    redis_cli({"REDIS_URL": redis.url}, "CONFIG", "SET", "maxmemory", "1")
+    assert server.post("/v1/actions", action).status == 503
+    redis_cli({"REDIS_URL": redis.url}, "CONFIG", "SET", "maxmemory", "0")
+    until(lambda: server.post("/v1/actions", action).status == 200)
+    assert counter(server, "optouts") == 1
+    assert server.post("/v1/actions", action).json()["result"] == "known"
+    assert counter(server, "optouts") == 1
 
 
 def test_what_it_cannot_do_says_where_to_do_it(client):
