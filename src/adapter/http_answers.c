@@ -76,6 +76,11 @@ Status http_judge(const HttpRegistry *registry, const HttpExchange *exchange, Ar
                      code.bytes ? " " : "", SLICE_ARG(code), row->advice);
 }
 
+Slice http_path_of(Slice phone, Arena *arena)
+{
+    return arena_printf(arena, "/blacklist/%.*s", SLICE_ARG(http_client_escape(phone, arena)));
+}
+
 HttpExchange http_exchange(const HttpRegistry *registry, const char *method, Slice path, Slice body, Arena *arena)
 {
     Slice url = arena_printf(arena, "%s%.*s", registry->url, SLICE_ARG(path));
@@ -119,8 +124,8 @@ Status http_ask(HttpRegistry *registry, HttpExchange *exchanges, size_t count, H
 
 Status http_lacks(const HttpRegistry *registry, const char *what, Fault *fault)
 {
-    return fault_set(fault, STATUS_REJECT, "database_api_lacks", "the database API %.80s cannot %s for others; do it at the database itself",
-                     registry->url, what);
+    return fault_set(fault, STATUS_REJECT, "database_api_lacks",
+                     "the database API %.80s cannot %s for others; do it at the database itself", registry->url, what);
 }
 
 Status http_not_understood(const HttpRegistry *registry, const char *expected, Fault *fault)
@@ -133,7 +138,8 @@ Status http_get(HttpRegistry *registry, Slice path, Arena *arena, const Json **r
 {
     HttpExchange exchange = http_exchange(registry, "GET", path, (Slice){0}, arena);
     Status status = http_ask(registry, &exchange, 1, HTTP_PATH_OPTIONAL, arena, fault);
-    if (status)
+    *ret_body = NULL;
+    if (status || http_says_clear(&exchange, arena))
         return status;
     if (http_path_is_missing(&exchange))
         return http_lacks(registry, "show what it holds", fault);

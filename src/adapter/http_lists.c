@@ -143,21 +143,11 @@ Status http_actions(void *self, const RegistryFilter *filter, bool (*visit)(void
 
 /* ---- one number ---- */
 
-/* *ret_body NULL: the number is clear. */
 static Status get_number(HttpRegistry *registry, Slice phone, Arena *arena, const Json **ret_body, Fault *fault)
 {
-    Slice path = arena_printf(arena, "/blacklist/%.*s", SLICE_ARG(http_client_escape(phone, arena)));
-    HttpExchange exchange = http_exchange(registry, "GET", path, (Slice){0}, arena);
-    Status status = http_ask(registry, &exchange, 1, HTTP_PATH_OPTIONAL, arena, fault);
-    *ret_body = NULL;
-    if (status || http_says_clear(&exchange, arena))
+    Status status = http_get(registry, http_path_of(phone, arena), arena, ret_body, fault);
+    if (status || !*ret_body)
         return status;
-    if (http_path_is_missing(&exchange))
-        return http_lacks(registry, "show what it holds", fault);
-    status = http_judge(registry, &exchange, arena, fault);
-    if (status)
-        return status;
-    *ret_body = http_body(&exchange, arena);
     bool is_about_it = slice_equal(json_text(json_get(*ret_body, "phoneNumber")), phone);
     return is_about_it ? STATUS_OK : http_not_understood(registry, "the entry of that number", fault);
 }

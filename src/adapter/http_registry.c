@@ -8,6 +8,12 @@
 
 enum { DEADLINE_MS = 5000 };
 
+static Arena *fresh_scratch(HttpRegistry *registry)
+{
+    arena_reset(&registry->scratch);
+    return &registry->scratch;
+}
+
 /* ---- answers of the verbs that store ---- */
 
 static bool is_stored(const HttpExchange *exchange)
@@ -31,6 +37,28 @@ static Status judge_all(const HttpRegistry *registry, const HttpExchange *exchan
         *fault = why;
     }
     return worst;
+}
+
+/* Of those with one key, each waits for the one before it. first is the key of the first item, stride the size of an item. */
+static void put_in_turn(HttpExchange *exchanges, const Slice *first, size_t stride, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        Slice key = *(const Slice *)(const void *)((const char *)first + i * stride);
+        for (size_t k = i; k > 0 && !exchanges[i].after; k--) {
+            if (slice_equal(key, *(const Slice *)(const void *)((const char *)first + (k - 1) * stride)))
+                exchanges[i].after = &exchanges[k - 1];
+        }
+    }
+}
+
+static Status store_all(HttpRegistry *registry, HttpExchange *exchanges, const Slice *first, size_t stride, size_t count, Arena *arena,
+                        Fault *fault)
+{
+    if (!count)
+        return STATUS_OK;
+    put_in_turn(exchanges, first, stride, count);
+    Status status = http_ask(registry, exchanges, count, HTTP_PATH_REQUIRED, arena, fault);
+    return status ? status : judge_all(registry, exchanges, count, arena, fault);
 }
 
 /* "added", "known", "repeated"; empty where the API does not say. */
@@ -68,35 +96,16 @@ static Slice print_entry(const BlockEntry *entry, Arena *arena)
     return text_slice(&json);
 }
 
-static HttpExchange *last_about_phone(HttpExchange *exchanges, const BlockEntry *entries, size_t i)
-{
-    for (size_t k = i; k > 0; k--) {
-        if (slice_equal(entries[k - 1].phone, entries[i].phone))
-            return &exchanges[k - 1];
-    }
-    return NULL;
-}
-
-static Status block_in(HttpRegistry *registry, const BlockEntry *entries, size_t count, BlockResult *results, Arena *arena, Fault *fault)
-{
-    HttpExchange *exchanges = ARENA_ARRAY(arena, HttpExchange, count);
-    for (size_t i = 0; i < count; i++) {
-        exchanges[i] = http_exchange(registry, "POST", SLICE("/blacklist"), print_entry(&entries[i], arena), arena);
-        exchanges[i].after = last_about_phone(exchanges, entries, i);
-    }
-    Status status = http_ask(registry, exchanges, count, HTTP_PATH_REQUIRED, arena, fault);
-    status = status ? status : judge_all(registry, exchanges, count, arena, fault);
-    for (size_t i = 0; !status && i < count; i++)
-        results[i] = block_result(&exchanges[i], arena);
-    return status;
-}
-
 static Status block(void *self, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault)
 {
-    Arena arena;
-    arena_init(&arena);
-    Status status = count ? block_in(self, entries, count, results, &arena, fault) : STATUS_OK;
-    arena_done(&arena);
+    HttpRegistry *registry = self;
+    Arena *arena = fresh_scratch(registry);
+    HttpExchange *exchanges = ARENA_ARRAY(arena, HttpExchange, count);
+    for (size_t i = 0; i < count; i++)
+        exchanges[i] = http_exchange(registry, "POST", SLICE("/blacklist"), print_entry(&entries[i], arena), arena);
+    Status status = store_all(registry, exchanges, &entries->phone, sizeof *entries, count, arena, fault);
+    for (size_t i = 0; !status && i < count; i++)
+        results[i] = block_result(&exchanges[i], arena);
     return status;
 }
 
@@ -109,49 +118,40 @@ static Slice print_record(const ActionRecord *record, Arena *arena)
     return text_slice(&json);
 }
 
-static HttpExchange *last_of_id(HttpExchange *exchanges, const ActionRecord *records, size_t i)
+static Status record_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault)
 {
-    for (size_t k = i; k > 0; k--) {
-        if (slice_equal(records[k - 1].id, records[i].id))
-            return &exchanges[k - 1];
-    }
-    return NULL;
-}
-
-static Status record_in(HttpRegistry *registry, const ActionRecord *records, size_t count, bool *ret_new, Arena *arena, Fault *fault)
-{
+    HttpRegistry *registry = self;
+    Arena *arena = fresh_scratch(registry);
     HttpExchange *exchanges = ARENA_ARRAY(arena, HttpExchange, count);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         exchanges[i] = http_exchange(registry, "POST", SLICE("/actions"), print_record(&records[i], arena), arena);
-        exchanges[i].after = last_of_id(exchanges, records, i);
-    }
-    Status status = http_ask(registry, exchanges, count, HTTP_PATH_REQUIRED, arena, fault);
-    status = status ? status : judge_all(registry, exchanges, count, arena, fault);
+    Status status = store_all(registry, exchanges, &records->id, sizeof *records, count, arena, fault);
     for (size_t i = 0; !status && i < count; i++)
         ret_new[i] = is_new(&exchanges[i], arena);
     return status;
 }
 
-static Status record_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault)
-{
-    Arena arena;
-    arena_init(&arena);
-    Status status = count ? record_in(self, records, count, ret_new, &arena, fault) : STATUS_OK;
-    arena_done(&arena);
-    return status;
-}
-
 /* ---- unblock ---- */
 
-static Status unblock_in(HttpRegistry *registry, Slice phone, Slice actor, Slice reason, Arena *arena, bool *ret_was_blocked, Fault *fault)
+static Slice print_removal(Slice actor, Slice reason, Arena *arena)
 {
     Text body = text_in(arena);
     text_add_byte(&body, '{');
     json_add_text_member(&body, "actor", actor);
     json_add_text_member(&body, "reason", reason);
     text_add_byte(&body, '}');
-    Slice path = arena_printf(arena, "/blacklist/%.*s", SLICE_ARG(http_client_escape(phone, arena)));
-    HttpExchange exchange = http_exchange(registry, "DELETE", path, text_slice(&body), arena);
+    return text_slice(&body);
+}
+
+/* The API goes by its own clock. */
+static Status unblock(void *self, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault)
+{
+    (void)now_ms;
+    HttpRegistry *registry = self;
+    Arena *arena = fresh_scratch(registry);
+    if (slice_empty(actor) || slice_empty(reason))
+        return fault_set(fault, STATUS_REJECT, "actor_required", "removing a number needs an actor and a reason");
+    HttpExchange exchange = http_exchange(registry, "DELETE", http_path_of(phone, arena), print_removal(actor, reason, arena), arena);
     Status status = http_ask(registry, &exchange, 1, HTTP_PATH_OPTIONAL, arena, fault);
     if (status)
         return status;
@@ -164,22 +164,11 @@ static Status unblock_in(HttpRegistry *registry, Slice phone, Slice actor, Slice
     return status;
 }
 
-static Status unblock(void *self, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault)
-{
-    (void)now_ms; /* the API has a clock of its own */
-    if (slice_empty(actor) || slice_empty(reason))
-        return fault_set(fault, STATUS_REJECT, "actor_required", "removing a number needs an actor and a reason");
-    Arena arena;
-    arena_init(&arena);
-    Status status = unblock_in(self, phone, actor, reason, &arena, ret_was_blocked, fault);
-    arena_done(&arena);
-    return status;
-}
-
 /* ---- the check ---- */
 
 /* Each number in the order in which it was asked for. Anything else is no answer, and nobody is clear by it. */
-static Status read_results(const HttpRegistry *registry, const Json *body, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault)
+static Status read_results(const HttpRegistry *registry, const Json *body, const Slice *phones, size_t count, bool *ret_blocked,
+                           Fault *fault)
 {
     const Json *results = json_get(body, "results");
     bool blocked[BATCH_MAX];
@@ -187,10 +176,12 @@ static Status read_results(const HttpRegistry *registry, const Json *body, const
     json_each(result, json_is_array(results) ? results : NULL)
     {
         const Json *said = json_get(result, "blocked");
-        if (read == count || !slice_equal(json_text(json_get(result, "phoneNumber")), phones[read]) || (!json_is_true(said) && !json_is_false(said)))
+        bool is_said = json_is_true(said) || json_is_false(said);
+        if (read == count || !is_said || !slice_equal(json_text(json_get(result, "phoneNumber")), phones[read]))
             return http_not_understood(registry, "what was asked about each number", fault);
         if (json_is_true(json_get(result, "unknown")))
-            return fault_set(fault, STATUS_RETRY, "database_api_unsure", "the database API %.80s cannot read its own list now", registry->url);
+            return fault_set(fault, STATUS_RETRY, "database_api_unsure", "the database API %.80s cannot read its own list now",
+                             registry->url);
         blocked[read++] = json_is_true(said);
     }
     if (read != count)
@@ -199,7 +190,7 @@ static Status read_results(const HttpRegistry *registry, const Json *body, const
     return STATUS_OK;
 }
 
-static Status check_in(HttpRegistry *registry, const Slice *phones, size_t count, bool *ret_blocked, Arena *arena, Fault *fault)
+static Slice print_question(const Slice *phones, size_t count, Arena *arena)
 {
     Text body = text_in(arena);
     text_add_literal(&body, "{\"phoneNumbers\":[");
@@ -209,24 +200,25 @@ static Status check_in(HttpRegistry *registry, const Slice *phones, size_t count
         json_add_string(&body, phones[i]);
     }
     text_add_literal(&body, "]}");
-    HttpExchange exchange = http_exchange(registry, "POST", SLICE("/blacklist/check"), text_slice(&body), arena);
-    Status status = http_ask(registry, &exchange, 1, HTTP_PATH_OPTIONAL, arena, fault);
-    if (status)
-        return status;
-    if (http_path_is_missing(&exchange))
-        return fault_set(fault, STATUS_RETRY, FAULT_CHECK_MISSING, "the database API %.80s has no /blacklist/check: it cannot say who is blocked",
-                         registry->url);
-    status = http_judge(registry, &exchange, arena, fault);
-    return status ? status : read_results(registry, http_body(&exchange, arena), phones, count, ret_blocked, fault);
+    return text_slice(&body);
 }
 
 static Status is_blocked(void *self, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault)
 {
-    Arena arena;
-    arena_init(&arena);
-    Status status = count ? check_in(self, phones, count, ret_blocked, &arena, fault) : STATUS_OK;
-    arena_done(&arena);
-    return status;
+    HttpRegistry *registry = self;
+    Arena *arena = fresh_scratch(registry);
+    if (!count)
+        return STATUS_OK;
+    Slice question = print_question(phones, count, arena);
+    HttpExchange exchange = http_exchange(registry, "POST", SLICE("/blacklist/check"), question, arena);
+    Status status = http_ask(registry, &exchange, 1, HTTP_PATH_OPTIONAL, arena, fault);
+    if (status)
+        return status;
+    if (http_path_is_missing(&exchange))
+        return fault_set(fault, STATUS_RETRY, FAULT_CHECK_MISSING,
+                         "the database API %.80s has no /blacklist/check: it cannot say who is blocked", registry->url);
+    status = http_judge(registry, &exchange, arena, fault);
+    return status ? status : read_results(registry, http_body(&exchange, arena), phones, count, ret_blocked, fault);
 }
 
 /* ---- the audit chain ---- */
@@ -250,7 +242,8 @@ static Status check_url(Slice url, Fault *fault)
     bool is_http = slice_starts_with(url, SLICE("http://")) || slice_starts_with(url, SLICE("https://"));
     if (!is_http || memchr(url.at, '?', url.bytes) || memchr(url.at, '#', url.bytes) || memchr(url.at, '@', url.bytes))
         return fault_set(fault, STATUS_REJECT, "setting_value",
-                         "DATABASE_API_URL must be a URL like http://host:8080/v1, without a query or a login; DATABASE_API_TOKEN has the token");
+                         "DATABASE_API_URL must be a URL like http://host:8080/v1, without a query or a login; "
+                         "DATABASE_API_TOKEN has the token");
     return STATUS_OK;
 }
 
@@ -278,13 +271,14 @@ void http_registry_close(HttpRegistry *registry)
     if (!registry)
         return;
     http_client_free(registry->client);
+    arena_done(&registry->scratch);
     arena_done(&registry->arena);
     free(registry);
 }
 
 RegistryPort http_registry(HttpRegistry *registry)
 {
-    return (RegistryPort){.self = registry, .block = block, .unblock = unblock, .is_blocked = is_blocked, .show = http_show, .list = http_list,
-                          .count = http_count, .record_actions = record_actions, .actions = http_actions, .audit_append = audit_append,
-                          .audit = http_audit, .audit_head = audit_head};
+    return (RegistryPort){.self = registry, .block = block, .unblock = unblock, .is_blocked = is_blocked, .show = http_show,
+                          .list = http_list, .count = http_count, .record_actions = record_actions, .actions = http_actions,
+                          .audit_append = audit_append, .audit = http_audit, .audit_head = audit_head};
 }

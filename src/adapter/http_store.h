@@ -9,13 +9,17 @@ struct HttpRegistry {
     HttpClient *client;
     Breaker *breaker;
     int64_t deadline_ms;
-    Arena arena; /* what lives as long as the registry */
+    Arena arena;   /* what lives as long as the registry */
+    Arena scratch; /* of a verb that shows nothing to a visitor */
 };
 
 /* ---- asking (http_answers.c) ---- */
 
 /* Whether an API may do without the path that is asked: then it is not away when it says so. */
 typedef enum HttpPath { HTTP_PATH_REQUIRED, HTTP_PATH_OPTIONAL } HttpPath;
+
+/* "/blacklist/{phone}" */
+Slice http_path_of(Slice phone, Arena *arena);
 
 HttpExchange http_exchange(const HttpRegistry *registry, const char *method, Slice path, Slice body, Arena *arena);
 
@@ -31,7 +35,7 @@ bool http_path_is_missing(const HttpExchange *exchange);
 /* 404 is an answer about the number where it says "clear", and otherwise about the path. */
 bool http_says_clear(const HttpExchange *exchange, Arena *arena);
 
-/* One request whose answer is JSON; REJECT "database_api_lacks" where the API has no such path. */
+/* A JSON object, NULL where the API says that the number is clear. REJECT "database_api_lacks" where it has no such path. */
 Status http_get(HttpRegistry *registry, Slice path, Arena *arena, const Json **ret_body, Fault *fault);
 Status http_lacks(const HttpRegistry *registry, const char *what, Fault *fault);
 
