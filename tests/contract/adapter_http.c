@@ -46,7 +46,7 @@ static void read_address(HttpStore *mine, int log)
     while (lines && fgets(line, sizeof line, lines)) {
         const char *address = strstr(line, "http://127.0.0.1:");
         int port;
-        if (!address || sscanf(address, "http://127.0.0.1:%d", &port) != 1)
+        if (!strstr(line, "\"listening\"") || !address || sscanf(address, "http://127.0.0.1:%d", &port) != 1)
             continue;
         snprintf(mine->url, sizeof mine->url, "http://127.0.0.1:%d/v1", port);
         return; /* the pipe stays open: it logs on */
