@@ -47,13 +47,16 @@ typedef struct RegistryFilter {
     size_t limit;      /* 0 = all */
 } RegistryFilter;
 
+#define FAULT_CHECK_MISSING "check_missing"
+
 typedef struct RegistryPort {
     void *self;
     /* Puts numbers on the list and writes one audit entry each (unless REPEATED). results[i] answers entries[i]. */
     Status (*block)(void *self, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault);
     /* Takes a number off. Leaves an audit entry with actor and reason (both required). *ret_was_blocked may be false. */
     Status (*unblock)(void *self, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault);
-    /* ret_blocked[i] answers phones[i]. Unless OK the caller must take every number for blocked. */
+    /* ret_blocked[i] answers phones[i]. Unless OK the caller must take every number for blocked. RETRY with the code
+     * FAULT_CHECK_MISSING: this registry never answers that; a cache that knows all numbers may. */
     Status (*is_blocked)(void *self, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault);
     /* The entry of a blocked number; *ret_found false when it is clear. */
     Status (*show)(void *self, Slice phone, Arena *arena, BlockEntry *ret_entry, bool *ret_found, Fault *fault);

@@ -26,7 +26,7 @@ static Answer ask(const Ports *ports, Slice phone, Arena *arena)
         return answer;
     }
     if (ports->registry.show(ports->registry.self, phone, arena, &answer.entry, &answer.has_entry, &fault)) {
-        answer.blocked = dnc_is_blocked(ports, phone, arena, &answer.why); /* as the cache says, or nobody can */
+        answer.blocked = dnc_ask(ports, phone, arena, &answer.why) != DNC_CLEAR; /* as the cache says, or nobody can */
         return answer;
     }
     answer.blocked = answer.has_entry;

@@ -85,7 +85,7 @@ class Server:
         self.url = None
         for line in process.stderr:
             self.log.append(line)
-            found = ADDRESS.search(line)
+            found = '"listening"' in line and ADDRESS.search(line)
             if found and not self.url:
                 self.url, self.port = found.group(0), int(found.group(2))
                 listening.set()
