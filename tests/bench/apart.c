@@ -6,6 +6,8 @@
 #include "lines.h"
 #include "measure.h"
 
+enum { CALLS_AT_ONCE = 1024 }; /* so that a short run has all kinds of events */
+
 typedef struct Work {
     const char *parent;
     int round;
@@ -30,10 +32,20 @@ static void use(const char *name, const char *server, const char *behind, int nu
     setenv(name, value, 1);
 }
 
+/* Each store is connected to, and makes its tables and indexes, at its first use. */
+static void touch_stores(const Ports *ports)
+{
+    int64_t count;
+    Fault fault;
+    if (ports->registry.count(ports->registry.self, &count, &fault) || ports->cdrs.count(ports->cdrs.self, &count, &fault))
+        give_up(fault.text);
+}
+
 static void run_line(const Work *work, const char *first_name, const char *second_name)
 {
     FreshLine fresh;
     fresh_line_open(&fresh, work->parent, first_name);
+    touch_stores(&fresh.app.ports);
     for (size_t first = 0; first < work->lines.count; first += MEASURE_BATCH) {
         size_t rest = work->lines.count - first;
         fresh_line_run(&fresh, work->lines.items + first, rest < MEASURE_BATCH ? rest : MEASURE_BATCH);
@@ -77,7 +89,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof stores / sizeof *stores; i++)
         unsetenv(stores[i]);
     for (work.round = 1; work.round <= rounds; work.round++) {
-        Mix *mix = mix_new((uint64_t)work.round, MIX_CALLS_AT_ONCE); /* other calls than the rounds before */
+        Mix *mix = mix_new((uint64_t)work.round, CALLS_AT_ONCE); /* other calls than the rounds before */
         lines_make(&work.lines, mix, (size_t)option_number(argc, argv, "events", 4096), carrier_ndjson);
         mix_free(mix);
         run_apart(run_two, &work);
