@@ -72,6 +72,7 @@ static inline Slice redis_text(const redisReply *reply)
 
 int64_t redis_number(const redisReply *reply); /* of an integer, or of the digits of a text; else 0 */
 Slice redis_print_number(Redis *redis, int64_t number); /* in scratch */
+void redis_add_number(Text *out, int64_t number);
 
 /* ---- what the server's errors mean ---- */
 

@@ -13,13 +13,23 @@ enum {
 
 /* ---- project ---- */
 
+/* With its length before it. */
+static void add_text(Text *out, Slice text)
+{
+    redis_add_number(out, (int64_t)text.bytes);
+    text_add_byte(out, ':');
+    text_add(out, text);
+}
+
 static Slice encode_share(const Contribution *share, Arena *arena)
 {
     Text out = text_in(arena);
-    text_printf(&out, "%zu:%.*s", share->campaign_id.bytes, SLICE_ARG(share->campaign_id));
-    for (size_t i = 0; i < share->count; i++)
-        text_printf(&out, "%lld %zu:%.*s", (long long)share->counters[i].value, share->counters[i].name.bytes,
-                    SLICE_ARG(share->counters[i].name));
+    add_text(&out, share->campaign_id);
+    for (size_t i = 0; i < share->count; i++) {
+        redis_add_number(&out, share->counters[i].value);
+        text_add_byte(&out, ' ');
+        add_text(&out, share->counters[i].name);
+    }
     return text_slice(&out);
 }
 
