@@ -26,16 +26,6 @@ static Effect read_effect(const PGresult *page, int row)
                     .message_id = postgres_cell(page, row, 13), .reason = postgres_cell(page, row, 14)};
 }
 
-static Effect copy_effect(const Effect *effect, Arena *arena)
-{
-    Effect copy = *effect;
-    Slice *const texts[] = {&copy.action_id, &copy.call_id, &copy.campaign_id, &copy.contact_id, &copy.phone,
-                            &copy.campaign_name, &copy.donation_link, &copy.message, &copy.message_id, &copy.reason};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        *texts[i] = arena_copy(arena, *texts[i]);
-    return copy;
-}
-
 static const PostgresStatement lock_statement = {
     "effect_lock", "SELECT 1 FROM effect WHERE action_id = ANY ($1::text[]) ORDER BY action_id FOR UPDATE"};
 
@@ -93,7 +83,7 @@ static void read_claims(const Claiming *claiming, const PGresult *taken, const P
 {
     for (size_t i = 0; i < claiming->count; i++) {
         Effect effect = read_effect(held, (int)i);
-        claiming->wanted[i] = copy_effect(&effect, claiming->arena);
+        claiming->wanted[i] = effect_copy(&effect, claiming->arena);
     }
     postgres_first_of_each(taken, &claiming->wanted[0].action_id, sizeof *claiming->wanted, claiming->count, claiming->claimed);
 }
@@ -222,7 +212,7 @@ static Status find_due(Postgres *store, void *verb, Fault *fault)
     due->count = (size_t)PQntuples(found);
     for (size_t i = 0; i < due->count; i++) {
         Effect effect = read_effect(found, (int)i);
-        due->out[i] = copy_effect(&effect, due->arena);
+        due->out[i] = effect_copy(&effect, due->arena);
     }
     return STATUS_OK;
 }

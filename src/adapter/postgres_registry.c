@@ -210,16 +210,6 @@ static BlockEntry read_entry(const PGresult *page, int row)
                         .timestamp = postgres_cell(page, row, 7), .actor = postgres_cell(page, row, 8), .action_id = postgres_cell(page, row, 9)};
 }
 
-static BlockEntry copy_entry(const BlockEntry *entry, Arena *arena)
-{
-    BlockEntry copy = *entry;
-    Slice *const texts[] = {&copy.phone, &copy.reason, &copy.source, &copy.call_id, &copy.campaign_id,
-                            &copy.contact_id, &copy.timestamp, &copy.actor, &copy.action_id};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        *texts[i] = arena_copy(arena, *texts[i]);
-    return copy;
-}
-
 static const PostgresStatement show_statement = {"block_show", "SELECT " BLOCKED_COLUMNS " FROM blocked WHERE phone = $1::text"};
 
 typedef struct Showing { Slice phone; Arena *arena; BlockEntry *entry; bool found; } Showing;
@@ -235,7 +225,7 @@ static Status show_one(Postgres *store, void *verb, Fault *fault)
     showing->found = PQntuples(answer) == 1;
     if (showing->found) {
         BlockEntry entry = read_entry(answer, 0);
-        *showing->entry = copy_entry(&entry, showing->arena);
+        *showing->entry = block_entry_copy(&entry, showing->arena);
     }
     return STATUS_OK;
 }

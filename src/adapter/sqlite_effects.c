@@ -22,16 +22,6 @@ static Effect read_effect(sqlite3_stmt *statement)
                     .reason = sql_column(statement, 14)};
 }
 
-static Effect copy_effect(const Effect *effect, Arena *arena)
-{
-    Effect copy = *effect;
-    Slice *const texts[] = {&copy.action_id, &copy.call_id, &copy.campaign_id, &copy.contact_id, &copy.phone,
-                            &copy.campaign_name, &copy.donation_link, &copy.message, &copy.message_id, &copy.reason};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        *texts[i] = arena_copy(arena, *texts[i]);
-    return copy;
-}
-
 /* ---- claim ---- */
 
 static Status enter(SqliteEffects *effects, const Effect *wanted, int64_t now_ms, Fault *fault)
@@ -58,7 +48,7 @@ static Status find(SqliteEffects *effects, Effect *wanted, Arena *arena, Fault *
     status = sql_step(effects->store, effects->find, &is_row, fault);
     if (!status && is_row) {
         Effect held = read_effect(effects->find);
-        *wanted = copy_effect(&held, arena);
+        *wanted = effect_copy(&held, arena);
     }
     sqlite3_reset(effects->find);
     return status;
@@ -182,7 +172,7 @@ static Status due(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *
     bool is_row = true;
     while (!(status = sql_step(effects->store, effects->due, &is_row, fault)) && is_row) {
         Effect held = read_effect(effects->due);
-        out[count++] = copy_effect(&held, arena);
+        out[count++] = effect_copy(&held, arena);
     }
     *ret_count = count;
     return status;

@@ -179,16 +179,6 @@ static BlockEntry read_entry(sqlite3_stmt *statement)
                         .timestamp = sql_column(statement, 7), .actor = sql_column(statement, 8), .action_id = sql_column(statement, 9)};
 }
 
-static BlockEntry copy_entry(const BlockEntry *entry, Arena *arena)
-{
-    BlockEntry copy = *entry;
-    Slice *const texts[] = {&copy.phone, &copy.reason, &copy.source, &copy.call_id, &copy.campaign_id,
-                            &copy.contact_id, &copy.timestamp, &copy.actor, &copy.action_id};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        *texts[i] = arena_copy(arena, *texts[i]);
-    return copy;
-}
-
 static Status show(void *self, Slice phone, Arena *arena, BlockEntry *ret_entry, bool *ret_found, Fault *fault)
 {
     SqliteRegistry *registry = self;
@@ -199,7 +189,7 @@ static Status show(void *self, Slice phone, Arena *arena, BlockEntry *ret_entry,
     status = sql_step(registry->store, registry->show, ret_found, fault);
     if (!status && *ret_found) {
         BlockEntry entry = read_entry(registry->show);
-        *ret_entry = copy_entry(&entry, arena);
+        *ret_entry = block_entry_copy(&entry, arena);
     }
     sqlite3_reset(registry->show);
     return status;

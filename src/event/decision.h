@@ -16,6 +16,9 @@ typedef struct BlockEntry {
     Slice action_id;/* the opt-out's action; empty for entries by hand. A known action id changes nothing again */
 } BlockEntry;
 
+/* Copies that outlive a visitor's call; their texts live in arena. */
+BlockEntry block_entry_copy(const BlockEntry *entry, Arena *arena);
+
 /* CONTRACTS section 2: the fields of the original system. */
 typedef struct ActionRecord {
     Slice id, call_id, campaign_id, contact_id, phone;
@@ -26,6 +29,8 @@ typedef struct ActionRecord {
     Slice status;      /* success failed */
     Slice failure_reason;
 } ActionRecord;
+
+ActionRecord action_record_copy(const ActionRecord *record, Arena *arena);
 
 /* What a recorded action adds to the counters of its campaign; count 0 = nothing (donations are counted by the ledger). */
 void action_contribution(const ActionRecord *record, Contribution *ret);
@@ -52,6 +57,8 @@ typedef struct Effect {
     Slice message_id;  /* the gateway's, once SENT */
     Slice reason;      /* why FAILED, CANCELLED, UNKNOWN or back to PENDING */
 } Effect;
+
+Effect effect_copy(const Effect *effect, Arena *arena);
 
 typedef struct Decision {
     Verdict verdict; /* DONE unless the event must be rejected or retried */
