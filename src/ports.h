@@ -74,6 +74,14 @@ typedef struct RegistryPort {
                     void *context, Fault *fault);
     /* How many entries there should be and the last hash, kept apart from the chain: shows a chain cut at its end. */
     Status (*audit_head)(void *self, int64_t *ret_entries, uint8_t ret_hash[DIGEST_BYTES], Fault *fault);
+
+    /* For a move from another store (service/migrate.h). What is there under the same key stays; ret_new[i]: it was not there.
+     * Numbers and actions leave no audit entry: the history of the other store is carried over as a whole. */
+    Status (*enter)(void *self, const BlockEntry *entries, size_t count, bool *ret_new, Fault *fault);
+    Status (*enter_actions)(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault);
+    /* Appends entries in their order, with a seq and hash of this chain, each unless one is there with the same subject,
+     * action id, kind and detail (which names the entry's origin, so it is one of a kind). */
+    Status (*audit_carry)(void *self, const AuditEntry *entries, size_t count, bool *ret_new, Fault *fault);
 } RegistryPort;
 
 /* ---- effects: the ledger of things done to the world ---- */
@@ -105,6 +113,10 @@ typedef struct EffectsPort {
     Status (*pull_in)(void *self, int64_t latest_ms, Fault *fault);
     Status (*list)(void *self, const EffectFilter *filter, bool (*visit)(void *context, const Effect *effect), void *context,
                    Fault *fault);
+    /* For a move from another store: enters effects (each once in the call) as they are. Of two under one action id the one that
+     * is further stands, as a whole: SENT, then UNKNOWN, FAILED or CANCELLED, SENDING, CLAIMED, PENDING. It gets a higher fence
+     * than both, so whoever had claimed the other finds it gone. ret_moved[i]: the ledger changed. */
+    Status (*enter)(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault);
 } EffectsPort;
 
 /* ---- cdrs: call detail records ---- */
@@ -232,6 +244,7 @@ typedef struct SmsRecord {
 typedef struct SmsFilter {
     Slice campaign_id, phone; /* empty = all */
     int64_t before_row;       /* cursor; 0 = from the newest */
+    bool oldest_first;        /* all of them, in the order in which they came */
     size_t limit;      /* 0 = all */
 } SmsFilter;
 
@@ -243,6 +256,9 @@ typedef struct SmsPort {
     Status (*send)(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault);
     /* Newest first; NULL where the gateway keeps no list. */
     Status (*list)(void *self, const SmsFilter *filter, bool (*visit)(void *context, const SmsRecord *record), void *context, Fault *fault);
+    /* For a move from another store: messages as they are, in this order, behind those that are there. The first of an action id
+     * stands; ret_new[i]: it was not there. NULL where list is. */
+    Status (*enter)(void *self, const SmsRecord *records, size_t count, bool *ret_new, Fault *fault);
 } SmsPort;
 
 /* ---- calls: the telephony side ---- */

@@ -53,7 +53,8 @@ static const PostgresStatement know_statement = {
 /* The first addedAt wins: a number that is there stays as it is. */
 static const PostgresStatement enter_statement = {
     "block_enter", "INSERT INTO blocked (" BLOCKED_COLUMNS ") SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[],"
-                   " $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[]) ON CONFLICT DO NOTHING"};
+                   " $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[]) AS new (" BLOCKED_COLUMNS ")"
+                   " ORDER BY phone COLLATE \"C\" ON CONFLICT DO NOTHING RETURNING phone"};
 
 typedef struct Blocking {
     const BlockEntry *entries;
@@ -140,6 +141,34 @@ static Status block(void *self, const BlockEntry *entries, size_t count, BlockRe
 {
     Blocking blocking = {entries, count, results};
     return postgres_run(self, block_all, &blocking, fault);
+}
+
+/* ---- moving in ---- */
+
+typedef struct Entering {
+    const BlockEntry *entries;
+    size_t count;
+    bool *is_new;
+} Entering;
+
+/* Under the chain's lock, like all that changes the list. */
+static Status enter_all(Postgres *store, void *verb, Fault *fault)
+{
+    const Entering *entering = verb;
+    postgres_begin(store);
+    postgres_ask(store, &postgres_audit_lock, NULL, 0);
+    ask_to_enter(store, entering->entries, entering->count);
+    postgres_commit(store);
+    Status status = postgres_exchange(store, fault);
+    if (!status)
+        postgres_first_of_each(postgres_answer(store, 2), &entering->entries[0].phone, sizeof *entering->entries, entering->count, entering->is_new);
+    return status;
+}
+
+static Status enter(void *self, const BlockEntry *entries, size_t count, bool *ret_new, Fault *fault)
+{
+    Entering entering = {entries, count, ret_new};
+    return count ? postgres_run(self, enter_all, &entering, fault) : STATUS_OK;
 }
 
 /* ---- unblock ---- */
@@ -288,5 +317,6 @@ RegistryPort postgres_registry(Postgres *store)
 {
     return (RegistryPort){.self = store, .block = block, .unblock = unblock, .is_blocked = is_blocked, .show = show, .list = list_blocked,
                           .count = count_blocked, .record_actions = postgres_record_actions, .actions = postgres_actions,
-                          .audit_append = postgres_audit_append_own, .audit = postgres_audit, .audit_head = postgres_audit_head};
+                          .audit_append = postgres_audit_append_own, .audit = postgres_audit, .audit_head = postgres_audit_head,
+                          .enter = enter, .enter_actions = postgres_enter_actions, .audit_carry = postgres_audit_carry};
 }
