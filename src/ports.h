@@ -147,7 +147,8 @@ typedef struct CdrsPort {
     /* cdrs[i] for call_ids[i] (unique in the call), in arena; rev 0 and no facts when there is none. */
     Status (*load)(void *self, const Slice *call_ids, size_t count, Arena *arena, Cdr **cdrs, Fault *fault);
     /* Stores cdrs[i] where the stored rev is still cdrs[i]->rev (0 = not there), with rev + 1, which is written back.
-     * ret_conflict[i]: somebody was faster; load, fold and save again. Derived fields must be fresh. */
+     * ret_conflict[i]: somebody was faster; load, fold and save again. Derived fields must be fresh. A new
+     * record counts as stored at now_ms, or at 0 when its first fact was received: it moves in and has its age already. */
     Status (*save)(void *self, Cdr *const *cdrs, size_t count, int64_t now_ms, bool *ret_conflict, Fault *fault);
     /* Newest start first. The visitor gets a cursor to go on behind this record; false stops. */
     Status (*query)(void *self, const CdrFilter *filter, const Rating *rating,
