@@ -9,6 +9,7 @@
 typedef struct Cell {
     Slice campaign_id, counter;
     int64_t live, recounted;
+    int64_t last_activity_ms; /* of what was recounted */
 } Cell;
 
 typedef struct Tally {
@@ -62,8 +63,11 @@ static Cell *cell_of(Tally *tally, Slice campaign_id, Slice counter)
 
 static void add_share(Tally *tally, const Contribution *share)
 {
-    for (size_t i = 0; i < share->count; i++)
-        cell_of(tally, share->campaign_id, share->counters[i].name)->recounted += share->counters[i].value;
+    for (size_t i = 0; i < share->count; i++) {
+        Cell *cell = cell_of(tally, share->campaign_id, share->counters[i].name);
+        cell->recounted += share->counters[i].value;
+        cell->last_activity_ms = share->last_activity_ms > cell->last_activity_ms ? share->last_activity_ms : cell->last_activity_ms;
+    }
 }
 
 static bool count_record(void *context, const Cdr *cdr)
@@ -79,9 +83,17 @@ static bool count_record(void *context, const Cdr *cdr)
     return true;
 }
 
+static Contribution share_of_donation(const Effect *effect)
+{
+    Contribution share = {.campaign_id = effect->campaign_id, .last_activity_ms = effect->created_ms};
+    contribution_add(&share, SLICE("donations"), 1);
+    return share;
+}
+
 static bool count_donation(void *context, const Effect *effect)
 {
-    cell_of(context, effect->campaign_id, SLICE("donations"))->recounted++;
+    Contribution share = share_of_donation(effect);
+    add_share(context, &share);
     return true;
 }
 
@@ -196,8 +208,7 @@ static bool take_record(void *context, const Cdr *cdr)
 static bool take_donation(void *context, const Effect *effect)
 {
     Generation *generation = context;
-    Contribution share = {.campaign_id = effect->campaign_id, .last_activity_ms = effect->created_ms};
-    contribution_add(&share, SLICE("donations"), 1);
+    Contribution share = share_of_donation(effect);
     return take(generation, effect->action_id, 1, kept(&share, &generation->arena));
 }
 
@@ -294,7 +305,7 @@ Status recount_fix(const Ports *ports, const Rating *rating, int64_t *ret_drifts
         const Cell *cell = &tally.cells[i];
         if (cell->live == cell->recounted)
             continue;
-        Contribution delta = {.campaign_id = cell->campaign_id};
+        Contribution delta = {.campaign_id = cell->campaign_id, .last_activity_ms = cell->last_activity_ms};
         contribution_add(&delta, cell->counter, cell->recounted - cell->live);
         status = ports->live.adjust(ports->live.self, &delta, 1, fault);
         drifts++;

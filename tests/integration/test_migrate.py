@@ -98,6 +98,7 @@ def campaign(tmp_path_factory):
     """A folder in which a campaign ran, and a number was taken off the list by hand."""
     place = Place(tmp_path_factory.mktemp("campaign") / "data")
     place.run("publish", ROOT / "examples" / "campaign.ndjson")
+    place.run("blacklist", "import", "-", "--actor", "jane", stdin="".join(f"+9990{number:07d}\n" for number in range(1200)))
     place.run("blacklist", "add", "+12125550198", "+12125550199", "--actor", "jane")
     place.run("blacklist", "remove", "+12125550199", "--actor", "jane", "--reason", "asked to be called")
     return place
@@ -133,3 +134,138 @@ def test_export_into_a_new_folder_gives_the_same(ran, beside, tmp_path):
     assert_same(beside, copy)
     assert_same(ran, copy)
     assert moved(beside.move("export", "--to", copy.data)) == NOTHING
+
+
+# ---- what stands beside ----
+
+def test_repeats_after_the_move_change_nothing(ran, beside, make_server):
+    beside.move("migrate")
+    before = beside.reports()
+    server = make_server(data=beside.data, **beside.settings)
+    assert server.run("publish", ROOT / "examples" / "campaign.ndjson").code == 0
+    after = beside.reports()
+    for name in ("stats", "numbers", "texts", "actions", "history", "records"):
+        assert after[name] == before[name], name
+    assert [row["counters"] for row in after["live"]] == [row["counters"] for row in before["live"]]
+    assert server.json("dlq", "list") == []
+
+
+def test_text_that_was_sent_in_either_is_not_sent_again(folder, beside, settings, make_server, tmp_path):
+    folder.publish("donation-events", donation("c1", "w", PHONE))
+    other = make_server(data=tmp_path / "other", **settings)
+    other.publish("donation-events", donation("c2", "w", PHONE), donation("c1", "w", PHONE))
+    there = {text["actionId"]: text["id"] for text in other.json("sms", "list")}
+    table = beside.move("migrate")
+    assert (table["ledger"]["moved"], table["texts"]["moved"], table["ledger"]["inDestination"]) == (0, 0, 2)
+    other.publish("donation-events", donation("c1", "w", PHONE), donation("c2", "w", PHONE))
+    assert {text["actionId"]: text["id"] for text in other.json("sms", "list")} == there
+    assert beside.json("live")[0]["counters"]["donations"] == 2
+
+
+def test_number_blocked_in_either_is_blocked(folder, beside, settings, make_server, tmp_path):
+    other = make_server(data=tmp_path / "other", **settings)
+    here, there, both = "+12125550101", "+12125550102", "+12125550103"
+    folder.publish("optout-events", optout("c1", "w", here), optout("c3", "w", both))
+    other.publish("optout-events", optout("c2", "w", there), optout("c3", "w", both))
+    beside.move("migrate")
+    answer = other.post("/v1/blacklist/check", {"phoneNumbers": [here, there, both]}).json()
+    assert answer["blocked"] == 3 if isinstance(answer, dict) and "blocked" in answer else all(each["blocked"] for each in answer["results"])
+    beside.run("audit", "verify")
+
+
+def test_removal_in_the_folder_does_not_undo_an_optout_at_the_destination(folder, beside, settings, make_server, tmp_path):
+    folder.publish("optout-events", optout("c1", "w", PHONE))
+    folder.run("blacklist", "remove", PHONE, "--actor", "jane", "--reason", "asked to be called")
+    other = make_server(data=tmp_path / "other", **settings)
+    other.publish("optout-events", optout("c2", "w", PHONE))
+    beside.move("migrate")
+    beside.run("blacklist", "check", PHONE, code=3)
+    beside.run("audit", "verify")
+    assert moved(beside.move("migrate")) == NOTHING
+
+
+def test_number_taken_off_after_the_move_stays_off(folder, beside):
+    old = optout("c1", "w", PHONE, timestamp="2025-04-30T10:00:00Z")
+    folder.publish("optout-events", old, optout("c2", "w", "+12125550100"))
+    beside.move("migrate")
+    beside.run("blacklist", "remove", PHONE, "--actor", "jane", "--reason", "asked to be called")
+    assert moved(beside.move("migrate")) == NOTHING
+    beside.run("blacklist", "check", PHONE)
+    beside.publish("optout-events", old)  # once more, late
+    beside.run("blacklist", "check", PHONE)
+    beside.run("audit", "verify")
+
+
+def test_records_of_the_same_call_are_merged(folder, beside, settings, make_server, tmp_path):
+    times = [f"2025-04-30T10:0{minute}:00Z" for minute in range(4)]
+    events = [{**ended("c1", "w", PHONE), "eventType": "call_initiated", "outcome": None, "timestamp": times[0]},
+              {**ended("c1", "w", PHONE), "eventType": "call_answered", "outcome": None, "timestamp": times[1]},
+              {**ended("c1", "w", PHONE), "eventType": "dtmf_pressed", "dtmfInput": "5", "outcome": None, "timestamp": times[2]},
+              ended("c1", "w", PHONE, "converted", timestamp=times[3])]
+    folder.publish("call-events", events[0], events[3])
+    other = make_server(data=tmp_path / "other", **settings)
+    other.publish("call-events", events[1], events[2])
+    whole = Place(tmp_path / "whole")
+    whole.publish("call-events", *events)
+    beside.move("migrate")
+    without = {"createdAt": None, "updatedAt": None}
+    assert [{**row, **without} for row in beside.json("cdr", "list")] == [{**row, **without} for row in whole.json("cdr", "list")]
+    assert beside.json("live")[0]["counters"] == whole.json("live")[0]["counters"]
+    beside.run("recount")
+
+
+def test_folder_in_use_is_refused(folder, beside, make_server):
+    make_server(data=folder.data)
+    done = beside.run("migrate", code=1)
+    assert "pledgeline serve" in done.err and "stop it" in done.err
+
+
+def test_without_stores_or_folder_it_says_what_is_missing(folder, beside, tmp_path):
+    assert "REDIS_URL" in folder.run("migrate", code=2).err
+    assert "pledgeline.db" in beside.run("migrate", code=1).err
+    assert not (folder.data / "pledgeline.db").exists()
+    assert "--to" in beside.run("export", code=2).err
+
+
+# ---- killed in the middle ----
+
+def stuck_at(stores, settings, lock):
+    """Holds what `lock` takes in PostgreSQL until it is closed."""
+    connection = psycopg2.connect(settings["DATABASE_URL"])
+    connection.cursor().execute(lock)
+    return connection
+
+
+def kill_when_it_waits(place, watcher):
+    process = subprocess.Popen([BINARY, "migrate"], env=environment(place.data, **place.settings), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + PATIENCE_S
+    cursor = watcher.cursor()
+    while True:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        if cursor.fetchone()[0]:
+            break
+        assert process.poll() is None and time.monotonic() < deadline, "it went by"
+    process.kill()
+    process.wait(PATIENCE_S)
+
+
+@pytest.mark.parametrize("lock", [
+    "LOCK TABLE blocked IN EXCLUSIVE MODE", "LOCK TABLE effect IN EXCLUSIVE MODE", "LOCK TABLE sms IN EXCLUSIVE MODE",
+    "LOCK TABLE audit IN EXCLUSIVE MODE", "LOCK TABLE action IN EXCLUSIVE MODE",
+    "INSERT INTO blocked VALUES ('+99900000700', now(), '', '', '', '', '', '', '', '')",
+    "INSERT INTO audit VALUES (800, now(), '', '', '', '', '', '', sha256(''))"],
+    ids=["list", "ledger", "outbox", "history", "actions", "inside the list", "inside the history"])
+def test_killed_in_the_middle_it_goes_on(ran, beside, stores, settings, lock):
+    beside.run("stats")
+    beside.run("blacklist", "check", PHONE)  # makes the tables
+    holder = stuck_at(stores, settings, lock)
+    watcher = psycopg2.connect(settings["DATABASE_URL"])
+    watcher.autocommit = True
+    kill_when_it_waits(beside, watcher)
+    holder.rollback()
+    for connection in (holder, watcher):
+        connection.close()
+    if "blocked" not in lock:  # the list was first
+        assert beside.json("blacklist", "list", "--limit", 0) == ran.json("blacklist", "list", "--limit", 0)
+    beside.move("migrate")
+    assert_same(ran, beside)
