@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 from support.events import donation, ended, optout
 from support.program import BINARY, PATIENCE_S, ROOT, environment, ndjson, run
-from support.stores import Stores
+from support.stores import Stores, redis_cli
 
 PHONE = "+972501234567"
 REPORTS = {"stats": ("stats",), "live": ("live",), "numbers": ("blacklist", "list", "--limit", 0), "texts": ("sms", "list", "--limit", 0),
@@ -229,24 +229,51 @@ def test_without_stores_or_folder_it_says_what_is_missing(folder, beside, tmp_pa
 
 # ---- killed in the middle ----
 
-def stuck_at(stores, settings, lock):
-    """Holds what `lock` takes in PostgreSQL until it is closed."""
-    connection = psycopg2.connect(settings["DATABASE_URL"])
-    connection.cursor().execute(lock)
-    return connection
+class Locks:
+    """Holds tables or rows of PostgreSQL, and sees who waits for them."""
 
+    def __init__(self, settings):
+        self.url, self.held = settings["DATABASE_URL"], []
+        self.watcher = psycopg2.connect(self.url)
+        self.watcher.autocommit = True
 
-def kill_when_it_waits(place, watcher):
-    process = subprocess.Popen([BINARY, "migrate"], env=environment(place.data, **place.settings), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + PATIENCE_S
-    cursor = watcher.cursor()
-    while True:
+    def take(self, statement):
+        self.held.append(psycopg2.connect(self.url))
+        self.held[-1].cursor().execute(statement)
+
+    def wait_for_somebody(self, process):
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._somebody_waits():
+            assert process.poll() is None and time.monotonic() < deadline, "it went by"
+
+    def _somebody_waits(self):
+        cursor = self.watcher.cursor()
         cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        if cursor.fetchone()[0]:
-            break
-        assert process.poll() is None and time.monotonic() < deadline, "it went by"
+        return cursor.fetchone()[0]
+
+    def release(self):
+        self.held.pop(0).close()
+
+    def close(self):
+        for connection in (*self.held, self.watcher):
+            connection.close()
+
+
+@pytest.fixture
+def locks(beside, settings):
+    beside.run("blacklist", "check", PHONE)  # makes the tables
+    locks = Locks(settings)
+    yield locks
+    locks.close()
+
+
+def start(place):
+    return subprocess.Popen([BINARY, "migrate"], env=environment(place.data, **place.settings), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def kill(process):
     process.kill()
-    process.wait(PATIENCE_S)
+    assert process.wait(PATIENCE_S) == -9
 
 
 @pytest.mark.parametrize("lock", [
@@ -255,17 +282,28 @@ def kill_when_it_waits(place, watcher):
     "INSERT INTO blocked VALUES ('+99900000700', now(), '', '', '', '', '', '', '', '')",
     "INSERT INTO audit VALUES (800, now(), '', '', '', '', '', '', sha256(''))"],
     ids=["list", "ledger", "outbox", "history", "actions", "inside the list", "inside the history"])
-def test_killed_in_the_middle_it_goes_on(ran, beside, stores, settings, lock):
-    beside.run("stats")
-    beside.run("blacklist", "check", PHONE)  # makes the tables
-    holder = stuck_at(stores, settings, lock)
-    watcher = psycopg2.connect(settings["DATABASE_URL"])
-    watcher.autocommit = True
-    kill_when_it_waits(beside, watcher)
-    holder.rollback()
-    for connection in (holder, watcher):
-        connection.close()
+def test_killed_in_the_middle_it_goes_on(ran, beside, locks, lock):
+    locks.take(lock)
+    process = start(beside)
+    locks.wait_for_somebody(process)
+    kill(process)
+    locks.release()
     if "blocked" not in lock:  # the list was first
         assert beside.json("blacklist", "list", "--limit", 0) == ran.json("blacklist", "list", "--limit", 0)
     beside.move("migrate")
+    assert_same(ran, beside)
+
+
+def test_killed_while_it_recounts_it_goes_on(ran, beside, locks):
+    locks.take("LOCK TABLE action IN EXCLUSIVE MODE")
+    process = start(beside)
+    locks.wait_for_somebody(process)
+    locks.take("LOCK TABLE effect IN ACCESS EXCLUSIVE MODE")
+    locks.release()
+    locks.wait_for_somebody(process)
+    kill(process)
+    locks.release()
+    assert "forgotten after 5 minutes" in beside.run("migrate", code=1).err
+    redis_cli(beside.settings, "DEL", "pledgeline:recount")  # they are over
+    assert moved(beside.move("migrate")) == NOTHING
     assert_same(ran, beside)
