@@ -1,6 +1,7 @@
 """Moving a data folder into Redis, MongoDB and PostgreSQL, and back: what the verbs print stays the same, nobody who opted out may
 be called, and nobody gets a second text."""
 import json
+import sqlite3
 import subprocess
 import time
 
@@ -117,6 +118,41 @@ def test_everything_is_the_same_on_the_stores(ran, beside):
     table = beside.move("migrate")
     assert all(row["moved"] == row["inSource"] == row["inDestination"] > 0 for row in table.values())
     assert_same(ran, beside)
+
+
+def test_history_of_the_folder_is_proven_by_that_of_the_stores(ran, beside):
+    beside.move("migrate")
+    source, destination = ran.json("audit", "verify"), beside.json("audit", "verify")
+    [carried] = destination["carried"]
+    assert (carried["head"], carried["entries"], carried["first"], carried["last"], carried["gaps"]) == \
+        (source["head"], source["entries"], 1, source["entries"], 0)
+
+
+def test_history_that_was_changed_before_the_move_shows_afterwards(ran, beside):
+    with sqlite3.connect(ran.data / "pledgeline.db") as database:
+        database.execute("DROP TRIGGER audit_is_never_changed")
+        database.execute("UPDATE audit SET actor = 'mallory' WHERE seq = 17")
+    beside.move("migrate")
+    assert "entry 17 of the chain" in beside.run("audit", "verify", code=1).out
+
+
+def test_folder_that_goes_on_moves_what_is_new(ran, beside):
+    beside.move("migrate")
+    ran.publish("optout-events", optout("late", "w", PHONE))
+    ran.publish("donation-events", donation("later", "w", "+12125550177"))
+    table = beside.move("migrate")
+    assert moved(table) == {"numbers": 1, "ledger": 1, "texts": 1, "history": 2, "actions": 2, "records": 0}
+    assert_same(ran, beside)
+
+
+def test_copy_that_went_on_brings_back_only_what_is_new(ran, beside, settings, tmp_path):
+    beside.move("migrate")
+    copy = Place(tmp_path / "copy")
+    beside.move("export", "--to", copy.data)
+    copy.publish("optout-events", optout("late", "w", PHONE))
+    table = Place(copy.data, **settings).move("migrate")
+    assert moved(table) == {**NOTHING, "numbers": 1, "history": 1, "actions": 1}
+    assert_same(copy, beside)
 
 
 def test_once_more_changes_nothing(ran, beside):
