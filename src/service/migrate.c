@@ -2,6 +2,7 @@
 #include "service/migrate_page.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "service/dnc_cache.h"
 #include "service/recount.h"
@@ -25,12 +26,13 @@ static Status read_numbers(MigratePage *page, Fault *fault)
 }
 
 /* A number that moved before, and that a person took off the list since, stays off. */
-static Status keep_missing(MigratePage *page, size_t *ret_count, Fault *fault)
+static Status find_missing(MigratePage *page, BlockEntry *ret_missing, size_t *ret_count, Fault *fault)
 {
     const RegistryPort *destination = &page->migration->destination->registry;
     Slice phones[BATCH_MAX];
     bool blocked[BATCH_MAX];
     size_t count = 0;
+    int64_t taken_off = 0;
     for (size_t i = 0; i < page->count; i++)
         phones[i] = page->numbers[i].phone;
     Status status = destination->is_blocked(destination->self, phones, page->count, blocked, fault);
@@ -38,23 +40,27 @@ static Status keep_missing(MigratePage *page, size_t *ret_count, Fault *fault)
         bool has_moved = blocked[i];
         if (!blocked[i])
             status = migrate_has_moved(page, phones[i], &has_moved, fault);
-        page->migration->taken_off += has_moved && !blocked[i];
+        taken_off += has_moved && !blocked[i];
         if (!has_moved)
-            page->numbers[count++] = page->numbers[i];
+            ret_missing[count++] = page->numbers[i];
     }
-    *ret_count = count;
+    if (!status) {
+        *ret_count = count;
+        page->migration->taken_off += taken_off;
+    }
     return status;
 }
 
 static Status write_numbers(MigratePage *page, Fault *fault)
 {
     const RegistryPort *destination = &page->migration->destination->registry;
+    BlockEntry *missing = ARENA_ARRAY(&page->arena, BlockEntry, page->count);
     bool is_new[BATCH_MAX];
     size_t count;
-    Status status = keep_missing(page, &count, fault);
+    Status status = find_missing(page, missing, &count, fault);
     if (status || !count)
         return status;
-    status = destination->enter(destination->self, page->numbers, count, is_new, fault);
+    status = destination->enter(destination->self, missing, count, is_new, fault);
     for (size_t i = 0; !status && i < count; i++)
         page->migration->counts[MIGRATE_NUMBERS].moved += is_new[i];
     return status;
@@ -198,11 +204,12 @@ static Status save_merged(MigratePage *page, Fault *fault)
     if (status)
         return status;
     size_t count = merge_records(page, held, changed, from);
+    if (count)
+        status = destination->save(destination->self, changed, count, 0, conflict, fault);
+    if (status)
+        return status;
     page->count = 0;
-    if (!count)
-        return STATUS_OK;
-    status = destination->save(destination->self, changed, count, 0, conflict, fault);
-    for (size_t i = 0; !status && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         page->migration->counts[MIGRATE_RECORDS].moved += !conflict[i];
         if (conflict[i])
             page->records[page->count++] = from[i];
@@ -238,11 +245,23 @@ static const struct Kind {
 
 const char *migrate_kind_name(MigrateKind kind) { return kinds[kind].name; }
 
+/* A store may be away for a while; what was written before that is written again, and changes nothing. */
+static Status write_page(MigratePage *page)
+{
+    enum { WAIT_FIRST_S = 1, WAIT_MOST_S = 16 };
+    Status status = kinds[page->kind].write(page, page->fault);
+    for (int wait_s = WAIT_FIRST_S; status == STATUS_RETRY && wait_s <= WAIT_MOST_S; wait_s *= 2) {
+        nanosleep(&(struct timespec){.tv_sec = wait_s}, NULL);
+        status = kinds[page->kind].write(page, page->fault);
+    }
+    return status;
+}
+
 static bool flush(MigratePage *page)
 {
     Migration *migration = page->migration;
     if (page->count)
-        page->status = kinds[page->kind].write(page, page->fault);
+        page->status = write_page(page);
     page->count = 0;
     arena_reset(&page->arena);
     if (!page->status)

@@ -343,3 +343,13 @@ def test_killed_while_it_recounts_it_goes_on(ran, beside, locks):
     redis_cli(beside.settings, "DEL", "pledgeline:recount")  # they are over
     assert moved(beside.move("migrate")) == NOTHING
     assert_same(ran, beside)
+
+
+def test_store_that_is_away_for_a_while_holds_it_up_only(ran, beside, stores, locks):
+    locks.take("LOCK TABLE action IN EXCLUSIVE MODE")
+    process = start(beside)
+    locks.wait_for_somebody(process)
+    stores.postgres.crash()
+    stores.postgres.start()
+    assert process.wait(PATIENCE_S) == 0
+    assert_same(ran, beside)
