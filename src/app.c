@@ -29,6 +29,7 @@ typedef struct AppStores {
     Postgres *postgres;
     HttpRegistry *database_api;
     AppBreakers own_breakers, *breakers; /* a reader borrows those of its app */
+    Config folder_alone; /* of app_open_folder: the settings without stores apart */
     Arena arena; /* what the settings point to */
 } AppStores;
 
@@ -321,16 +322,36 @@ static Status open_stores(App *app, AppMode mode, Fault *fault)
     return status;
 }
 
-Status app_open(App *app, const Config *config, AppMode mode, Fault *fault)
+static Status open_all(App *app, AppMode mode, Fault *fault)
 {
-    AppStores *stores = stores_new(app, config);
-    Status status = read_settings(config, &stores->arena, &app->settings, fault);
-    status = status ? status : open_folder(stores, config, mode, fault);
+    Status status = read_settings(app->config, &app->stores->arena, &app->settings, fault);
+    status = status ? status : open_folder(app->stores, app->config, mode, fault);
     status = status ? status : open_secret(app, mode, fault);
     status = status ? status : open_stores(app, mode, fault);
     if (status)
         app_close(app);
     return status;
+}
+
+Status app_open(App *app, const Config *config, AppMode mode, Fault *fault)
+{
+    stores_new(app, config);
+    return open_all(app, mode, fault);
+}
+
+bool app_has_stores_apart(const Config *config)
+{
+    return *config->redis_url || *config->redis_host || *config->mongodb_uri || *config->database_url;
+}
+
+Status app_open_folder(App *app, const Config *config, const char *folder, AppMode mode, Fault *fault)
+{
+    AppStores *stores = stores_new(app, config);
+    stores->folder_alone = *config;
+    stores->folder_alone.data_folder = folder;
+    stores->folder_alone.redis_url = stores->folder_alone.redis_host = stores->folder_alone.mongodb_uri = stores->folder_alone.database_url = "";
+    app->config = &stores->folder_alone;
+    return open_all(app, mode, fault);
 }
 
 Status app_open_reader(const App *app, App *ret_reader, Fault *fault)

@@ -125,6 +125,7 @@ Status postgres_fault(Postgres *store, const PGresult *answer, Fault *fault);
 
 /* Verbs of RegistryPort (postgres_actions.c). */
 Status postgres_record_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault);
+Status postgres_enter_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault);
 Status postgres_actions(void *self, const RegistryFilter *filter, bool (*visit)(void *context, const ActionRecord *record), void *context,
                         Fault *fault);
 
@@ -136,6 +137,7 @@ Status postgres_audit(void *self, int64_t from_seq, Slice subject, bool (*visit)
                       Fault *fault);
 Status postgres_audit_head(void *self, int64_t *ret_entries, uint8_t ret_hash[DIGEST_BYTES], Fault *fault);
 Status postgres_audit_append_own(void *self, const AuditEntry *entry, Fault *fault);
+Status postgres_audit_carry(void *self, const AuditEntry *entries, size_t count, bool *ret_new, Fault *fault);
 /* After a try whose commit was never heard of: asks whether this entry is there. */
 void postgres_audit_ask_for(Postgres *store, const AuditEntry *entry);
 

@@ -62,6 +62,10 @@ Slice cdr_key(const Event *event, Slice message_id, Arena *arena);
 /* Folds one event in. The derived fields are stale until cdr_derive. */
 CdrFold cdr_fold(Cdr *cdr, const Event *event, Arena *arena);
 
+/* Folds in every fact of another record of the same call, as the union that their events would have made. The facts' texts stay
+ * where they are. CDR_FULL: some found no room; the others are in. */
+CdrFold cdr_merge(Cdr *cdr, const Cdr *other, Arena *arena);
+
 void cdr_derive(Cdr *cdr, const Rating *rating, Arena *arena);
 
 /* Facts as bytes for a store, and back; the format carries a version. cdr_decode gives REJECT for bytes it cannot read. */

@@ -60,12 +60,7 @@ typedef struct Page {
 static bool take_entry(void *context, const BlockEntry *entry)
 {
     Page *page = context;
-    BlockEntry *copy = &page->entries[page->count++];
-    *copy = *entry;
-    Slice *const texts[] = {&copy->phone, &copy->reason, &copy->source, &copy->call_id, &copy->campaign_id, &copy->contact_id,
-                            &copy->timestamp, &copy->actor, &copy->action_id};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        *texts[i] = arena_copy(&page->arena, *texts[i]);
+    page->entries[page->count++] = block_entry_copy(entry, &page->arena);
     return page->count < BATCH_MAX;
 }
 

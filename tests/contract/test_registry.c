@@ -391,6 +391,74 @@ static void chain_of_a_thousand_is_unbroken_and_can_be_read_from_the_middle(void
     assert_int_equal(last.count, 2);
 }
 
+/* ---- moving in ---- */
+
+static void numbers_are_entered_as_they_are_and_the_first_stays(void **state)
+{
+    Contract *c = *state;
+    BlockEntry first = contract_optout("+12125550101", "a"), entries[] = {contract_optout("+12125550102", "b"), contract_optout("+12125550101", "c")};
+    bool is_new[2];
+    contract_block(c, &first);
+    entries[0].actor = SLICE("import:old.csv");
+    must(c, c->ports.registry.enter(c->ports.registry.self, entries, 2, is_new, &c->fault));
+    assert_true(is_new[0]);
+    assert_false(is_new[1]);
+    must(c, c->ports.registry.enter(c->ports.registry.self, entries, 2, is_new, &c->fault));
+    assert_false(is_new[0]);
+    assert_int_equal(check_chain(c), 1);
+    BlockEntry shown;
+    bool found;
+    must(c, c->ports.registry.show(c->ports.registry.self, SLICE("+12125550102"), &c->arena, &shown, &found, &c->fault));
+    assert_true(found);
+    assert_slice(shown.actor, "import:old.csv");
+    assert_int_equal(shown.added_ms, entries[0].added_ms);
+}
+
+static void actions_are_entered_without_an_audit_entry(void **state)
+{
+    Contract *c = *state;
+    ActionRecord known = action_of("a_donation", "donation_sms_sent");
+    assert_true(record(c, &known));
+    ActionRecord records[] = {action_of("b_donation", "donation_sms_sent"), action_of("a_donation", "donation_sms_failed")};
+    bool is_new[2];
+    must(c, c->ports.registry.enter_actions(c->ports.registry.self, records, 2, is_new, &c->fault));
+    assert_true(is_new[0]);
+    assert_false(is_new[1]);
+    assert_int_equal(check_chain(c), 1);
+    assert_false(record(c, &records[0]));
+}
+
+static void carried_entries_join_the_chain_once(void **state)
+{
+    Contract *c = *state;
+    BlockEntry own = contract_optout("+12125550100", "a");
+    contract_block(c, &own);
+    AuditEntry entries[] = {
+        {.at_ms = NOON_MS - 1000, .kind = SLICE("block"), .subject = SLICE("+12125550101"), .action_id = SLICE("b"), .actor = SLICE("caller"),
+         .reason = SLICE("key 9"), .detail = SLICE("{\"origin\":1}")},
+        {.at_ms = NOON_MS - 500, .kind = SLICE("block"), .subject = SLICE("+12125550101"), .action_id = SLICE("b"), .actor = SLICE("caller"),
+         .reason = SLICE("key 9"), .detail = SLICE("{\"origin\":2}")},
+    };
+    bool is_new[2];
+    must(c, c->ports.registry.audit_carry(c->ports.registry.self, entries, 1, is_new, &c->fault));
+    assert_true(is_new[0]);
+    must(c, c->ports.registry.audit_carry(c->ports.registry.self, entries, 2, is_new, &c->fault));
+    assert_false(is_new[0]);
+    assert_true(is_new[1]);
+    assert_int_equal(check_chain(c), 3);
+}
+
+/* What was carried is history like any other: the opt-out was applied. */
+static void optout_whose_entry_was_carried_is_repeated(void **state)
+{
+    Contract *c = *state;
+    BlockEntry optout = contract_optout("+12125550100", "a");
+    AuditEntry entry = {.at_ms = optout.added_ms, .kind = SLICE("block"), .subject = optout.phone, .action_id = optout.action_id};
+    bool is_new;
+    must(c, c->ports.registry.audit_carry(c->ports.registry.self, &entry, 1, &is_new, &c->fault));
+    assert_int_equal(contract_block(c, &optout), BLOCK_REPEATED);
+}
+
 static void rollback_leaves_nothing_and_the_chain_goes_on_without_a_gap(void **state)
 {
     Contract *c = *state;
@@ -432,6 +500,10 @@ int main(void)
     };
     const struct CMUnitTest chain_tests[] = {
         CONTRACT_TEST(new_action_is_audited_except_optouts),
+        CONTRACT_TEST(numbers_are_entered_as_they_are_and_the_first_stays),
+        CONTRACT_TEST(actions_are_entered_without_an_audit_entry),
+        CONTRACT_TEST(carried_entries_join_the_chain_once),
+        CONTRACT_TEST(optout_whose_entry_was_carried_is_repeated),
         CONTRACT_TEST(own_entries_join_the_chain),
         CONTRACT_TEST(chain_of_a_thousand_is_unbroken_and_can_be_read_from_the_middle),
     };
