@@ -266,8 +266,9 @@ def test_batch_against_a_server_that_hangs_takes_one_deadline(client, api):
     assert len(set(api.ids())) == 100 and counter(client, "optouts") == 100
 
 
-def test_without_a_check_texts_wait_and_everybody_is_blocked(make_server):
-    api = ForeignApi()
+@pytest.mark.parametrize("no_check", [404, 405, 501, 400])
+def test_without_a_check_texts_wait_and_everybody_is_blocked(make_server, no_check):
+    api = ForeignApi(no_check=no_check)
     try:
         client = make_server(DATABASE_API_URL=api.url, **SOON)
         assert press_9(client, "+12125550100").status == 200
