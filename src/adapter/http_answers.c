@@ -123,7 +123,8 @@ Status http_ask(HttpRegistry *registry, HttpExchange *exchanges, size_t count, H
     Status status = breaker_enter(registry->breaker, fault);
     if (status)
         return status;
-    http_client_send_all(registry->client, exchanges, count, clock_elapsed_ms() + registry->deadline_ms, was_away, arena);
+    int64_t deadline_ms = clock_elapsed_ms() + breaker_patience_ms(registry->breaker, registry->deadline_ms);
+    http_client_send_all(registry->client, exchanges, count, deadline_ms, was_away, arena);
     tell_breaker(registry, exchanges, count, path, arena);
     return STATUS_OK;
 }

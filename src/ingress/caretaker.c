@@ -43,18 +43,11 @@ static void give_list(Caretaker *caretaker)
     log_line(LOG_INFO, "the do-not-call cache has its list", LOG_NUMBER("numbers", numbers), LOG_NUMBER("missing", missing));
 }
 
-static bool count_drift(void *context, const CounterDrift *drift)
-{
-    int64_t *drifts = context;
-    *drifts += drift->live != drift->recounted;
-    return true;
-}
-
 static void give_counters(Caretaker *caretaker)
 {
     Fault fault;
     int64_t drifts = 0;
-    Status status = recount_generation(caretaker->ports, caretaker->rating, true, clock_wall_ms(), count_drift, &drifts, NULL, &fault);
+    Status status = recount_fix(caretaker->ports, caretaker->rating, &drifts, &fault);
     caretaker->cannot_count = status == STATUS_REJECT;
     if (status)
         log_failure("the counters could not be recounted", &fault);

@@ -56,7 +56,7 @@ void actions_list(Call *call, const Ports *ports)
         finish(call, &listing, listing.last);
 }
 
-/* An action that somebody else did counts like one of ours; also when it comes again, in case its share was missed. */
+/* An action that somebody else did counts like one of ours; a repeat counts what a crash kept the first from counting. */
 static Status put_action(const Ports *ports, const ActionRecord *record, bool *ret_new, Fault *fault)
 {
     Contribution share;
@@ -64,8 +64,9 @@ static Status put_action(const Ports *ports, const ActionRecord *record, bool *r
     Status status = ports->registry.record_actions(ports->registry.self, record, 1, ret_new, fault);
     if (status || !share.count)
         return status;
-    share.last_activity_ms = *ret_new ? share.last_activity_ms : 0; /* a repeat is no activity */
-    Projection item = {record->id, 1, *ret_new ? NULL : &share, &share, record->timestamp_ms};
+    int64_t stored_ms = *ret_new ? clock_wall_ms() : record->timestamp_ms;
+    share.last_activity_ms = *ret_new ? share.last_activity_ms : 0;
+    Projection item = {record->id, 1, *ret_new ? NULL : &share, &share, stored_ms, stored_ms};
     return ports->live.project(ports->live.self, &item, 1, fault);
 }
 
