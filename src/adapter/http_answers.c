@@ -3,27 +3,34 @@
 
 #include "base/clock.h"
 
+/* What it says of the API, and not of one entry. */
+typedef enum Away {
+    HERE,
+    AWAY,
+    AWAY_BY_PATH, /* when the path is one that every API must have, and let us use */
+} Away;
+
 typedef struct AnswerRow {
     long from, to; /* status codes */
     Status status;
-    bool is_away;  /* it says so of the API, not of one entry */
+    Away away;
     const char *code, *advice;
 } AnswerRow;
 
 /* The first row that holds the code wins. A wrong token or path is no fault of the entry: it waits until somebody mends it. */
 static const AnswerRow rows[] = {
-    {0,   0,   STATUS_RETRY,  true,  "database_api_away",    "look at DATABASE_API_URL, and whether the API runs"},
-    {401, 401, STATUS_RETRY,  true,  "database_api_login",   "look at DATABASE_API_TOKEN"},
-    {403, 403, STATUS_RETRY,  true,  "database_api_login",   "the token of DATABASE_API_TOKEN may not do this"},
-    {404, 405, STATUS_RETRY,  true,  "database_api_path",    "look at the path of DATABASE_API_URL"},
-    {407, 407, STATUS_RETRY,  true,  "database_api_login",   "a proxy stands in between and wants a login"},
-    {408, 408, STATUS_RETRY,  true,  "database_api_slow",    "it did not get our request in time"},
-    {425, 425, STATUS_RETRY,  true,  "database_api_slow",    "it is tried again"},
-    {429, 429, STATUS_RETRY,  true,  "database_api_busy",    "it wants fewer requests; it is tried again"},
-    {400, 499, STATUS_REJECT, false, "database_api_refused", "the API does not take this value"},
-    {501, 501, STATUS_RETRY,  true,  "database_api_path",    "look at the path of DATABASE_API_URL"},
-    {500, 599, STATUS_RETRY,  true,  "database_api_failed",  "look at the API's log"},
-    {-1,  999, STATUS_RETRY,  true,  "database_api_answer",  "is DATABASE_API_URL the database API? Redirects are not followed"},
+    {0,   0,   STATUS_RETRY,  AWAY,         "database_api_away",    "look at DATABASE_API_URL, and whether the API runs"},
+    {401, 401, STATUS_RETRY,  AWAY,         "database_api_login",   "look at DATABASE_API_TOKEN"},
+    {403, 403, STATUS_RETRY,  AWAY_BY_PATH, "database_api_login",   "the token of DATABASE_API_TOKEN may not do this"},
+    {404, 405, STATUS_RETRY,  AWAY_BY_PATH, "database_api_path",    "look at the path of DATABASE_API_URL"},
+    {407, 407, STATUS_RETRY,  AWAY,         "database_api_login",   "a proxy stands in between and wants a login"},
+    {408, 408, STATUS_RETRY,  AWAY,         "database_api_slow",    "it did not get our request in time"},
+    {425, 425, STATUS_RETRY,  AWAY,         "database_api_slow",    "it is tried again"},
+    {429, 429, STATUS_RETRY,  AWAY,         "database_api_busy",    "it wants fewer requests; it is tried again"},
+    {400, 499, STATUS_REJECT, HERE,         "database_api_refused", "the API does not take this value"},
+    {501, 501, STATUS_RETRY,  AWAY_BY_PATH, "database_api_path",    "look at the path of DATABASE_API_URL"},
+    {500, 599, STATUS_RETRY,  AWAY,         "database_api_failed",  "look at the API's log"},
+    {-1,  999, STATUS_RETRY,  AWAY,         "database_api_answer",  "is DATABASE_API_URL the database API? Redirects are not followed"},
 };
 
 static const AnswerRow *row_of(long code)
@@ -89,9 +96,8 @@ HttpExchange http_exchange(const HttpRegistry *registry, const char *method, Sli
 
 static bool says_away(const HttpExchange *exchange, HttpPath path)
 {
-    if (is_2xx(exchange) || (path == HTTP_PATH_OPTIONAL && http_path_is_missing(exchange)))
-        return false;
-    return row_of(exchange->answer.code)->is_away;
+    Away away = is_2xx(exchange) ? HERE : row_of(exchange->answer.code)->away;
+    return away == AWAY || (away == AWAY_BY_PATH && path == HTTP_PATH_REQUIRED);
 }
 
 /* One that was refused, or went wrong among others that went well, does not make the API away. */
@@ -117,7 +123,8 @@ Status http_ask(HttpRegistry *registry, HttpExchange *exchanges, size_t count, H
     Status status = breaker_enter(registry->breaker, fault);
     if (status)
         return status;
-    http_client_send_all(registry->client, exchanges, count, clock_elapsed_ms() + registry->deadline_ms, was_away, arena);
+    int64_t deadline_ms = clock_elapsed_ms() + breaker_patience_ms(registry->breaker, registry->deadline_ms);
+    http_client_send_all(registry->client, exchanges, count, deadline_ms, was_away, arena);
     tell_breaker(registry, exchanges, count, path, arena);
     return STATUS_OK;
 }

@@ -203,6 +203,16 @@ static Slice print_question(const Slice *phones, size_t count, Arena *arena)
     return text_slice(&body);
 }
 
+/* Whoever asks about a number is not wrong when the API does not understand us. */
+static Status judge_check(const HttpRegistry *registry, const HttpExchange *exchange, Arena *arena, Fault *fault)
+{
+    Status status = http_judge(registry, exchange, arena, fault);
+    if (status != STATUS_REJECT && !http_path_is_missing(exchange))
+        return status;
+    return fault_set(fault, STATUS_RETRY, FAULT_CHECK_MISSING,
+                     "the database API %.80s has no /blacklist/check that we know: it cannot say who is blocked", registry->url);
+}
+
 static Status is_blocked(void *self, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault)
 {
     HttpRegistry *registry = self;
@@ -212,12 +222,7 @@ static Status is_blocked(void *self, const Slice *phones, size_t count, bool *re
     Slice question = print_question(phones, count, arena);
     HttpExchange exchange = http_exchange(registry, "POST", SLICE("/blacklist/check"), question, arena);
     Status status = http_ask(registry, &exchange, 1, HTTP_PATH_OPTIONAL, arena, fault);
-    if (status)
-        return status;
-    if (http_path_is_missing(&exchange))
-        return fault_set(fault, STATUS_RETRY, FAULT_CHECK_MISSING,
-                         "the database API %.80s has no /blacklist/check: it cannot say who is blocked", registry->url);
-    status = http_judge(registry, &exchange, arena, fault);
+    status = status ? status : judge_check(registry, &exchange, arena, fault);
     return status ? status : read_results(registry, http_body(&exchange, arena), phones, count, ret_blocked, fault);
 }
 

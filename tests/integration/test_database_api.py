@@ -111,8 +111,22 @@ def test_who_opted_out_gets_no_text(front, database):
     assert front.json("sms", "list") == []
 
 
-def test_database_killed_in_the_middle_and_started_again_loses_nothing(make_server, tmp_path):
-    database = Server(tmp_path / "database").start()
+@pytest.fixture
+def start_database(tmp_path):
+    """A database that a test may kill, and start again on the same folder."""
+    started = []
+
+    def start(**settings):
+        started.append(Server(tmp_path / "database", **settings).start())
+        return started[-1]
+
+    yield start
+    for database in started:
+        database.stop()
+
+
+def test_database_killed_in_the_middle_and_started_again_loses_nothing(make_server, start_database):
+    database = start_database()
     settings = {"PORT": database.port}
     front = make_server(DATABASE_API_URL=f"{database.url}/v1", **SOON)
     phones = [unique_phone() for _ in range(60)]
@@ -120,7 +134,7 @@ def test_database_killed_in_the_middle_and_started_again_loses_nothing(make_serv
         if i == 20:
             database.kill()
         if i == 40:
-            database = Server(database.data, **settings).start()
+            database = start_database(**settings)
         status = press_9(front, phone, f"c{i}").status
         assert status in (200, 503)
         assert press(front, "donation-events", donation(f"d{i}", "w", f"+1212555{i:04d}")).status in (200, 202)
@@ -133,11 +147,10 @@ def test_database_killed_in_the_middle_and_started_again_loses_nothing(make_serv
     assert counter(front, "donations") == 60 == len(front.json("sms", "list", "--limit", 1000))
     assert front.run("recount").code == 0
     assert database.run("audit", "verify").code == 0
-    database.stop()
 
 
-def test_database_that_is_away_is_named_and_everybody_is_blocked(make_server, tmp_path):
-    database = Server(tmp_path / "database").start()
+def test_database_that_is_away_is_named_and_everybody_is_blocked(make_server, start_database):
+    database = start_database()
     front = make_server(DATABASE_API_URL=f"{database.url}/v1")
     assert not is_blocked(front, "+12125550100")
     database.kill()
@@ -266,8 +279,9 @@ def test_batch_against_a_server_that_hangs_takes_one_deadline(client, api):
     assert len(set(api.ids())) == 100 and counter(client, "optouts") == 100
 
 
-def test_without_a_check_texts_wait_and_everybody_is_blocked(make_server):
-    api = ForeignApi()
+@pytest.mark.parametrize("no_check", [404, 405, 501, 400])
+def test_without_a_check_texts_wait_and_everybody_is_blocked(make_server, no_check):
+    api = ForeignApi(no_check=no_check)
     try:
         client = make_server(DATABASE_API_URL=api.url, **SOON)
         assert press_9(client, "+12125550100").status == 200

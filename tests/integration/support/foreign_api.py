@@ -14,11 +14,12 @@ HANG, CUT, CUT_AFTER_STORING = "hang", "cut", "cut after storing"
 
 class ForeignApi:
     """answers: what comes next, each a status code, (code, headers), HANG, CUT or CUT_AFTER_STORING; then `usual` for ever. has_check: it
-    answers POST /blacklist/check, too."""
+    answers POST /blacklist/check, too, and otherwise that with no_check."""
 
-    def __init__(self, has_check=False, usual=201):
+    def __init__(self, has_check=False, usual=201, no_check=404):
         self.stored, self.asked = {"/blacklist": [], "/actions": []}, []
-        self.answers, self.usual, self.has_check = collections.deque(), usual, has_check
+        self.answers, self.usual = collections.deque(), usual
+        self.has_check, self.no_check = has_check, no_check
         self.lock, self.released = threading.Lock(), threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
@@ -75,7 +76,7 @@ class ForeignApi:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 api.asked.append(Asked(path, body, self.headers.get("Authorization")))
                 if path == "/blacklist/check":
-                    return self._answer(200, body=api._check(body)) if api.has_check else self._answer(404)
+                    return self._answer(200, body=api._check(body)) if api.has_check else self._answer(api.no_check)
                 if path not in api.stored:
                     return self._answer(404)
                 code = api._next()
