@@ -166,6 +166,7 @@ typedef struct Projection {
     const Contribution *after;
     int64_t changed_ms;            /* when this revision was stored. What a store that keeps (rev, share) for a time has
                                       forgotten, and what is older than that time, it leaves to a recount */
+    int64_t before_ms;             /* when `before` was stored, by the same clock; what the times of events say is no help */
 } Projection;
 
 typedef enum CacheAnswer {
@@ -178,7 +179,7 @@ typedef struct LivePort {
     void *self;
     /* Where items[i].rev is newer than what was projected for that key: adds the difference to the campaign's counters. */
     Status (*project)(void *self, const Projection *items, size_t count, Fault *fault);
-    /* Adds deltas, e.g. what recount found missing. */
+    /* Adds what a recount found missing. NULL where there are generations. */
     Status (*adjust)(void *self, const Contribution *deltas, size_t count, Fault *fault);
     /* Each campaign (or the one named) with all its counters. */
     Status (*read)(void *self, Slice campaign_id,
@@ -189,9 +190,11 @@ typedef struct LivePort {
     Status (*block)(void *self, const BlockEntry *entries, size_t count, Fault *fault);
     Status (*unblock)(void *self, Slice phone, Fault *fault);
     Status (*is_blocked)(void *self, const Slice *phones, size_t count, CacheAnswer *ret, Fault *fault);
-    /* The cache has been given every number of the list since list_incomplete; from now on "not there" is clear. */
-    Status (*list_complete)(void *self, Fault *fault);
+    /* "Not there" is unknown from now on; what block() gives is counted on until list_complete. */
     Status (*list_incomplete)(void *self, Fault *fault);
+    /* This port was given every number of the list since its list_incomplete; from now on "not there" is clear. RETRY
+     * "list_lost": the store may have lost some of it meanwhile, begin again. */
+    Status (*list_complete)(void *self, Fault *fault);
 
     /* Action records, for readers beside us; they go by themselves after 24 h. NULL where nobody reads them. */
     Status (*remember)(void *self, const ActionRecord *records, size_t count, Fault *fault);
@@ -201,9 +204,12 @@ typedef struct LivePort {
     Status (*generation_begin)(void *self, int64_t now_ms, Fault *fault);
     /* As project, into the new generation only, whatever changed_ms says. */
     Status (*generation_add)(void *self, const Projection *items, size_t count, Fault *fault);
-    /* Visits each counter that differs, then makes the new generation the one that is read; with keep false it is given up. */
-    Status (*generation_end)(void *self, bool keep, bool (*visit)(void *context, Slice campaign_id, Slice counter, int64_t live, int64_t recounted),
-                             void *context, Fault *fault);
+    /* Visits the counters that differ between what is read and the new generation, or every one. */
+    Status (*generation_compare)(void *self, bool every,
+                                 bool (*visit)(void *context, Slice campaign_id, Slice counter, int64_t live, int64_t recounted),
+                                 void *context, Fault *fault);
+    /* Makes the new generation the one that is read; with keep false it is given up. RETRY "recount_lost": begin again. */
+    Status (*generation_end)(void *self, bool keep, Fault *fault);
     /* False when counters, or the list, are gone or may miss something (a flush, a failover): recount, or give it the list. */
     Status (*is_whole)(void *self, bool *ret_counters, bool *ret_list, Fault *fault);
 } LivePort;

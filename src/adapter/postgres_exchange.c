@@ -220,7 +220,7 @@ Status postgres_run(Postgres *store, PostgresWork work, void *verb, Fault *fault
         return status;
     Fault why;
     int tries = 0;
-    store->deadline_at_ms = clock_elapsed_ms() + store->deadline_ms;
+    store->deadline_at_ms = clock_elapsed_ms() + breaker_patience_ms(store->breaker, store->deadline_ms);
     store->maybe_done = false;
     do
         status = try_once(store, work, verb, &why);

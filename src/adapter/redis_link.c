@@ -325,7 +325,7 @@ static Status check_replies(Redis *redis, bool *ret_is_away, Fault *fault)
 
 static Status run(Redis *redis, bool *ret_is_away, Fault *fault)
 {
-    int64_t deadline_ms = clock_elapsed_ms() + redis->deadline_ms;
+    int64_t deadline_ms = clock_elapsed_ms() + breaker_patience_ms(redis->breaker, redis->deadline_ms);
     bool loaded = false;
     *ret_is_away = true;
     Status status = exchange(redis, deadline_ms, fault);

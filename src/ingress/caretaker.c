@@ -39,18 +39,11 @@ static void give_list(Caretaker *caretaker)
     log_line(LOG_INFO, "the do-not-call cache has its list", LOG_NUMBER("numbers", numbers), LOG_NUMBER("missing", missing));
 }
 
-static bool count_drift(void *context, const CounterDrift *drift)
-{
-    int64_t *drifts = context;
-    *drifts += drift->live != drift->recounted;
-    return true;
-}
-
 static void give_counters(Caretaker *caretaker)
 {
     Fault fault;
     int64_t drifts = 0;
-    if (recount_generation(caretaker->ports, caretaker->rating, true, clock_wall_ms(), count_drift, &drifts, NULL, &fault))
+    if (recount_fix(caretaker->ports, caretaker->rating, &drifts, &fault))
         log_failure("the counters could not be recounted", &fault);
     else
         log_line(LOG_INFO, "the counters were recounted", LOG_NUMBER("drifts", drifts));

@@ -72,15 +72,17 @@ static ActionRecord record_of(const Json *body, int64_t now_ms)
     return record;
 }
 
-/* An action that somebody else did counts like one of ours. */
+/* An action that somebody else did counts like one of ours; a repeat counts what a crash kept the first from counting. */
 static Status put_action(const Ports *ports, const ActionRecord *record, bool *ret_new, Fault *fault)
 {
     Contribution share;
     action_contribution(record, &share);
     Status status = ports->registry.record_actions(ports->registry.self, record, 1, ret_new, fault);
-    if (status || !*ret_new || !share.count)
+    if (status || !share.count)
         return status;
-    Projection item = {record->id, 1, NULL, &share, record->timestamp_ms};
+    int64_t stored_ms = *ret_new ? clock_wall_ms() : record->timestamp_ms;
+    share.last_activity_ms = *ret_new ? share.last_activity_ms : 0;
+    Projection item = {record->id, 1, *ret_new ? NULL : &share, &share, stored_ms, stored_ms};
     return ports->live.project(ports->live.self, &item, 1, fault);
 }
 

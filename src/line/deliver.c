@@ -142,7 +142,8 @@ static Status project_donations(Batch *batch, const Effect *effects, const bool 
         share->campaign_id = effects[i].campaign_id;
         share->last_activity_ms = effects[i].created_ms;
         contribution_add(share, SLICE("donations"), 1);
-        items[projected++] = (Projection){effects[i].action_id, 1, moved[i] ? NULL : share, share, effects[i].created_ms};
+        items[projected++] = (Projection){effects[i].action_id, 1, moved[i] ? NULL : share, share,
+                                          moved[i] ? batch->now_ms : effects[i].created_ms, effects[i].created_ms};
     }
     return projected ? batch->ports->live.project(batch->ports->live.self, items, projected, fault) : STATUS_OK;
 }

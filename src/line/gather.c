@@ -37,6 +37,7 @@ static Status load_calls(Batch *batch, const Slice *call_ids, Fault *fault)
             continue;
         cdr_derive(cdrs[i], &batch->settings->event.rating, &batch->arena);
         cdr_contribution(cdrs[i], &batch->arena, &call->before);
+        call->before_ms = cdrs[i]->updated_ms;
     }
     return STATUS_OK;
 }

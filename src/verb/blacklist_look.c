@@ -66,7 +66,7 @@ int blacklist_check_verb(const Invocation *invocation)
         check_row(output, invocation->arena, &answer);
         any |= answer.blocked;
     }
-    output_close(output);
+    output_close(output, STATUS_OK);
     desk_close(&desk);
     return any ? EXIT_BLOCKED : EXIT_OK;
 }
@@ -95,7 +95,7 @@ static void show_entry(const Invocation *invocation, const Answer *answer)
     const Slice cells[] = {answer->phone, blocked_or_clear(answer), cell_time(invocation->arena, entry->added_ms), entry->source,
                            entry->actor, entry->call_id, entry->campaign_id, answer->why};
     output_row(output, cells, (Slice){0});
-    output_close(output);
+    output_close(output, STATUS_OK);
     putchar('\n');
 }
 
@@ -117,7 +117,7 @@ static Status show_for_people(const Invocation *invocation, const RegistryPort *
     History history = {.output = output_open(invocation, history_columns, sizeof history_columns / sizeof *history_columns,
                                              "the audit log has nothing about it")};
     Status status = registry->audit(registry->self, 1, answer->phone, add_history_row, &history, fault);
-    output_close(history.output);
+    output_close(history.output, status);
     arena_done(&history.arena);
     return status;
 }

@@ -18,4 +18,5 @@ const ContractAdapter *const contract_effects_adapters[] = {&contract_sqlite, &c
 const ContractAdapter *const contract_sms_adapters[] = {&contract_sqlite, &contract_postgres, NULL};
 const ContractAdapter *const contract_postgres_adapters[] = {&contract_postgres, NULL};
 const ContractAdapter *const contract_live_adapters[] = {&contract_sqlite, &contract_sqlite_guarded, &contract_redis, NULL};
+const ContractAdapter *const contract_live_guarded_adapters[] = {&contract_sqlite_guarded, &contract_redis, NULL};
 const ContractAdapter *const contract_live_unit_adapters[] = {&contract_sqlite, &contract_sqlite_guarded, NULL};

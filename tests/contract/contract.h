@@ -31,7 +31,9 @@ extern const ContractAdapter *const contract_effects_adapters[];
 extern const ContractAdapter *const contract_sms_adapters[];
 /* Of the live port: also those that keep counters for records that are stored elsewhere. */
 extern const ContractAdapter *const contract_live_adapters[];
-/* Of those, the ones whose counters are in the unit of work, and undone with it. */
+/* Of those, the ones that remember what each thing has added, and count for themselves. */
+extern const ContractAdapter *const contract_live_guarded_adapters[];
+/* Of the live port: the ones whose counters are in the unit of work, and undone with it. */
 extern const ContractAdapter *const contract_live_unit_adapters[];
 
 /* PostgreSQL alone, for tests of what only a shared server can show. */

@@ -1,12 +1,11 @@
 """The program on Redis, MongoDB and PostgreSQL: the same meaning as on a folder, also while one of them is away."""
 import json
-import time
 
 import pymongo
 import pytest
 from support.events import donation, ended, optout
-from support.program import PATIENCE_S, ROOT, Server, run
-from support.stores import Stores, redis_cli
+from support.program import ROOT
+from support.stores import Stores, check, is_away, lines, nothing_waits, redis_cli, until
 
 PHONE = "+972501234567"
 CAMPAIGN = json.loads((ROOT / "examples" / "campaign.expected.json").read_text())
@@ -29,16 +28,6 @@ def server(make_server, settings):
     return make_server(**settings)
 
 
-def until(what, said=None):
-    """Polls until it is true, and returns it."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < deadline, said() if said else "it did not happen"
-
-
 def publish(server, topic, *events):
     answer = server.post(f"/v1/events/{topic}", "".join(json.dumps(event) + "\n" for event in events), content_type="application/x-ndjson")
     assert answer.status in (200, 202), answer
@@ -49,22 +38,6 @@ def not_yet(server, event):
     """An opt-out is acknowledged only once the registry has it; it is kept and tried again all the same."""
     answer = server.post("/v1/events/optout-events", event)
     return answer.status == 503 and answer.headers["Retry-After"]
-
-
-def check(server, phone):
-    return server.post("/v1/blacklist/check", {"phoneNumber": phone}).json()
-
-
-def is_away(server, name):
-    return server.get("/readyz").json()["dependencies"][name] != "ok"
-
-
-def nothing_waits(server):
-    return server.json("dlq", "list", "--waiting") == []
-
-
-def lines(server, message, store):
-    return [line for line in server.log if f'"{message}"' in line and f'"store":"{store}"' in line]
 
 
 # ---- the same meaning ----
@@ -108,6 +81,21 @@ def test_repeats_change_nothing_more(server, settings):
     assert server.run("recount").code == 0
 
 
+def test_recount_finds_and_mends_what_somebody_did_to_a_counter(server, settings):
+    publish(server, "call-events", *(ended(f"c{n}", "w", f"+1212555{n:04d}") for n in range(3)))
+    until(lambda: redis_cli(settings, "EXISTS", "pledgeline:whole") == "1")
+    redis_cli(settings, "INCRBY", "campaign:w:answered", "7")
+    redis_cli(settings, "DECR", "campaign:w:total_attempts")
+    drifts = server.run("recount", "--output", "json")
+    assert drifts.code == 4
+    assert {each["counter"]: (each["live"], each["recounted"]) for each in json.loads(drifts.out)} == {"answered": (10, 3), "total_attempts": (2, 3)}
+    assert redis_cli(settings, "GET", "campaign:w:answered") == "10"
+    assert server.run("recount", "--fix").code == 4
+    assert server.run("recount").code == 0
+    assert redis_cli(settings, "GET", "campaign:w:total_attempts") == "3"
+    assert {"total_attempts", "active_calls"} & {each["counter"] for each in server.json("recount", "--all")}
+
+
 def test_processes_on_the_same_stores_are_one_service(make_server, settings):
     servers = [make_server(**settings) for _ in range(3)]
     for i, server in enumerate(servers):
@@ -129,6 +117,8 @@ def test_optout_while_the_registry_is_away(server, settings, stores):
         assert redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "1"
         assert check(server, PHONE)["blocked"] and check(server, "+12125550100")["blocked"]
         assert is_away(server, "postgresql")
+        listed = server.run("blacklist", "list", "--output", "json")
+        assert listed.code == 1 and "]" not in listed.out and "PostgreSQL" in listed.err and "no " not in listed.err.split(":")[0]
     finally:
         stores.postgres.start()
     until(lambda: nothing_waits(server))

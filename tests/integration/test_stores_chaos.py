@@ -52,9 +52,9 @@ class Chaos:
         self.stores.redis.start()
 
     def mongo(self):
-        self.stores.mongo.pause()
+        self.stores.mongo.stop()
         time.sleep(0.3)
-        self.stores.mongo.resume()
+        self.stores.mongo.start()
 
     def flush(self):
         redis_cli(self.settings, "FLUSHALL")
@@ -104,6 +104,24 @@ def stream(generator):
     return plan[:count], lines
 
 
+EVERYTHING = """
+local lines = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  if redis.call('TYPE', key).ok == 'string' then lines[#lines + 1] = key .. ' ' .. redis.call('GET', key) end
+end
+table.sort(lines)
+return lines
+"""
+
+
+def leave_evidence(folder, servers, settings):
+    """What to look at when something is wrong."""
+    for i, server in enumerate(servers):
+        (folder / f"server{i}.log").write_text("".join(server.log))
+    (folder / "redis.txt").write_text(redis_cli(settings, "EVAL", EVERYTHING, "0"))
+    (folder / "records.ndjson").write_text(servers[0].run("cdr", "export", "--output", "json").out)
+
+
 def has_settled(servers, expected):
     """Nothing waits, nothing is claimed, and the counters are what the records say."""
     if any(server.json("dlq", "list", "--waiting") for server in servers):
@@ -134,6 +152,7 @@ def outcome(stream, generator, tmp_path_factory):
     deadline = time.monotonic() + SETTLED_S
     while not has_settled(servers, expected) and time.monotonic() < deadline:
         time.sleep(0.2)
+    leave_evidence(folder, servers, settings)
     yield servers, settings, expected, chaos, folder
     for server in servers:
         server.stop()
@@ -165,7 +184,8 @@ def test_each_record_is_the_fold_of_its_events(outcome, stream, generator):
 
 def test_counters_and_sums_are_right(outcome):
     servers, _, expected, _, _ = outcome
-    assert servers[0].run("recount").code == 0
+    done = servers[0].run("recount")
+    assert done.code == 0, done
     for campaign, of_campaign in expected["campaigns"].items():
         assert look.live(servers[1], campaign) == {name: value for name, value in of_campaign["live"].items() if value}
         stats = look.stats(servers[2], campaign)
