@@ -18,7 +18,7 @@ _numbers = itertools.count(1)
 class Stores:
     """The three servers. settings() is for a program that has them for itself; programs that share them share the settings."""
 
-    def __init__(self):
+    def __init__(self, mongo_keeps=True):
         self.folder = tempfile.TemporaryDirectory(prefix="pledgeline-stores-")
         os.chmod(self.folder.name, 0o755)
         folder = pathlib.Path(self.folder.name)
@@ -26,7 +26,7 @@ class Stores:
             (folder / name).mkdir()
         self.redis = PeerRedis(folder / "redis", options=("--databases", 1000)).start()
         self.postgres = PostgresPeer(folder / "postgres").start()
-        self.mongo = MongoPeer(folder / "mongo", keeps=True).start()
+        self.mongo = MongoPeer(folder / "mongo", keeps=mongo_keeps).start()
 
     def settings(self):
         number = next(_numbers)
