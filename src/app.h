@@ -27,6 +27,13 @@ void app_close(App *app);
 /* A second set of ports on the same stores, reading only, for another thread of the same process. */
 Status app_open_reader(const App *app, App *ret_reader, Fault *fault);
 
+/* A data folder by itself: whatever stores the settings name, everything is looked for, or made, in this folder. For moving in
+ * and out. folder and config must outlive app. */
+Status app_open_folder(App *app, const Config *config, const char *folder, AppMode mode, Fault *fault);
+
+/* Whether the settings name a store beside the data folder. */
+bool app_has_stores_apart(const Config *config);
+
 /* Of the stores beyond a network, ended by NULL; they live as long as app. */
 Breaker *const *app_breakers(const App *app);
 

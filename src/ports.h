@@ -47,13 +47,16 @@ typedef struct RegistryFilter {
     size_t limit;      /* 0 = all */
 } RegistryFilter;
 
+#define FAULT_CHECK_MISSING "check_missing"
+
 typedef struct RegistryPort {
     void *self;
     /* Puts numbers on the list and writes one audit entry each (unless REPEATED). results[i] answers entries[i]. */
     Status (*block)(void *self, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault);
     /* Takes a number off. Leaves an audit entry with actor and reason (both required). *ret_was_blocked may be false. */
     Status (*unblock)(void *self, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault);
-    /* ret_blocked[i] answers phones[i]. Unless OK the caller must take every number for blocked. */
+    /* ret_blocked[i] answers phones[i]. Unless OK the caller must take every number for blocked. RETRY with the code
+     * FAULT_CHECK_MISSING: this registry never answers that; a cache that knows all numbers may. */
     Status (*is_blocked)(void *self, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault);
     /* The entry of a blocked number; *ret_found false when it is clear. */
     Status (*show)(void *self, Slice phone, Arena *arena, BlockEntry *ret_entry, bool *ret_found, Fault *fault);
@@ -74,6 +77,14 @@ typedef struct RegistryPort {
                     void *context, Fault *fault);
     /* How many entries there should be and the last hash, kept apart from the chain: shows a chain cut at its end. */
     Status (*audit_head)(void *self, int64_t *ret_entries, uint8_t ret_hash[DIGEST_BYTES], Fault *fault);
+
+    /* For a move from another store (service/migrate.h). What is there under the same key stays; ret_new[i]: it was not there.
+     * Numbers and actions leave no audit entry: the history of the other store is carried over as a whole. */
+    Status (*enter)(void *self, const BlockEntry *entries, size_t count, bool *ret_new, Fault *fault);
+    Status (*enter_actions)(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault);
+    /* Appends entries in their order, with a seq and hash of this chain, each unless one is there with the same subject,
+     * action id, kind and detail (which names the entry's origin, so it is one of a kind). */
+    Status (*audit_carry)(void *self, const AuditEntry *entries, size_t count, bool *ret_new, Fault *fault);
 } RegistryPort;
 
 /* ---- effects: the ledger of things done to the world ---- */
@@ -105,6 +116,10 @@ typedef struct EffectsPort {
     Status (*pull_in)(void *self, int64_t latest_ms, Fault *fault);
     Status (*list)(void *self, const EffectFilter *filter, bool (*visit)(void *context, const Effect *effect), void *context,
                    Fault *fault);
+    /* For a move from another store: enters effects (each once in the call) as they are. Of two under one action id the one that
+     * is further stands, as a whole: SENT, then UNKNOWN, FAILED or CANCELLED, SENDING, CLAIMED, PENDING. It gets a higher fence
+     * than both, so whoever had claimed the other finds it gone. ret_moved[i]: the ledger changed. */
+    Status (*enter)(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault);
 } EffectsPort;
 
 /* ---- cdrs: call detail records ---- */
@@ -135,7 +150,8 @@ typedef struct CdrsPort {
     /* cdrs[i] for call_ids[i] (unique in the call), in arena; rev 0 and no facts when there is none. */
     Status (*load)(void *self, const Slice *call_ids, size_t count, Arena *arena, Cdr **cdrs, Fault *fault);
     /* Stores cdrs[i] where the stored rev is still cdrs[i]->rev (0 = not there), with rev + 1, which is written back.
-     * ret_conflict[i]: somebody was faster; load, fold and save again. Derived fields must be fresh. */
+     * ret_conflict[i]: somebody was faster; load, fold and save again. Derived fields must be fresh. A new
+     * record counts as stored at now_ms, or at 0 when its first fact was received: it moves in and has its age already. */
     Status (*save)(void *self, Cdr *const *cdrs, size_t count, int64_t now_ms, bool *ret_conflict, Fault *fault);
     /* Newest start first. The visitor gets a cursor to go on behind this record; false stops. */
     Status (*query)(void *self, const CdrFilter *filter, const Rating *rating,
@@ -238,6 +254,7 @@ typedef struct SmsRecord {
 typedef struct SmsFilter {
     Slice campaign_id, phone; /* empty = all */
     int64_t before_row;       /* cursor; 0 = from the newest */
+    bool oldest_first;        /* all of them, in the order in which they came */
     size_t limit;      /* 0 = all */
 } SmsFilter;
 
@@ -249,6 +266,9 @@ typedef struct SmsPort {
     Status (*send)(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault);
     /* Newest first; NULL where the gateway keeps no list. */
     Status (*list)(void *self, const SmsFilter *filter, bool (*visit)(void *context, const SmsRecord *record), void *context, Fault *fault);
+    /* For a move from another store: messages as they are, in this order, behind those that are there. The first of an action id
+     * stands; ret_new[i]: it was not there. NULL where list is. */
+    Status (*enter)(void *self, const SmsRecord *records, size_t count, bool *ret_new, Fault *fault);
 } SmsPort;
 
 /* ---- calls: the telephony side ---- */

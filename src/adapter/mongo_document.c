@@ -164,7 +164,7 @@ void mongo_document(const Cdr *cdr, int64_t rev, MongoWrite write, int64_t now_m
         put_text(ret, "_id", cdr->call_id);
         put_readable(cdr, abridged, arena, ret);
         put_internal(cdr, rev, arena, ret);
-        put_date(ret, "storedAt", now_ms);
+        put_date(ret, "storedAt", now_ms ? now_ms : cdr->created_ms);
         return;
     }
     bson_append_document_begin(ret, "$set", -1, &changes);

@@ -63,8 +63,8 @@ static Status audit_new(Postgres *store, const Recording *recording, const PGres
     return postgres_audit_append(store, head, entries, count, fault);
 }
 
-/* Opt-outs alone need no look at the chain, and so one round trip. */
-static Status record_optouts(Postgres *store, void *verb, Fault *fault)
+/* Opt-outs alone, and what moves in, need no look at the chain, and so one round trip. */
+static Status record_unaudited(Postgres *store, void *verb, Fault *fault)
 {
     const Recording *recording = verb;
     postgres_begin(store);
@@ -96,7 +96,13 @@ static Status record_all(Postgres *store, void *verb, Fault *fault)
 Status postgres_record_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault)
 {
     Recording recording = {records, count, ret_new};
-    return postgres_run(self, any_audited(&recording) ? record_all : record_optouts, &recording, fault);
+    return postgres_run(self, any_audited(&recording) ? record_all : record_unaudited, &recording, fault);
+}
+
+Status postgres_enter_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault)
+{
+    Recording recording = {records, count, ret_new};
+    return postgres_run(self, record_unaudited, &recording, fault);
 }
 
 /* ---- list ---- */

@@ -86,6 +86,58 @@ Status postgres_audit_append_own(void *self, const AuditEntry *entry, Fault *fau
     return postgres_run(self, append_own, &copy, fault);
 }
 
+/* ---- moving in ---- */
+
+static const PostgresStatement know_statement = {
+    NULL, "SELECT coalesce((SELECT true FROM audit WHERE audit.subject = wanted.subject AND audit.action_id = wanted.action_id"
+          " AND audit.kind = wanted.kind AND audit.detail = wanted.detail LIMIT 1), false)"
+          " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS wanted (subject, action_id, kind, detail, n)"
+          " ORDER BY wanted.n"};
+
+typedef struct Carrying {
+    const AuditEntry *entries;
+    size_t count;
+    bool *is_new;
+} Carrying;
+
+static void ask_what_is_known(Postgres *store, const Carrying *carrying)
+{
+    Arena *arena = &store->scratch;
+    const AuditEntry *entries = carrying->entries;
+    size_t count = carrying->count;
+    ASK(store, &know_statement, POSTGRES_COLUMN(texts, arena, entries, count, subject), POSTGRES_COLUMN(texts, arena, entries, count, action_id),
+        POSTGRES_COLUMN(texts, arena, entries, count, kind), POSTGRES_COLUMN(texts, arena, entries, count, detail));
+}
+
+static Status carry_all(Postgres *store, void *verb, Fault *fault)
+{
+    const Carrying *carrying = verb;
+    AuditEntry *unknown = ARENA_ARRAY(&store->scratch, AuditEntry, carrying->count + 1);
+    size_t count = 0;
+    postgres_begin(store);
+    postgres_ask(store, &postgres_audit_lock, NULL, 0);
+    ask_what_is_known(store, carrying);
+    Status status = postgres_exchange(store, fault);
+    if (status)
+        return status;
+    for (size_t i = 0; i < carrying->count; i++) {
+        carrying->is_new[i] = !postgres_cell_flag(postgres_answer(store, 2), (int)i, 0);
+        if (carrying->is_new[i])
+            unknown[count++] = carrying->entries[i];
+    }
+    status = postgres_audit_append(store, postgres_answer(store, 1), unknown, count, fault);
+    if (status)
+        return status;
+    postgres_commit(store);
+    return postgres_exchange(store, fault);
+}
+
+Status postgres_audit_carry(void *self, const AuditEntry *entries, size_t count, bool *ret_new, Fault *fault)
+{
+    Carrying carrying = {entries, count, ret_new};
+    return postgres_run(self, carry_all, &carrying, fault);
+}
+
 /* ---- look ---- */
 
 typedef struct Head { int64_t *entries; uint8_t *hash; } Head;

@@ -26,16 +26,6 @@ static Effect read_effect(const PGresult *page, int row)
                     .message_id = postgres_cell(page, row, 13), .reason = postgres_cell(page, row, 14)};
 }
 
-static Effect copy_effect(const Effect *effect, Arena *arena)
-{
-    Effect copy = *effect;
-    Slice *const texts[] = {&copy.action_id, &copy.call_id, &copy.campaign_id, &copy.contact_id, &copy.phone,
-                            &copy.campaign_name, &copy.donation_link, &copy.message, &copy.message_id, &copy.reason};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        *texts[i] = arena_copy(arena, *texts[i]);
-    return copy;
-}
-
 static const PostgresStatement lock_statement = {
     "effect_lock", "SELECT 1 FROM effect WHERE action_id = ANY ($1::text[]) ORDER BY action_id FOR UPDATE"};
 
@@ -93,7 +83,7 @@ static void read_claims(const Claiming *claiming, const PGresult *taken, const P
 {
     for (size_t i = 0; i < claiming->count; i++) {
         Effect effect = read_effect(held, (int)i);
-        claiming->wanted[i] = copy_effect(&effect, claiming->arena);
+        claiming->wanted[i] = effect_copy(&effect, claiming->arena);
     }
     postgres_first_of_each(taken, &claiming->wanted[0].action_id, sizeof *claiming->wanted, claiming->count, claiming->claimed);
 }
@@ -155,14 +145,20 @@ typedef struct Moving {
 /* What is not a text or a number of 64 bits in an effect, made so. */
 typedef struct MovingWords { Slice state; int64_t attempts; } MovingWords;
 
+static MovingWords *words_of(const Moving *moving, Arena *arena)
+{
+    MovingWords *words = ARENA_ARRAY(arena, MovingWords, moving->count + 1);
+    for (size_t i = 0; i < moving->count; i++)
+        words[i] = (MovingWords){slice_of(effect_state_name(moving->effects[i].state)), moving->effects[i].attempts};
+    return words;
+}
+
 static void ask_to_settle(Postgres *store, const Moving *moving)
 {
     Arena *arena = &store->scratch;
     const Effect *effects = moving->effects;
     size_t count = moving->count;
-    MovingWords *words = ARENA_ARRAY(arena, MovingWords, count + 1);
-    for (size_t i = 0; i < count; i++)
-        words[i] = (MovingWords){slice_of(effect_state_name(effects[i].state)), effects[i].attempts};
+    MovingWords *words = words_of(moving, arena);
     ASK(store, &settle_statement, POSTGRES_COLUMN(texts, arena, effects, count, action_id), POSTGRES_COLUMN(numbers, arena, effects, count, fence),
         POSTGRES_COLUMN(texts, arena, words, count, state), POSTGRES_COLUMN(times, arena, effects, count, due_ms),
         POSTGRES_COLUMN(numbers, arena, words, count, attempts), POSTGRES_COLUMN(texts, arena, effects, count, message_id),
@@ -222,7 +218,7 @@ static Status find_due(Postgres *store, void *verb, Fault *fault)
     due->count = (size_t)PQntuples(found);
     for (size_t i = 0; i < due->count; i++) {
         Effect effect = read_effect(found, (int)i);
-        due->out[i] = copy_effect(&effect, due->arena);
+        due->out[i] = effect_copy(&effect, due->arena);
     }
     return STATUS_OK;
 }
@@ -284,8 +280,56 @@ static Status list_effects(void *self, const EffectFilter *filter, bool (*visit)
     return postgres_list(self, &list, fault);
 }
 
+/* ---- moving in ---- */
+
+/* How far an effect is: what was sent, or may have been, wins over what was not. */
+#define FURTHER(state) \
+    "CASE " state " WHEN 'sent' THEN 9 WHEN 'unknown' THEN 8 WHEN 'failed' THEN 7 WHEN 'cancelled' THEN 7 WHEN 'sending' THEN 2" \
+    " WHEN 'claimed' THEN 1 ELSE 0 END"
+
+static const PostgresStatement carry_statement = {
+    NULL, "INSERT INTO effect (" EFFECT_COLUMNS ", moved_at) SELECT " EFFECT_COLUMNS ", $16::timestamptz"
+          " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],"
+          " $9::timestamptz[], $10::text[], $11::bigint[], $12::timestamptz[], $13::bigint[], $14::text[], $15::text[])"
+          " AS new (" EFFECT_COLUMNS ") ORDER BY action_id COLLATE \"C\""
+          " ON CONFLICT (action_id) DO UPDATE SET call_id = excluded.call_id, campaign_id = excluded.campaign_id,"
+          " contact_id = excluded.contact_id, phone = excluded.phone, campaign_name = excluded.campaign_name,"
+          " donation_link = excluded.donation_link, message = excluded.message, created_at = excluded.created_at,"
+          " state = excluded.state, fence = greatest(effect.fence, excluded.fence) + 1, due_at = excluded.due_at,"
+          " attempts = excluded.attempts, message_id = excluded.message_id, reason = excluded.reason, moved_at = excluded.moved_at"
+          " WHERE " FURTHER("excluded.state") " > " FURTHER("effect.state") " RETURNING action_id"};
+
+static Status carry_all(Postgres *store, void *verb, Fault *fault)
+{
+    const Moving *moving = verb;
+    Arena *arena = &store->scratch;
+    const Effect *effects = moving->effects;
+    size_t count = moving->count;
+    MovingWords *words = words_of(moving, arena);
+    postgres_begin(store);
+    ASK(store, &carry_statement, POSTGRES_COLUMN(texts, arena, effects, count, action_id), POSTGRES_COLUMN(texts, arena, effects, count, call_id),
+        POSTGRES_COLUMN(texts, arena, effects, count, campaign_id), POSTGRES_COLUMN(texts, arena, effects, count, contact_id),
+        POSTGRES_COLUMN(texts, arena, effects, count, phone), POSTGRES_COLUMN(texts, arena, effects, count, campaign_name),
+        POSTGRES_COLUMN(texts, arena, effects, count, donation_link), POSTGRES_COLUMN(texts, arena, effects, count, message),
+        POSTGRES_COLUMN(times, arena, effects, count, created_ms), POSTGRES_COLUMN(texts, arena, words, count, state),
+        POSTGRES_COLUMN(numbers, arena, effects, count, fence), POSTGRES_COLUMN(times, arena, effects, count, due_ms),
+        POSTGRES_COLUMN(numbers, arena, words, count, attempts), POSTGRES_COLUMN(texts, arena, effects, count, message_id),
+        POSTGRES_COLUMN(texts, arena, effects, count, reason), postgres_time(arena, moving->time_ms));
+    postgres_commit(store);
+    Status status = postgres_exchange(store, fault);
+    if (!status)
+        postgres_first_of_each(postgres_answer(store, 1), &effects[0].action_id, sizeof *effects, count, moving->moved);
+    return status;
+}
+
+static Status carry(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
+{
+    Moving moving = {.effects = effects, .count = count, .time_ms = now_ms, .moved = ret_moved};
+    return postgres_run(self, carry_all, &moving, fault);
+}
+
 EffectsPort postgres_effects(Postgres *store)
 {
     return (EffectsPort){.self = store, .claim = claim, .sending = sending, .settle = settle, .due = due_effects, .pull_in = pull_in,
-                         .list = list_effects};
+                         .list = list_effects, .enter = carry};
 }

@@ -53,7 +53,8 @@ static const PostgresStatement know_statement = {
 /* The first addedAt wins: a number that is there stays as it is. */
 static const PostgresStatement enter_statement = {
     "block_enter", "INSERT INTO blocked (" BLOCKED_COLUMNS ") SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[],"
-                   " $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[]) ON CONFLICT DO NOTHING"};
+                   " $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[]) AS new (" BLOCKED_COLUMNS ")"
+                   " ORDER BY phone COLLATE \"C\" ON CONFLICT DO NOTHING RETURNING phone"};
 
 typedef struct Blocking {
     const BlockEntry *entries;
@@ -142,6 +143,34 @@ static Status block(void *self, const BlockEntry *entries, size_t count, BlockRe
     return postgres_run(self, block_all, &blocking, fault);
 }
 
+/* ---- moving in ---- */
+
+typedef struct Entering {
+    const BlockEntry *entries;
+    size_t count;
+    bool *is_new;
+} Entering;
+
+/* Under the chain's lock, like all that changes the list. */
+static Status enter_all(Postgres *store, void *verb, Fault *fault)
+{
+    const Entering *entering = verb;
+    postgres_begin(store);
+    postgres_ask(store, &postgres_audit_lock, NULL, 0);
+    ask_to_enter(store, entering->entries, entering->count);
+    postgres_commit(store);
+    Status status = postgres_exchange(store, fault);
+    if (!status)
+        postgres_first_of_each(postgres_answer(store, 2), &entering->entries[0].phone, sizeof *entering->entries, entering->count, entering->is_new);
+    return status;
+}
+
+static Status enter(void *self, const BlockEntry *entries, size_t count, bool *ret_new, Fault *fault)
+{
+    Entering entering = {entries, count, ret_new};
+    return count ? postgres_run(self, enter_all, &entering, fault) : STATUS_OK;
+}
+
 /* ---- unblock ---- */
 
 static const PostgresStatement remove_statement = {"block_remove", "DELETE FROM blocked WHERE phone = $1::text RETURNING 1"};
@@ -210,16 +239,6 @@ static BlockEntry read_entry(const PGresult *page, int row)
                         .timestamp = postgres_cell(page, row, 7), .actor = postgres_cell(page, row, 8), .action_id = postgres_cell(page, row, 9)};
 }
 
-static BlockEntry copy_entry(const BlockEntry *entry, Arena *arena)
-{
-    BlockEntry copy = *entry;
-    Slice *const texts[] = {&copy.phone, &copy.reason, &copy.source, &copy.call_id, &copy.campaign_id,
-                            &copy.contact_id, &copy.timestamp, &copy.actor, &copy.action_id};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        *texts[i] = arena_copy(arena, *texts[i]);
-    return copy;
-}
-
 static const PostgresStatement show_statement = {"block_show", "SELECT " BLOCKED_COLUMNS " FROM blocked WHERE phone = $1::text"};
 
 typedef struct Showing { Slice phone; Arena *arena; BlockEntry *entry; bool found; } Showing;
@@ -235,7 +254,7 @@ static Status show_one(Postgres *store, void *verb, Fault *fault)
     showing->found = PQntuples(answer) == 1;
     if (showing->found) {
         BlockEntry entry = read_entry(answer, 0);
-        *showing->entry = copy_entry(&entry, showing->arena);
+        *showing->entry = block_entry_copy(&entry, showing->arena);
     }
     return STATUS_OK;
 }
@@ -298,5 +317,6 @@ RegistryPort postgres_registry(Postgres *store)
 {
     return (RegistryPort){.self = store, .block = block, .unblock = unblock, .is_blocked = is_blocked, .show = show, .list = list_blocked,
                           .count = count_blocked, .record_actions = postgres_record_actions, .actions = postgres_actions,
-                          .audit_append = postgres_audit_append_own, .audit = postgres_audit, .audit_head = postgres_audit_head};
+                          .audit_append = postgres_audit_append_own, .audit = postgres_audit, .audit_head = postgres_audit_head,
+                          .enter = enter, .enter_actions = postgres_enter_actions, .audit_carry = postgres_audit_carry};
 }

@@ -85,9 +85,11 @@ static Status send_texts(void *self, const Effect *effects, size_t count, int64_
 
 /* ---- list ---- */
 
-static const PostgresStatement list_statement = {
-    NULL, "SELECT " SMS_COLUMNS " FROM sms WHERE ($1::bigint = 0 OR number < $1::bigint) AND ($2::text = '' OR campaign_id = $2::text)"
-          " AND ($3::text = '' OR phone = $3::text) ORDER BY number DESC LIMIT $4::bigint"};
+#define LIST(is_behind, order) \
+    "SELECT " SMS_COLUMNS " FROM sms WHERE ($1::bigint = 0 OR number " is_behind " $1::bigint) AND ($2::text = '' OR campaign_id = $2::text)" \
+    " AND ($3::text = '' OR phone = $3::text) ORDER BY number " order " LIMIT $4::bigint"
+
+static const PostgresStatement list_newest = {NULL, LIST("<", "DESC")}, list_oldest = {NULL, LIST(">", "ASC")};
 
 typedef struct SmsList {
     const SmsFilter *filter;
@@ -98,8 +100,8 @@ typedef struct SmsList {
 static void ask_list(Postgres *store, const void *verb, const PGresult *before, int64_t rows)
 {
     const SmsFilter *filter = ((const SmsList *)verb)->filter;
-    int64_t before_row = before ? postgres_cell_number(before, PQntuples(before) - 1, 0) : filter->before_row;
-    ASK(store, &list_statement, postgres_number(&store->scratch, before_row), postgres_text(filter->campaign_id),
+    int64_t cursor = before ? postgres_cell_number(before, PQntuples(before) - 1, 0) : filter->oldest_first ? 0 : filter->before_row;
+    ASK(store, filter->oldest_first ? &list_oldest : &list_newest, postgres_number(&store->scratch, cursor), postgres_text(filter->campaign_id),
         postgres_text(filter->phone), postgres_number(&store->scratch, rows));
 }
 
@@ -122,7 +124,50 @@ static Status list_records(void *self, const SmsFilter *filter, bool (*visit)(vo
     return postgres_list(self, &list, fault);
 }
 
+/* ---- moving in ---- */
+
+/* In the order in which they came: they are numbered so. */
+static const PostgresStatement carry_statement = {
+    NULL, "WITH entered AS (INSERT INTO sms (id, action_id, call_id, campaign_id, contact_id, phone, message, status, failure_reason, queued_at)"
+          " SELECT id, action_id, call_id, campaign_id, contact_id, phone, message, status, failure_reason, queued_at"
+          " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],"
+          " $10::timestamptz[]) WITH ORDINALITY AS new (id, action_id, call_id, campaign_id, contact_id, phone, message, status,"
+          " failure_reason, queued_at, n) ORDER BY n ON CONFLICT DO NOTHING RETURNING action_id)"
+          " SELECT action_id FROM entered ORDER BY action_id COLLATE \"C\""};
+
+typedef struct Entering {
+    const SmsRecord *records;
+    size_t count;
+    bool *is_new;
+} Entering;
+
+static Status enter_all(Postgres *store, void *verb, Fault *fault)
+{
+    const Entering *entering = verb;
+    Arena *arena = &store->scratch;
+    const SmsRecord *records = entering->records;
+    size_t count = entering->count;
+    postgres_begin(store);
+    ASK(store, &carry_statement, POSTGRES_COLUMN(texts, arena, records, count, id), POSTGRES_COLUMN(texts, arena, records, count, action_id),
+        POSTGRES_COLUMN(texts, arena, records, count, call_id), POSTGRES_COLUMN(texts, arena, records, count, campaign_id),
+        POSTGRES_COLUMN(texts, arena, records, count, contact_id), POSTGRES_COLUMN(texts, arena, records, count, phone),
+        POSTGRES_COLUMN(texts, arena, records, count, message), POSTGRES_COLUMN(texts, arena, records, count, status),
+        POSTGRES_COLUMN(texts, arena, records, count, failure_reason), POSTGRES_COLUMN(times, arena, records, count, queued_ms));
+    postgres_commit(store);
+    Status status = postgres_exchange(store, fault);
+    if (!status)
+        postgres_first_of_each(postgres_answer(store, 1), &records[0].action_id, sizeof *records, count, entering->is_new);
+    return status;
+}
+
+static Status enter(void *self, const SmsRecord *records, size_t count, bool *ret_new, Fault *fault)
+{
+    Entering entering = {records, count, ret_new};
+    return postgres_run(self, enter_all, &entering, fault);
+}
+
 SmsPort postgres_sms(Postgres *store)
 {
-    return (SmsPort){.self = store, .joins_unit = false, .is_idempotent = true, .send = send_texts, .list = list_records};
+    return (SmsPort){.self = store, .joins_unit = false, .is_idempotent = true, .send = send_texts, .list = list_records,
+                     .enter = enter};
 }

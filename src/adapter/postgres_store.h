@@ -28,6 +28,9 @@ typedef enum PostgresAgain {
     POSTGRES_RECONNECT, /* the connection is of no use: the same transaction on another one */
 } PostgresAgain;
 
+/* Of one moment (postgres_view). */
+typedef enum PostgresView { POSTGRES_NO_VIEW, POSTGRES_VIEW_WANTED, POSTGRES_VIEW_OPEN, POSTGRES_VIEW_LOST } PostgresView;
+
 struct Postgres {
     PGconn *connection; /* NULL while there is none; in pipeline mode */
     Breaker *breaker;
@@ -46,6 +49,7 @@ struct Postgres {
     const PostgresStatement *prepared[POSTGRES_PREPARED_MAX];
     size_t prepared_count;
 
+    PostgresView view;
     PostgresAgain again;  /* of the last failure */
     bool is_away;         /* the last failure says so of the server, not of a statement */
     bool commit_asked;    /* in the transaction that runs */
@@ -121,6 +125,7 @@ Status postgres_fault(Postgres *store, const PGresult *answer, Fault *fault);
 
 /* Verbs of RegistryPort (postgres_actions.c). */
 Status postgres_record_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault);
+Status postgres_enter_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault);
 Status postgres_actions(void *self, const RegistryFilter *filter, bool (*visit)(void *context, const ActionRecord *record), void *context,
                         Fault *fault);
 
@@ -132,6 +137,7 @@ Status postgres_audit(void *self, int64_t from_seq, Slice subject, bool (*visit)
                       Fault *fault);
 Status postgres_audit_head(void *self, int64_t *ret_entries, uint8_t ret_hash[DIGEST_BYTES], Fault *fault);
 Status postgres_audit_append_own(void *self, const AuditEntry *entry, Fault *fault);
+Status postgres_audit_carry(void *self, const AuditEntry *entries, size_t count, bool *ret_new, Fault *fault);
 /* After a try whose commit was never heard of: asks whether this entry is there. */
 void postgres_audit_ask_for(Postgres *store, const AuditEntry *entry);
 

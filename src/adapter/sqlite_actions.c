@@ -32,18 +32,29 @@ static Status record_one(SqliteRegistry *registry, const ActionRecord *record, b
     return status || !*ret_new ? status : audit_record(registry, record, fault);
 }
 
-Status sqlite_record_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault)
+typedef Status (*EnterOne)(SqliteRegistry *registry, const ActionRecord *record, bool *ret_new, Fault *fault);
+
+static Status enter_all(SqliteRegistry *registry, EnterOne enter_one, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault)
 {
-    SqliteRegistry *registry = self;
     SqliteWork work;
     Status status = sqlite_enter(registry->store, &work, fault);
     if (status)
         return status;
     status = sqlite_audit_begin(&registry->audit, fault);
     for (size_t i = 0; i < count && !status; i++)
-        status = record_one(registry, &records[i], &ret_new[i], fault);
+        status = enter_one(registry, &records[i], &ret_new[i], fault);
     status = status ? status : sqlite_audit_end(&registry->audit, fault);
     return sqlite_leave(&work, status, fault);
+}
+
+Status sqlite_record_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault)
+{
+    return enter_all(self, record_one, records, count, ret_new, fault);
+}
+
+Status sqlite_enter_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault)
+{
+    return enter_all(self, enter_record, records, count, ret_new, fault);
 }
 
 static ActionRecord read_record(sqlite3_stmt *statement)

@@ -47,6 +47,22 @@ Status sqlite_audit_add(SqliteAudit *audit, const AuditEntry *entry, Fault *faul
     return STATUS_OK;
 }
 
+Status sqlite_audit_add_once(SqliteAudit *audit, const AuditEntry *entry, bool *ret_new, Fault *fault)
+{
+    bool is_there;
+    Status status = sql_keep(audit->store, &audit->find,
+                             "SELECT 1 FROM audit WHERE subject = ?1 AND action_id = ?2 AND kind = ?3 AND detail = ?4", fault);
+    if (status)
+        return status;
+    sql_bind(audit->find, SQL_TEXT(entry->subject), SQL_TEXT(entry->action_id), SQL_TEXT(entry->kind), SQL_TEXT(entry->detail));
+    status = sql_step(audit->store, audit->find, &is_there, fault);
+    sqlite3_reset(audit->find);
+    if (status)
+        return status;
+    *ret_new = !is_there;
+    return is_there ? STATUS_OK : sqlite_audit_add(audit, entry, fault);
+}
+
 Status sqlite_audit_end(SqliteAudit *audit, Fault *fault)
 {
     if (!audit->changed)

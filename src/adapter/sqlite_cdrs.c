@@ -62,7 +62,7 @@ static Status insert(SqliteCdrs *cdrs, Cdr *cdr, Slice facts, int64_t campaign, 
     if (status)
         return status;
     sql_bind(cdrs->insert, SQL_NUMBER((int64_t)slice_hash(cdr->call_id)), SQL_TEXT(cdr->call_id), SQL_NUMBER(campaign),
-             SQL_NUMBER(cdr->start_ms), SQL_NUMBER(now_ms), SQL_NUMBER(cdr->last_event_ms), SQL_NUMBER(cdr->open),
+             SQL_NUMBER(cdr->start_ms), SQL_NUMBER(now_ms ? now_ms : cdr->created_ms), SQL_NUMBER(cdr->last_event_ms), SQL_NUMBER(cdr->open),
              SQL_NUMBER(cdr->answered), SQL_TEXT(cdr->outcome), SQL_NUMBER(cdr->duration_s), SQL_NUMBER(cdr->cost_micros),
              SQL_BYTES(facts));
     status = sql_run(cdrs->store, cdrs->insert, fault);

@@ -4,7 +4,7 @@
 
 typedef struct SqliteEffects {
     SqliteStore *store;
-    sqlite3_stmt *enter, *find, *claim, *lose, *sending, *settle, *due, *pull_in;
+    sqlite3_stmt *enter, *carry, *find, *claim, *lose, *sending, *settle, *due, *pull_in;
 } SqliteEffects;
 
 #define EFFECT_COLUMNS \
@@ -20,16 +20,6 @@ static Effect read_effect(sqlite3_stmt *statement)
                     .fence = sqlite3_column_int64(statement, 10), .due_ms = sqlite3_column_int64(statement, 11),
                     .attempts = sqlite3_column_int(statement, 12), .message_id = sql_column(statement, 13),
                     .reason = sql_column(statement, 14)};
-}
-
-static Effect copy_effect(const Effect *effect, Arena *arena)
-{
-    Effect copy = *effect;
-    Slice *const texts[] = {&copy.action_id, &copy.call_id, &copy.campaign_id, &copy.contact_id, &copy.phone,
-                            &copy.campaign_name, &copy.donation_link, &copy.message, &copy.message_id, &copy.reason};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        *texts[i] = arena_copy(arena, *texts[i]);
-    return copy;
 }
 
 /* ---- claim ---- */
@@ -58,7 +48,7 @@ static Status find(SqliteEffects *effects, Effect *wanted, Arena *arena, Fault *
     status = sql_step(effects->store, effects->find, &is_row, fault);
     if (!status && is_row) {
         Effect held = read_effect(effects->find);
-        *wanted = copy_effect(&held, arena);
+        *wanted = effect_copy(&held, arena);
     }
     sqlite3_reset(effects->find);
     return status;
@@ -182,7 +172,7 @@ static Status due(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *
     bool is_row = true;
     while (!(status = sql_step(effects->store, effects->due, &is_row, fault)) && is_row) {
         Effect held = read_effect(effects->due);
-        out[count++] = copy_effect(&held, arena);
+        out[count++] = effect_copy(&held, arena);
     }
     *ret_count = count;
     return status;
@@ -227,9 +217,51 @@ static Status pull_in(void *self, int64_t latest_ms, Fault *fault)
     return sqlite_leave(&work, status, fault);
 }
 
+/* ---- moving in ---- */
+
+/* How far an effect is: what was sent, or may have been, wins over what was not. */
+#define FURTHER(state) "CASE " state " WHEN 3 THEN 9 WHEN 6 THEN 8 WHEN 4 THEN 7 WHEN 5 THEN 7 ELSE " state " END"
+
+static const char *const carry_sql =
+    "INSERT INTO effect (" EFFECT_COLUMNS ", moved_ms) VALUES"
+    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT (action_id) DO UPDATE SET"
+    " call_id = excluded.call_id, campaign_id = excluded.campaign_id, contact_id = excluded.contact_id, phone = excluded.phone,"
+    " campaign_name = excluded.campaign_name, donation_link = excluded.donation_link, message = excluded.message,"
+    " created_ms = excluded.created_ms, state = excluded.state, fence = max(fence, excluded.fence) + 1, due_ms = excluded.due_ms,"
+    " attempts = excluded.attempts, message_id = excluded.message_id, reason = excluded.reason, moved_ms = excluded.moved_ms"
+    " WHERE " FURTHER("excluded.state") " > " FURTHER("effect.state");
+
+static Status carry_one(SqliteEffects *effects, const Effect *effect, int64_t now_ms, bool *ret_moved, Fault *fault)
+{
+    Status status = sql_keep(effects->store, &effects->carry, carry_sql, fault);
+    if (status)
+        return status;
+    sql_bind(effects->carry, SQL_TEXT(effect->action_id), SQL_TEXT(effect->call_id), SQL_TEXT(effect->campaign_id),
+             SQL_TEXT(effect->contact_id), SQL_TEXT(effect->phone), SQL_TEXT(effect->campaign_name), SQL_TEXT(effect->donation_link),
+             SQL_TEXT(effect->message), SQL_NUMBER(effect->created_ms), SQL_NUMBER((int64_t)effect->state), SQL_NUMBER(effect->fence),
+             SQL_NUMBER(effect->due_ms), SQL_NUMBER(effect->attempts), SQL_TEXT(effect->message_id), SQL_TEXT(effect->reason),
+             SQL_NUMBER(now_ms));
+    status = sql_run(effects->store, effects->carry, fault);
+    *ret_moved = sqlite3_changes(effects->store->db) == 1;
+    return status;
+}
+
+static Status carry(void *self, const Effect *moving, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
+{
+    SqliteEffects *effects = self;
+    SqliteWork work;
+    Status status = sqlite_enter(effects->store, &work, fault);
+    if (status)
+        return status;
+    for (size_t i = 0; i < count && !status; i++)
+        status = carry_one(effects, &moving[i], now_ms, &ret_moved[i], fault);
+    return sqlite_leave(&work, status, fault);
+}
+
 EffectsPort sqlite_effects(SqliteStore *store)
 {
     SqliteEffects *effects = ARENA_NEW(&store->arena, SqliteEffects);
     effects->store = store;
-    return (EffectsPort){.self = effects, .claim = claim, .sending = sending, .settle = settle, .due = due, .pull_in = pull_in, .list = list};
+    return (EffectsPort){.self = effects, .claim = claim, .sending = sending, .settle = settle, .due = due, .pull_in = pull_in, .list = list,
+                         .enter = carry};
 }

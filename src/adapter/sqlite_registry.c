@@ -99,6 +99,34 @@ static Status block(void *self, const BlockEntry *entries, size_t count, BlockRe
     return sqlite_leave(&work, status, fault);
 }
 
+/* ---- moving in ---- */
+
+static Status enter(void *self, const BlockEntry *entries, size_t count, bool *ret_new, Fault *fault)
+{
+    SqliteRegistry *registry = self;
+    SqliteWork work;
+    Status status = sqlite_enter(registry->store, &work, fault);
+    if (status)
+        return status;
+    for (size_t i = 0; i < count && !status; i++)
+        status = enter_number(registry, &entries[i], &ret_new[i], fault);
+    return sqlite_leave(&work, status, fault);
+}
+
+static Status carry(void *self, const AuditEntry *entries, size_t count, bool *ret_new, Fault *fault)
+{
+    SqliteRegistry *registry = self;
+    SqliteWork work;
+    Status status = sqlite_enter(registry->store, &work, fault);
+    if (status)
+        return status;
+    status = sqlite_audit_begin(&registry->audit, fault);
+    for (size_t i = 0; i < count && !status; i++)
+        status = sqlite_audit_add_once(&registry->audit, &entries[i], &ret_new[i], fault);
+    status = status ? status : sqlite_audit_end(&registry->audit, fault);
+    return sqlite_leave(&work, status, fault);
+}
+
 /* ---- unblock ---- */
 
 static Status remove_number(SqliteRegistry *registry, Slice phone, bool *ret_removed, Fault *fault)
@@ -179,16 +207,6 @@ static BlockEntry read_entry(sqlite3_stmt *statement)
                         .timestamp = sql_column(statement, 7), .actor = sql_column(statement, 8), .action_id = sql_column(statement, 9)};
 }
 
-static BlockEntry copy_entry(const BlockEntry *entry, Arena *arena)
-{
-    BlockEntry copy = *entry;
-    Slice *const texts[] = {&copy.phone, &copy.reason, &copy.source, &copy.call_id, &copy.campaign_id,
-                            &copy.contact_id, &copy.timestamp, &copy.actor, &copy.action_id};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        *texts[i] = arena_copy(arena, *texts[i]);
-    return copy;
-}
-
 static Status show(void *self, Slice phone, Arena *arena, BlockEntry *ret_entry, bool *ret_found, Fault *fault)
 {
     SqliteRegistry *registry = self;
@@ -199,7 +217,7 @@ static Status show(void *self, Slice phone, Arena *arena, BlockEntry *ret_entry,
     status = sql_step(registry->store, registry->show, ret_found, fault);
     if (!status && *ret_found) {
         BlockEntry entry = read_entry(registry->show);
-        *ret_entry = copy_entry(&entry, arena);
+        *ret_entry = block_entry_copy(&entry, arena);
     }
     sqlite3_reset(registry->show);
     return status;
@@ -285,5 +303,6 @@ RegistryPort sqlite_registry(SqliteStore *store)
     registry->store = registry->audit.store = store;
     return (RegistryPort){.self = registry, .block = block, .unblock = unblock, .is_blocked = is_blocked, .show = show, .list = list,
                           .count = count_blocked, .record_actions = sqlite_record_actions, .actions = sqlite_actions,
-                          .audit_append = append, .audit = audit, .audit_head = audit_head};
+                          .audit_append = append, .audit = audit, .audit_head = audit_head, .enter = enter,
+                          .enter_actions = sqlite_enter_actions, .audit_carry = carry};
 }

@@ -12,6 +12,7 @@ typedef struct SqliteRegistry {
 
 /* Verbs of RegistryPort. */
 Status sqlite_record_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault);
+Status sqlite_enter_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault);
 Status sqlite_actions(void *self, const RegistryFilter *filter, bool (*visit)(void *context, const ActionRecord *record), void *context,
                       Fault *fault);
 

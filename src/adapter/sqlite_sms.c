@@ -7,7 +7,7 @@
 
 typedef struct SqliteSms {
     SqliteStore *store;
-    sqlite3_stmt *find, *enter;
+    sqlite3_stmt *find, *enter, *carry;
 } SqliteSms;
 
 /* The id of the message that this action id has become, in arena; empty when there is none yet. */
@@ -85,15 +85,15 @@ static SmsRecord read_record(sqlite3_stmt *statement)
                        .queued_ms = sqlite3_column_int64(statement, 10)};
 }
 
-static const char *const list_sql =
-    "SELECT * FROM sms WHERE row < ifnull(nullif(?1, 0), 9223372036854775807) AND (?2 = '' OR campaign_id = ?2) AND (?3 = '' OR phone = ?3)"
-    " ORDER BY row DESC LIMIT ?4";
+#define LIST(order) \
+    "SELECT * FROM sms WHERE row < ifnull(nullif(?1, 0), 9223372036854775807) AND (?2 = '' OR campaign_id = ?2) AND (?3 = '' OR phone = ?3)" \
+    " ORDER BY row " order " LIMIT ?4"
 
 static Status list(void *self, const SmsFilter *filter, bool (*visit)(void *context, const SmsRecord *record), void *context, Fault *fault)
 {
     SqliteSms *sms = self;
     sqlite3_stmt *statement;
-    Status status = sql_prepare(sms->store, list_sql, &statement, fault);
+    Status status = sql_prepare(sms->store, filter->oldest_first ? LIST("ASC") : LIST("DESC"), &statement, fault);
     if (status)
         return status;
     sql_bind(statement, SQL_NUMBER(filter->before_row), SQL_TEXT(filter->campaign_id), SQL_TEXT(filter->phone),
@@ -108,9 +108,36 @@ static Status list(void *self, const SmsFilter *filter, bool (*visit)(void *cont
     return status;
 }
 
+static Status enter_one(SqliteSms *sms, const SmsRecord *record, bool *ret_new, Fault *fault)
+{
+    Status status = sql_keep(sms->store, &sms->carry,
+                             "INSERT INTO sms (id, action_id, call_id, campaign_id, contact_id, phone, message, status, failure_reason,"
+                             " queued_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING", fault);
+    if (status)
+        return status;
+    sql_bind(sms->carry, SQL_TEXT(record->id), SQL_TEXT(record->action_id), SQL_TEXT(record->call_id), SQL_TEXT(record->campaign_id),
+             SQL_TEXT(record->contact_id), SQL_TEXT(record->phone), SQL_TEXT(record->message), SQL_TEXT(record->status),
+             SQL_TEXT(record->failure_reason), SQL_NUMBER(record->queued_ms));
+    status = sql_run(sms->store, sms->carry, fault);
+    *ret_new = sqlite3_changes(sms->store->db) == 1;
+    return status;
+}
+
+static Status enter(void *self, const SmsRecord *records, size_t count, bool *ret_new, Fault *fault)
+{
+    SqliteSms *sms = self;
+    SqliteWork work;
+    Status status = sqlite_enter(sms->store, &work, fault);
+    if (status)
+        return status;
+    for (size_t i = 0; i < count && !status; i++)
+        status = enter_one(sms, &records[i], &ret_new[i], fault);
+    return sqlite_leave(&work, status, fault);
+}
+
 SmsPort sqlite_sms(SqliteStore *store)
 {
     SqliteSms *sms = ARENA_NEW(&store->arena, SqliteSms);
     sms->store = store;
-    return (SmsPort){.self = sms, .joins_unit = true, .is_idempotent = true, .send = send_texts, .list = list};
+    return (SmsPort){.self = sms, .joins_unit = true, .is_idempotent = true, .send = send_texts, .list = list, .enter = enter};
 }

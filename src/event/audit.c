@@ -24,6 +24,96 @@ void audit_seal(AuditEntry *entry, const uint8_t previous[DIGEST_BYTES])
     digest_sha256(parts, sizeof parts / sizeof *parts, entry->hash);
 }
 
+/* ---- entries carried over ---- */
+
+enum { CHAIN_NAME_BYTES = 16, HASH_DIGITS = 2 * DIGEST_BYTES };
+
+Slice audit_chain_name(const AuditEntry *first, Arena *arena) { return digest_hex(arena, first->hash, CHAIN_NAME_BYTES); }
+
+#define ORIGIN "{\"origin\":{\"chain\":\""
+
+AuditEntry audit_carried(const AuditEntry *entry, Slice chain, Arena *arena)
+{
+    AuditEntry carried = *entry;
+    Text detail = text_in(arena);
+    text_printf(&detail, ORIGIN "%.*s\",\"seq\":%lld,\"hash\":\"%.*s\"}", SLICE_ARG(chain), (long long)entry->seq,
+                SLICE_ARG(digest_hex(arena, entry->hash, DIGEST_BYTES)));
+    if (!slice_empty(entry->detail)) {
+        text_add_literal(&detail, ",\"detail\":");
+        text_add(&detail, entry->detail);
+    }
+    text_add_byte(&detail, '}');
+    carried.detail = text_slice(&detail);
+    return carried;
+}
+
+/* What stands before `end`; text goes on behind it. */
+static bool take_until(Slice *text, const char *end, Slice *ret)
+{
+    size_t bytes = strlen(end);
+    const char *at = text->bytes ? memmem(text->at, text->bytes, end, bytes) : NULL;
+    if (!at)
+        return false;
+    *ret = (Slice){text->at, (size_t)(at - text->at)};
+    *text = (Slice){at + bytes, text->bytes - ret->bytes - bytes};
+    return true;
+}
+
+static bool read_digits(Slice text, int64_t *ret)
+{
+    int64_t number = 0;
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9' || number > INT64_MAX / 10 - 1)
+            return false;
+        number = number * 10 + (text.at[i] - '0');
+    }
+    *ret = number;
+    return text.bytes > 0;
+}
+
+static bool read_hash(Slice text, uint8_t out[DIGEST_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < text.bytes && text.bytes == HASH_DIGITS; i++) {
+        const char *digit = memchr(digits, text.at[i], 16);
+        if (!digit)
+            return false;
+        out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | (digit - digits) : (digit - digits) << 4);
+    }
+    return text.bytes == HASH_DIGITS;
+}
+
+bool audit_origin(const AuditEntry *entry, Slice *ret_chain, AuditEntry *ret_entry)
+{
+    Slice rest = entry->detail, nothing, seq, hash;
+    AuditEntry original = *entry;
+    if (!slice_starts_with(rest, SLICE(ORIGIN)) || !take_until(&rest, ORIGIN, &nothing) || !take_until(&rest, "\",\"seq\":", ret_chain) ||
+        !take_until(&rest, ",\"hash\":\"", &seq) || !take_until(&rest, "\"}", &hash))
+        return false;
+    if (!read_digits(seq, &original.seq) || !read_hash(hash, original.hash))
+        return false;
+    original.detail = (Slice){0};
+    if (slice_starts_with(rest, SLICE(",\"detail\":"))) {
+        take_until(&rest, ":", &nothing);
+        original.detail = (Slice){rest.at, rest.bytes - 1};
+    }
+    *ret_entry = original;
+    return true;
+}
+
+bool audit_is_from(const AuditEntry *entry, Slice chain)
+{
+    Slice name;
+    AuditEntry at = *entry;
+    while (audit_origin(&at, &name, &at)) {
+        if (slice_equal(name, chain))
+            return true;
+    }
+    return false;
+}
+
+/* ---- checking ---- */
+
 void audit_check_init(AuditCheck *check) { *check = (AuditCheck){.next_seq = 1}; }
 
 Status audit_check_next(AuditCheck *check, const AuditEntry *entry, Fault *fault)

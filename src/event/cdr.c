@@ -172,17 +172,35 @@ static CdrFold meet(Cdr *cdr, size_t index, const Fact *fact, Arena *arena)
     return content ? CDR_CONFLICT_KEPT : CDR_UNCHANGED;
 }
 
+static CdrFold fold_fact(Cdr *cdr, const Fact *fact, bool has_place, Arena *arena)
+{
+    for (size_t i = 0; i < cdr->fact_count; i++) {
+        if (slice_equal(cdr->facts[i].key, fact->key))
+            return meet(cdr, i, fact, arena);
+    }
+    if (!has_place)
+        return CDR_FULL;
+    insert(cdr, fact, arena);
+    return CDR_CHANGED;
+}
+
 CdrFold cdr_fold(Cdr *cdr, const Event *event, Arena *arena)
 {
     Fact fact = fact_of(event);
-    for (size_t i = 0; i < cdr->fact_count; i++) {
-        if (slice_equal(cdr->facts[i].key, fact.key))
-            return meet(cdr, i, &fact, arena);
+    return fold_fact(cdr, &fact, has_room(cdr, fact.type), arena);
+}
+
+/* Each of them found its room once, so the places that are kept for some kinds are not kept here. */
+CdrFold cdr_merge(Cdr *cdr, const Cdr *other, Arena *arena)
+{
+    CdrFold result = CDR_UNCHANGED;
+    bool is_full = false;
+    for (size_t i = 0; i < other->fact_count; i++) {
+        CdrFold fold = fold_fact(cdr, &other->facts[i], cdr->fact_count < CDR_FACTS_HARD_MAX, arena);
+        is_full = is_full || fold == CDR_FULL;
+        result = fold == CDR_CHANGED ? CDR_CHANGED : result;
     }
-    if (!has_room(cdr, fact.type))
-        return CDR_FULL;
-    insert(cdr, &fact, arena);
-    return CDR_CHANGED;
+    return is_full ? CDR_FULL : result;
 }
 
 /* ---- what is read off the facts ---- */

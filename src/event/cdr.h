@@ -62,13 +62,17 @@ Slice cdr_key(const Event *event, Slice message_id, Arena *arena);
 /* Folds one event in. The derived fields are stale until cdr_derive. */
 CdrFold cdr_fold(Cdr *cdr, const Event *event, Arena *arena);
 
+/* Folds in every fact of another record of the same call, as the union that their events would have made. The facts' texts stay
+ * where they are. CDR_FULL: some found no room; the others are in. */
+CdrFold cdr_merge(Cdr *cdr, const Cdr *other, Arena *arena);
+
 void cdr_derive(Cdr *cdr, const Rating *rating, Arena *arena);
 
 /* Facts as bytes for a store, and back; the format carries a version. cdr_decode gives REJECT for bytes it cannot read. */
 Slice cdr_encode(const Cdr *cdr, Arena *arena);
 Status cdr_decode(Slice bytes, Arena *arena, Cdr *cdr, Fault *fault);
 
-/* The document of CONTRACTS section 3 as one JSON object, keys in that order (no rev, no eventKeys). Derived must be fresh. */
+/* The call record as one JSON object, keys in that order (no rev, no eventKeys). Derived must be fresh. */
 void cdr_print(const Cdr *cdr, Arena *arena, Text *out);
 void cdr_print_metadata(const Cdr *cdr, Arena *arena, Text *out); /* of all its facts, one JSON object */
 bool cdr_has_implausible_times(const Cdr *cdr);

@@ -64,6 +64,12 @@ void action_contribution(const ActionRecord *record, Contribution *ret)
         contribution_add(ret, SLICE("optouts"), 1);
 }
 
+void donation_contribution(const Effect *effect, Contribution *ret)
+{
+    *ret = (Contribution){.campaign_id = effect->campaign_id, .last_activity_ms = effect->created_ms};
+    contribution_add(ret, SLICE("donations"), 1);
+}
+
 void cdr_contribution(const Cdr *cdr, Arena *arena, Contribution *ret)
 {
     ret->campaign_id = cdr->campaign_id;

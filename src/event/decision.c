@@ -1,4 +1,4 @@
-/* A decision in print: for tests and for people who ask why. */
+/* What a decision is made of: names, copies, and a decision in print, for tests and for people who ask why. */
 #include "event/decision.h"
 
 const char *effect_state_name(EffectState state)
@@ -6,6 +6,43 @@ const char *effect_state_name(EffectState state)
     static const char *const names[] = {"pending", "claimed", "sending", "sent", "failed", "cancelled", "unknown"};
     return names[state];
 }
+
+/* ---- copies ---- */
+
+static void keep_texts(Slice *const *texts, size_t count, Arena *arena)
+{
+    for (size_t i = 0; i < count; i++)
+        *texts[i] = arena_copy(arena, *texts[i]);
+}
+
+BlockEntry block_entry_copy(const BlockEntry *entry, Arena *arena)
+{
+    BlockEntry copy = *entry;
+    Slice *const texts[] = {&copy.phone, &copy.reason, &copy.source, &copy.call_id, &copy.campaign_id,
+                            &copy.contact_id, &copy.timestamp, &copy.actor, &copy.action_id};
+    keep_texts(texts, sizeof texts / sizeof *texts, arena);
+    return copy;
+}
+
+ActionRecord action_record_copy(const ActionRecord *record, Arena *arena)
+{
+    ActionRecord copy = *record;
+    Slice *const texts[] = {&copy.id, &copy.call_id, &copy.campaign_id, &copy.contact_id, &copy.phone, &copy.action_type,
+                            &copy.donation_link, &copy.sms_message_id, &copy.status, &copy.failure_reason};
+    keep_texts(texts, sizeof texts / sizeof *texts, arena);
+    return copy;
+}
+
+Effect effect_copy(const Effect *effect, Arena *arena)
+{
+    Effect copy = *effect;
+    Slice *const texts[] = {&copy.action_id, &copy.call_id, &copy.campaign_id, &copy.contact_id, &copy.phone,
+                            &copy.campaign_name, &copy.donation_link, &copy.message, &copy.message_id, &copy.reason};
+    keep_texts(texts, sizeof texts / sizeof *texts, arena);
+    return copy;
+}
+
+/* ---- print ---- */
 
 static void add_member(Text *out, const char *key, Slice value)
 {

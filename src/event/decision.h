@@ -3,7 +3,7 @@
 
 #include "event/cdr.h"
 
-/* CONTRACTS: the seeds' BlacklistEntry. */
+/* The original system's BlacklistEntry. */
 typedef struct BlockEntry {
     Slice phone;
     int64_t added_ms;    /* since when it holds */
@@ -16,7 +16,10 @@ typedef struct BlockEntry {
     Slice action_id;/* the opt-out's action; empty for entries by hand. A known action id changes nothing again */
 } BlockEntry;
 
-/* CONTRACTS section 2: the fields of the original system. */
+/* Copies that outlive a visitor's call; their texts live in arena. */
+BlockEntry block_entry_copy(const BlockEntry *entry, Arena *arena);
+
+/* With the fields of the original system. */
 typedef struct ActionRecord {
     Slice id, call_id, campaign_id, contact_id, phone;
     Slice action_type; /* donation_sms_sent donation_sms_failed donation_tts_fallback optout_blacklist_added optout_call_terminated */
@@ -26,6 +29,8 @@ typedef struct ActionRecord {
     Slice status;      /* success failed */
     Slice failure_reason;
 } ActionRecord;
+
+ActionRecord action_record_copy(const ActionRecord *record, Arena *arena);
 
 /* What a recorded action adds to the counters of its campaign; count 0 = nothing (donations are counted by the ledger). */
 void action_contribution(const ActionRecord *record, Contribution *ret);
@@ -53,10 +58,15 @@ typedef struct Effect {
     Slice reason;      /* why FAILED, CANCELLED, UNKNOWN or back to PENDING */
 } Effect;
 
+Effect effect_copy(const Effect *effect, Arena *arena);
+
+/* What a text that was sent adds to the counters of its campaign. */
+void donation_contribution(const Effect *effect, Contribution *ret);
+
 typedef struct Decision {
     Verdict verdict; /* DONE unless the event must be rejected or retried */
     Fault fault;
-    bool outage;     /* RETRY because a store is away: waiting for it uses up no tries */
+    bool outage;     /* RETRY because a store is away, or another process is at it: waiting uses up no tries */
     bool unblocked;  /* the registry does not have its numbers yet */
 
     const BlockEntry *blocks; /* opt-out: numbers to block (all candidate forms of a salvaged one) */

@@ -1,4 +1,4 @@
-/* The table of routes, each with the parameters of its query. CONTRACTS: what we answer over HTTP; docs/http.md comes from it. */
+/* The table of routes, each with the parameters of its query. docs/http.md comes from it. */
 #include "ingress/http_handlers.h"
 #include "ingress/http_parameters.h"
 
@@ -52,9 +52,10 @@ const Route routes[] = {
      "200 `{verdict,duplicate}`, 202 kept for later, 422 now a dead letter; for NDJSON as `/v1/events`", false},
     {"GET", "/v1/blacklist", ROLE_READER, ROUTE_READ, blacklist_list, blacklist_page, "blocked numbers", "", "200 `{entries,nextCursor}`", false},
     {"POST", "/v1/blacklist", ROLE_SERVICE, ROUTE_CHANGE, blacklist_put, none, "block a number",
-     "`{phoneNumber,reason,source,actor,addedAt,metadata}`; only the first is required, texts up to 1,000 bytes", "201 the entry, 200 it was blocked already, 422", false},
+     "`{phoneNumber,reason,source,actor,addedAt,metadata}`, of an opt-out `{actionId,pressedAt}`; only the first is required, texts up to 1,000 bytes",
+     "201 the entry with `result` `added`, 200 `known` or `repeated`, 422", false},
     {"POST", "/v1/blacklist/check", ROLE_READER, ROUTE_CHECK, blacklist_check, none, "may these numbers be called?",
-     "`{phoneNumber}` or `{phoneNumbers:[…]}`, 10,000 at most", "200 `{phoneNumber,blocked,reason}`, or `{results:[…]}` of them", false},
+     "`{phoneNumber}` or `{phoneNumbers:[…]}`, 10,000 at most", "200 `{phoneNumber,blocked,reason}`, with `unknown` where nobody can say now, or `{results:[…]}` of them", false},
     {"POST", "/v1/blacklist/import", ROLE_ADMIN, ROUTE_CHANGE, blacklist_import, import, "block the numbers of a list",
      "CSV with a header in any order, or one number a line", "200 `{added,known,rejected,firstBadLine}`", false},
     {"GET", "/v1/blacklist/export", ROLE_READER, ROUTE_READ, blacklist_export, none, "the whole list", "", "200 CSV", false},
@@ -65,7 +66,7 @@ const Route routes[] = {
     {"GET", "/v1/actions", ROLE_READER, ROUTE_READ, actions_list, action_page, "recorded actions", "", "200 `{actions,nextCursor}`", false},
     {"POST", "/v1/actions", ROLE_SERVICE, ROUTE_CHANGE, actions_put, none, "record an action of another system",
      "`{id,actionType,status,phoneNumber}` required, `callId`, `campaignId`, `contactId`, `donationLink`, `timestamp`, … kept",
-     "201 the action, 200 its id was known, 422", false},
+     "201 the action with `result` `added`, 200 `known`, 422", false},
     {"GET", "/v1/sms", ROLE_READER, ROUTE_READ, sms_list, sms_page, "texts in the outbox, newest first", "", "200 `{messages,nextCursor}`", false},
     {"GET", "/v1/cdrs", ROLE_READER, ROUTE_READ, cdrs_list, record_page, "call records, newest first", "",
      "200 `{records,nextCursor}`; with `Accept: text/csv` or `application/x-ndjson` a stream of all", false},

@@ -50,8 +50,8 @@ static bool take_record(void *context, const Cdr *cdr)
 static bool take_donation(void *context, const Effect *effect)
 {
     Generation *generation = context;
-    Contribution share = {.campaign_id = effect->campaign_id, .last_activity_ms = effect->created_ms};
-    contribution_add(&share, SLICE("donations"), 1);
+    Contribution share;
+    donation_contribution(effect, &share);
     return take(generation, effect->action_id, 1, contribution_copy(&share, &generation->arena));
 }
 

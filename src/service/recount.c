@@ -9,6 +9,7 @@
 typedef struct Cell {
     Slice campaign_id, counter;
     int64_t live, recounted;
+    int64_t last_activity_ms; /* of what was recounted */
 } Cell;
 
 typedef struct Tally {
@@ -62,8 +63,11 @@ static Cell *cell_of(Tally *tally, Slice campaign_id, Slice counter)
 
 static void add_share(Tally *tally, const Contribution *share)
 {
-    for (size_t i = 0; i < share->count; i++)
-        cell_of(tally, share->campaign_id, share->counters[i].name)->recounted += share->counters[i].value;
+    for (size_t i = 0; i < share->count; i++) {
+        Cell *cell = cell_of(tally, share->campaign_id, share->counters[i].name);
+        cell->recounted += share->counters[i].value;
+        cell->last_activity_ms = share->last_activity_ms > cell->last_activity_ms ? share->last_activity_ms : cell->last_activity_ms;
+    }
 }
 
 static bool count_record(void *context, const Cdr *cdr)
@@ -81,7 +85,9 @@ static bool count_record(void *context, const Cdr *cdr)
 
 static bool count_donation(void *context, const Effect *effect)
 {
-    cell_of(context, effect->campaign_id, SLICE("donations"))->recounted++;
+    Contribution share;
+    donation_contribution(effect, &share);
+    add_share(context, &share);
     return true;
 }
 
@@ -172,7 +178,7 @@ Status recount_fix(const Ports *ports, const Rating *rating, int64_t *ret_drifts
         const Cell *cell = &tally.cells[i];
         if (cell->live == cell->recounted)
             continue;
-        Contribution delta = {.campaign_id = cell->campaign_id};
+        Contribution delta = {.campaign_id = cell->campaign_id, .last_activity_ms = cell->last_activity_ms};
         contribution_add(&delta, cell->counter, cell->recounted - cell->live);
         status = ports->live.adjust(ports->live.self, &delta, 1, fault);
         drifts++;

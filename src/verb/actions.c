@@ -72,16 +72,6 @@ static void find_oldest_to_show(Listing *listing)
 
 /* ---- those ---- */
 
-static ActionRecord copy_record(const ActionRecord *record, Arena *arena)
-{
-    ActionRecord copy = *record;
-    Slice *const texts[] = {&copy.id, &copy.call_id, &copy.campaign_id, &copy.contact_id, &copy.phone, &copy.action_type,
-                            &copy.donation_link, &copy.sms_message_id, &copy.status, &copy.failure_reason};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        *texts[i] = arena_copy(arena, *texts[i]);
-    return copy;
-}
-
 static bool keep_newest(void *context, const ActionRecord *record)
 {
     Listing *listing = context;
@@ -90,7 +80,7 @@ static bool keep_newest(void *context, const ActionRecord *record)
     if (!is_wanted)
         return true;
     listing->oldest_count -= is_oldest;
-    listing->newest[listing->newest_count++] = copy_record(record, &listing->kept);
+    listing->newest[listing->newest_count++] = action_record_copy(record, &listing->kept);
     return listing->newest_count < listing->limit && listing->newest_count < listing->count;
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "event/phone.h"
+#include "service/dnc_cache.h"
 #include "service/print.h"
 #include "verb/desk.h"
 #include "verb/functions.h"
@@ -25,7 +26,7 @@ static Answer ask(const Ports *ports, Slice phone, Arena *arena)
         return answer;
     }
     if (ports->registry.show(ports->registry.self, phone, arena, &answer.entry, &answer.has_entry, &fault)) {
-        answer.why = arena_printf(arena, "the list cannot be read, so nobody can say: %s", fault.text);
+        answer.blocked = dnc_ask(ports, phone, arena, &answer.why) != DNC_CLEAR; /* as the cache says, or nobody can */
         return answer;
     }
     answer.blocked = answer.has_entry;

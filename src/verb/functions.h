@@ -15,6 +15,9 @@ int blacklist_import_verb(const Invocation *invocation);
 int blacklist_export_verb(const Invocation *invocation);
 int blacklist_sync_verb(const Invocation *invocation);
 
+int migrate_verb(const Invocation *invocation);
+int export_verb(const Invocation *invocation);
+
 int cdr_show_verb(const Invocation *invocation);
 int cdr_list_verb(const Invocation *invocation);
 int cdr_export_verb(const Invocation *invocation);

@@ -1,6 +1,7 @@
 /* What was done: texts in the outbox, and the audit log that proves it. */
 #include <stdio.h>
 
+#include "service/carried_proof.h"
 #include "service/list_proof.h"
 #include "service/print.h"
 #include "verb/desk.h"
@@ -87,6 +88,7 @@ int audit_show_verb(const Invocation *invocation)
 typedef struct Verification {
     AuditCheck check;
     ListProof *list;
+    CarriedProof carried;
     int wrong;
     Progress progress;
 } Verification;
@@ -105,6 +107,8 @@ static bool verify_entry(void *context, const AuditEntry *entry)
     Verification *verification = context;
     Fault fault;
     if (audit_check_next(&verification->check, entry, &fault))
+        report_wrong(verification, &fault);
+    if (carried_proof_add(&verification->carried, entry, &fault))
         report_wrong(verification, &fault);
     list_proof_add(verification->list, entry);
     progress_show(&verification->progress, verification->check.entries);
@@ -142,6 +146,33 @@ static Status verify(const RegistryPort *registry, Verification *verification, F
     return status;
 }
 
+static Slice head_of(const AuditCheck *check, Arena *arena) { return digest_hex(arena, check->head, DIGEST_BYTES); }
+
+static void show_text(const Verification *verification, Arena *arena)
+{
+    printf("%lld entries, unbroken, and the do-not-call list is as they say; head %.*s\n", (long long)verification->check.entries,
+           SLICE_ARG(head_of(&verification->check, arena)));
+    for (size_t i = 0; i < verification->carried.count; i++) {
+        const CarriedChain *chain = &verification->carried.chains[i];
+        printf("%lld of them came from the chain %s: its entries %lld to %lld%s; head %.*s\n", (long long)chain->check.entries, chain->name,
+               (long long)chain->first_seq, (long long)chain->check.next_seq - 1, chain->gaps ? ", without those that had come from here" : "",
+               SLICE_ARG(head_of(&chain->check, arena)));
+    }
+}
+
+static void show_json(const Verification *verification, Arena *arena)
+{
+    printf("{\"ok\":true,\"entries\":%lld,\"head\":\"%.*s\",\"carried\":[", (long long)verification->check.entries,
+           SLICE_ARG(head_of(&verification->check, arena)));
+    for (size_t i = 0; i < verification->carried.count; i++) {
+        const CarriedChain *chain = &verification->carried.chains[i];
+        printf("%s{\"chain\":\"%s\",\"entries\":%lld,\"first\":%lld,\"last\":%lld,\"gaps\":%lld,\"head\":\"%.*s\"}", i ? "," : "",
+               chain->name, (long long)chain->check.entries, (long long)chain->first_seq, (long long)chain->check.next_seq - 1,
+               (long long)chain->gaps, SLICE_ARG(head_of(&chain->check, arena)));
+    }
+    printf("]}\n");
+}
+
 int audit_verify_verb(const Invocation *invocation)
 {
     Desk desk;
@@ -155,16 +186,14 @@ int audit_verify_verb(const Invocation *invocation)
     ports->unit.rollback(ports->unit.self);
     list_proof_free(verification.list);
     desk_close(&desk);
+    if (!status && !verification.wrong)
+        (invocation->output == OUTPUT_JSON ? show_json : show_text)(&verification, invocation->arena);
+    carried_proof_done(&verification.carried);
     if (status)
         return verb_fail(&fault);
     if (verification.wrong) {
         verb_note("the audit log or the do-not-call list was tampered with or damaged; findings: %d", verification.wrong);
         return EXIT_FAILED;
     }
-    Slice head = digest_hex(invocation->arena, verification.check.head, DIGEST_BYTES);
-    if (invocation->output == OUTPUT_JSON)
-        printf("{\"ok\":true,\"entries\":%lld,\"head\":\"%.*s\"}\n", (long long)verification.check.entries, SLICE_ARG(head));
-    else
-        printf("%lld entries, unbroken, and the do-not-call list is as they say; head %.*s\n", (long long)verification.check.entries, SLICE_ARG(head));
     return EXIT_OK;
 }

@@ -38,6 +38,7 @@ static const Option actions_options[] = {
 static const Option audit_options[] = {{"phone", "NUMBER", "only entries about this number"}, END};
 static const Option config_options[] = {
     {"markdown", NULL, "print the settings' documentation page"}, {"sample", NULL, "print a settings file with every default"}, END};
+static const Option export_options[] = {{"to", "FOLDER", "the new data folder; required"}, END};
 static const Option routes_options[] = {{"markdown", NULL, "print the tables of docs/http.md"}, END};
 
 const Verb verbs[] = {
@@ -65,6 +66,8 @@ const Verb verbs[] = {
     {"actions", "list", "", 0, 0, "Recorded actions, newest first: donation links and opt-outs", "actions list --call test-call", actions_options, actions_list_verb},
     {"audit", "verify", "", 0, 0, "Check the chain of the audit log, and the do-not-call list against it; names what is wrong", "audit verify", NULL, audit_verify_verb},
     {"audit", "show", "", 0, 0, "Entries of the audit log", "audit show --phone +972501234567", audit_options, audit_show_verb},
+    {"migrate", NULL, "", 0, 0, "Move what the data folder holds into the stores of REDIS_URL, MONGODB_URI and DATABASE_URL", "migrate --data ./data", NULL, migrate_verb},
+    {"export", NULL, "", 0, 0, "Write what those stores hold into a new data folder", "export --to ./copy", export_options, export_verb},
     {"config", NULL, "", 0, 0, "The effective settings and where each comes from; secrets masked", "config", config_options, config_verb},
     {"routes", NULL, "", 0, 0, "The HTTP routes: who may use them and which parameters they take", NULL, routes_options, routes_verb},
     {"completion", NULL, "", 0, 0, "Print bash completion: source <(pledgeline completion)", NULL, NULL, completion_verb},

@@ -253,6 +253,62 @@ static void rollback_gives_the_claim_back(void **state)
     assert_int_equal(effect.fence, 1);
 }
 
+/* ---- moving in ---- */
+
+static Effect moving_in(EffectState state)
+{
+    Effect effect = contract_donation("call-1_donation", "+12125550100");
+    effect.state = state;
+    effect.message_id = state == EFFECT_SENT ? SLICE("message-1") : (Slice){0};
+    effect.reason = SLICE("as it was");
+    effect.attempts = 3;
+    effect.due_ms = NOON_MS + 1000;
+    return effect;
+}
+
+static bool enter(Contract *c, EffectState state)
+{
+    Effect effect = moving_in(state);
+    bool moved;
+    must(c, c->ports.effects.enter(c->ports.effects.self, &effect, 1, NOON_MS, &moved, &c->fault));
+    return moved;
+}
+
+static void effect_is_entered_as_it_is(void **state)
+{
+    Contract *c = *state;
+    assert_true(enter(c, EFFECT_SENT));
+    assert_false(enter(c, EFFECT_SENT));
+    Seen seen = list(c, (EffectFilter){.state = -1});
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.effects[0].state, EFFECT_SENT);
+    assert_int_equal(seen.effects[0].attempts, 3);
+    assert_slice(seen.effects[0].message_id, "message-1");
+    assert_slice(seen.effects[0].reason, "as it was");
+}
+
+static void effect_that_is_further_stands(void **state)
+{
+    static const EffectState order[] = {EFFECT_PENDING, EFFECT_CLAIMED, EFFECT_SENDING, EFFECT_FAILED, EFFECT_UNKNOWN, EFFECT_SENT};
+    Contract *c = *state;
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        assert_true(enter(c, order[i]));
+        for (size_t earlier = 0; earlier <= i; earlier++)
+            assert_false(enter(c, order[earlier]));
+        assert_int_equal(state_of_only(c), order[i]);
+    }
+    assert_false(enter(c, EFFECT_CANCELLED));
+}
+
+static void whoever_claimed_finds_an_effect_gone_that_was_sent_elsewhere(void **state)
+{
+    Contract *c = *state;
+    Effect ours = claimed(c, NOON_MS);
+    assert_true(enter(c, EFFECT_SENT));
+    assert_false(send(c, &ours, NOON_MS + LEASE_MS));
+    assert_int_equal(state_of_only(c), EFFECT_SENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +325,9 @@ int main(void)
         CONTRACT_TEST(put_back_effect_waits_for_its_time_and_counts_attempts),
         CONTRACT_TEST(due_are_those_that_wait_for_somebody),
         CONTRACT_TEST(list_pages_and_filters),
+        CONTRACT_TEST(effect_is_entered_as_it_is),
+        CONTRACT_TEST(effect_that_is_further_stands),
+        CONTRACT_TEST(whoever_claimed_finds_an_effect_gone_that_was_sent_elsewhere),
     };
     const struct CMUnitTest unit_tests[] = {
         CONTRACT_TEST(rollback_gives_the_claim_back),

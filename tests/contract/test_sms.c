@@ -101,11 +101,37 @@ static void rollback_takes_the_message_back_where_it_joins_the_unit(void **state
     assert_int_equal(list(c, (SmsFilter){0}).count, 0);
 }
 
+static void messages_are_entered_as_they_are_in_their_order(void **state)
+{
+    Contract *c = *state;
+    Effect known = contract_donation("a", "+12125550100");
+    SmsOutcome sent = send(c, &known);
+    SmsRecord records[] = {
+        {.id = SLICE("m-z"), .action_id = SLICE("z"), .phone = SLICE("+12125550101"), .message = SLICE("one"), .status = SLICE("delivered"), .queued_ms = NOON_MS - 2000},
+        {.id = SLICE("m-a"), .action_id = SLICE("a"), .phone = SLICE("+12125550100"), .message = SLICE("two"), .status = SLICE("queued"), .queued_ms = NOON_MS - 1500},
+        {.id = SLICE("m-b"), .action_id = SLICE("b"), .phone = SLICE("+12125550102"), .message = SLICE("three"), .status = SLICE("failed"), .queued_ms = NOON_MS - 1000},
+    };
+    bool is_new[3];
+    must(c, c->ports.sms.enter(c->ports.sms.self, records, 3, is_new, &c->fault));
+    assert_true(is_new[0] && !is_new[1] && is_new[2]);
+    must(c, c->ports.sms.enter(c->ports.sms.self, records, 3, is_new, &c->fault));
+    assert_false(is_new[0] || is_new[1] || is_new[2]);
+    Seen seen = list(c, (SmsFilter){.oldest_first = true});
+    assert_int_equal(seen.count, 3);
+    assert_true(slice_equal(seen.records[0].id, sent.message_id));
+    assert_slice(seen.records[1].id, "m-z");
+    assert_slice(seen.records[1].status, "delivered");
+    assert_int_equal(seen.records[1].queued_ms, NOON_MS - 2000);
+    assert_slice(seen.records[2].id, "m-b");
+    assert_slice(list(c, (SmsFilter){0}).records[0].id, "m-b");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CONTRACT_TEST(message_is_filled_and_queued), CONTRACT_TEST(action_sent_twice_is_one_message),
         CONTRACT_TEST(placeholder_without_value_is_refused), CONTRACT_TEST(list_is_newest_first_and_filters),
+        CONTRACT_TEST(messages_are_entered_as_they_are_in_their_order),
     };
     const struct CMUnitTest unit_tests[] = {
         CONTRACT_TEST(rollback_takes_the_message_back_where_it_joins_the_unit),

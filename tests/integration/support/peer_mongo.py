@@ -95,6 +95,7 @@ class MongoPeer:
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)  # until all of its threads stand still
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)

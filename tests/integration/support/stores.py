@@ -17,9 +17,10 @@ _numbers = itertools.count(1)
 
 
 class Stores:
-    """The three servers. settings() is for a program that has them for itself; programs that share them share the settings."""
+    """The three servers; without `keeps`, what MongoDB holds goes with its process, and it is faster. settings() is for a program
+    that has them for itself; programs that share them share the settings."""
 
-    def __init__(self, mongo_keeps=True):
+    def __init__(self, keeps=True):
         with contextlib.ExitStack() as started:  # what has started is stopped when another one cannot be had
             folder = pathlib.Path(started.enter_context(tempfile.TemporaryDirectory(prefix="pledgeline-stores-")))
             os.chmod(folder, 0o755)
@@ -27,9 +28,9 @@ class Stores:
                 (folder / name).mkdir()
             self.postgres = PostgresPeer(folder / "postgres").start()
             started.callback(self.postgres.stop)
-            self.mongo = MongoPeer(folder / "mongo", keeps=mongo_keeps).start()
+            self.mongo = MongoPeer(folder / "mongo", keeps=keeps).start()
             started.callback(self.mongo.stop)
-            self.redis = PeerRedis(folder / "redis", options=("--databases", 1000)).start()
+            self.redis = PeerRedis(folder / "redis", options=("--databases", 10000)).start()
             started.callback(self.redis.stop)
             self.started = started.pop_all()
 

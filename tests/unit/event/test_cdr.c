@@ -115,6 +115,38 @@ static void any_order_duplication_and_splitting_give_equal_bytes(void **state)
     }
 }
 
+static Slice merge_halves(World *world, const Event *events, size_t count, size_t split, bool swapped)
+{
+    Cdr halves[2] = {{.call_id = SLICE("c")}, {.call_id = SLICE("c")}};
+    for (size_t k = 0; k < count; k++)
+        cdr_fold(&halves[k < split], &events[k], &world->arena);
+    cdr_merge(&halves[swapped], &halves[!swapped], &world->arena);
+    assert_true(cdr_merge(&halves[swapped], &halves[!swapped], &world->arena) == CDR_UNCHANGED);
+    return print(world, &halves[swapped]);
+}
+
+static void merging_two_records_is_folding_the_events_of_both(void **state)
+{
+    (void)state;
+    srandom(7);
+    for (int i = 0; i < CASES; i++) {
+        World world = {0};
+        Event events[EVENTS_MAX];
+        size_t count = 1 + (size_t)random() % EVENTS_MAX, order[EVENTS_MAX], split = (size_t)random() % (count + 1);
+        for (size_t k = 0; k < count; k++) {
+            events[k] = random_event(&world);
+            order[k] = k;
+        }
+        Slice folded = fold_all(&world, events, order, count, false);
+        for (int swapped = 0; swapped < 2; swapped++) {
+            Slice merged = merge_halves(&world, events, count, split, swapped);
+            if (!slice_equal(folded, merged))
+                fail_msg("case %d:\n%.*s\n%.*s", i, SLICE_ARG(folded), SLICE_ARG(merged));
+        }
+        arena_done(&world.arena);
+    }
+}
+
 static void folding_the_same_event_again_changes_nothing(void **state)
 {
     (void)state;
@@ -345,6 +377,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order_duplication_and_splitting_give_equal_bytes), cmocka_unit_test(folding_the_same_event_again_changes_nothing),
+        cmocka_unit_test(merging_two_records_is_folding_the_events_of_both),
         cmocka_unit_test(unknown_fields_in_another_order_are_the_same_event), cmocka_unit_test(what_one_event_leaves_in_a_record_is_bounded),
         cmocka_unit_test(a_long_message_id_makes_no_long_key), cmocka_unit_test(damaged_bytes_are_refused_or_read_but_never_trusted), cmocka_unit_test(a_whole_call_has_its_times_and_its_cost),
         cmocka_unit_test(a_real_end_beats_an_inferred_one_in_either_order), cmocka_unit_test(an_implausible_time_is_kept_and_orders_nothing),
