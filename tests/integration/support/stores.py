@@ -1,5 +1,6 @@
 """Redis, PostgreSQL and MongoDB for tests of the program on stores apart: real servers, started by the test, and stopped in the
 middle when it wants."""
+import contextlib
 import itertools
 import os
 import pathlib
@@ -16,17 +17,22 @@ _numbers = itertools.count(1)
 
 
 class Stores:
-    """The three servers; without `keeps`, what MongoDB holds goes with its process, and it is faster. settings() is for a program that has them for itself; programs that share them share the settings."""
+    """The three servers; without `keeps`, what MongoDB holds goes with its process, and it is faster. settings() is for a program
+    that has them for itself; programs that share them share the settings."""
 
     def __init__(self, keeps=True):
-        self.folder = tempfile.TemporaryDirectory(prefix="pledgeline-stores-")
-        os.chmod(self.folder.name, 0o755)
-        folder = pathlib.Path(self.folder.name)
-        for name in ("redis", "postgres", "mongo"):
-            (folder / name).mkdir()
-        self.redis = PeerRedis(folder / "redis", options=("--databases", 10000)).start()
-        self.postgres = PostgresPeer(folder / "postgres").start()
-        self.mongo = MongoPeer(folder / "mongo", keeps=keeps).start()
+        with contextlib.ExitStack() as started:  # what has started is stopped when another one cannot be had
+            folder = pathlib.Path(started.enter_context(tempfile.TemporaryDirectory(prefix="pledgeline-stores-")))
+            os.chmod(folder, 0o755)
+            for name in ("redis", "postgres", "mongo"):
+                (folder / name).mkdir()
+            self.postgres = PostgresPeer(folder / "postgres").start()
+            started.callback(self.postgres.stop)
+            self.mongo = MongoPeer(folder / "mongo", keeps=keeps).start()
+            started.callback(self.mongo.stop)
+            self.redis = PeerRedis(folder / "redis", options=("--databases", 10000)).start()
+            started.callback(self.redis.stop)
+            self.started = started.pop_all()
 
     def settings(self):
         number = next(_numbers)
@@ -34,10 +40,7 @@ class Stores:
                 "DATABASE_URL": f"{self.postgres.url}?options=-csearch_path%3Dtest_{number}", "DONATION_LINK_SECRET": "0123456789abcdef0123"}
 
     def stop(self):
-        self.redis.stop()
-        self.mongo.stop()
-        self.postgres.stop()
-        self.folder.cleanup()
+        self.started.close()
 
 
 def redis_cli(settings, *arguments):
