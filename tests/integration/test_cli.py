@@ -12,7 +12,7 @@ from support.events import donation, ended, optout
 from support.program import BINARY, ROOT, Clock, ndjson, run
 
 PHONE = "+12125550105"
-VERBS = ["serve", "publish", "blacklist", "cdr", "stats", "live", "recount", "dlq", "sms", "actions", "audit", "config", "routes", "completion", "man", "help"]
+VERBS = ["serve", "publish", "blacklist", "cdr", "stats", "live", "recount", "dlq", "sms", "actions", "audit", "migrate", "export", "config", "routes", "completion", "man", "help"]
 
 
 @pytest.fixture
