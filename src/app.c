@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "adapter/data_folder.h"
+#include "adapter/http_registry.h"
 #include "adapter/mongo.h"
 #include "adapter/postgres.h"
 #include "adapter/redis.h"
@@ -16,7 +17,7 @@
 
 /* One of each, for all sets of ports of a process: what one thread finds out the others need not. */
 typedef struct AppBreakers {
-    Breaker redis, mongo, postgres;
+    Breaker redis, mongo, postgres, database_api;
     Breaker *in_use[4];
 } AppBreakers;
 
@@ -26,6 +27,7 @@ typedef struct AppStores {
     Redis *redis;
     Mongo *mongo;
     Postgres *postgres;
+    HttpRegistry *database_api;
     AppBreakers own_breakers, *breakers; /* a reader borrows those of its app */
     Config folder_alone; /* of app_open_folder: the settings without stores apart */
     Arena arena; /* what the settings point to */
@@ -42,26 +44,39 @@ static Status begin_nothing(void *self, Fault *fault)
 
 static void undo_nothing(void *self) { (void)self; }
 
-static bool is_apart(const AppStores *stores) { return stores->redis || stores->mongo || stores->postgres; }
+static bool is_apart(const AppStores *stores) { return stores->redis || stores->mongo || stores->postgres || stores->database_api; }
 
-static void wire_apart(AppStores *stores, Ports *ports)
+/* Who only looks gets one view of the registry, wherever that is. */
+static UnitPort unit_apart(const AppStores *stores, AppMode mode)
 {
-    ports->unit.atomic = ports->sms.joins_unit = false;
-    ports->unit.begin = ports->unit.commit = begin_nothing;
-    ports->unit.rollback = undo_nothing;
+    UnitPort unit = sqlite_unit(stores->sqlite);
+    if (mode == APP_READER)
+        return stores->postgres ? postgres_view(stores->postgres) : unit;
+    unit.atomic = false;
+    unit.begin = unit.commit = begin_nothing;
+    unit.rollback = undo_nothing;
+    return unit;
+}
+
+static void wire_apart(AppStores *stores, AppMode mode, Ports *ports)
+{
+    ports->unit = unit_apart(stores, mode);
+    ports->sms.joins_unit = false;
     ports->live = sqlite_live(stores->sqlite, SQLITE_LIVE_GUARDED);
     if (stores->postgres) {
         ports->registry = postgres_registry(stores->postgres);
         ports->effects = postgres_effects(stores->postgres);
         ports->sms = postgres_sms(stores->postgres);
     }
+    if (stores->database_api)
+        ports->registry = http_registry(stores->database_api);
     if (stores->mongo)
         ports->cdrs = mongo_cdrs(stores->mongo);
     if (stores->redis)
         ports->live = redis_live(stores->redis);
 }
 
-static void wire(AppStores *stores, Ports *ports)
+static void wire(AppStores *stores, AppMode mode, Ports *ports)
 {
     *ports = (Ports){
         .unit = sqlite_unit(stores->sqlite),
@@ -74,7 +89,7 @@ static void wire(AppStores *stores, Ports *ports)
         .spool = sqlite_spool(stores->sqlite),
     };
     if (is_apart(stores))
-        wire_apart(stores, ports);
+        wire_apart(stores, mode, ports);
 }
 
 /* ---- settings ---- */
@@ -177,6 +192,14 @@ static Status read_link(const Config *config, EventSettings *event, Fault *fault
     return STATUS_OK;
 }
 
+static Status check_one_registry(const Config *config, Fault *fault)
+{
+    if (!*config->database_url || !*config->database_api_url)
+        return STATUS_OK;
+    return fault_set(fault, STATUS_REJECT, "setting_conflict",
+                     "DATABASE_URL and DATABASE_API_URL are both set, and the do-not-call list can be in one place only: unset one of them");
+}
+
 static Status read_settings(const Config *config, Arena *arena, PipelineSettings *ret, Fault *fault)
 {
     *ret = (PipelineSettings){.lease_ms = config->effect_lease_s * 1000, .max_attempts = (int)config->max_attempts,
@@ -185,6 +208,7 @@ static Status read_settings(const Config *config, Arena *arena, PipelineSettings
     ret->event.donation_key = slice_of(config->donation_key);
     ret->event.call_timeout_ms = config->call_timeout_s * 1000;
     Status status = check_numbers(config, fault);
+    status = status ? status : check_one_registry(config, fault);
     status = status ? status : read_rating(config, arena, &ret->event.rating, fault);
     status = status ? status : read_country_code(config, &ret->event.country_code, fault);
     status = status ? status : check_template(config, arena, fault);
@@ -273,17 +297,28 @@ static Status open_postgres(AppStores *stores, const Config *config, Fault *faul
     return postgres_open(&settings, &stores->postgres, fault);
 }
 
+static Status open_database_api(AppStores *stores, const Config *config, Fault *fault)
+{
+    if (!*config->database_api_url)
+        return STATUS_OK;
+    HttpRegistrySettings settings = {.url = config->database_api_url, .token = config->database_api_token,
+                                     .breaker = use_breaker(stores, &stores->breakers->database_api, "database_api")};
+    return http_registry_open(&settings, &stores->database_api, fault);
+}
+
 static Status open_stores(App *app, AppMode mode, Fault *fault)
 {
     AppStores *stores = app->stores;
-    SqliteSettings settings = {.folder = app->config->data_folder, .mode = mode == APP_WRITER ? SQLITE_WRITER : SQLITE_READER,
-                               .after_crash = stores->folder.after_crash};
-    Status status = sqlite_store_open(&settings, &stores->sqlite, fault);
-    status = status ? status : open_redis(stores, app->config, fault);
+    Status status = open_redis(stores, app->config, fault);
     status = status ? status : open_mongo(stores, app->config, fault);
     status = status ? status : open_postgres(stores, app->config, fault);
+    status = status ? status : open_database_api(stores, app->config, fault);
+    /* Who looks from another machine has no data folder: what is in the stores apart is there all the same. */
+    SqliteSettings settings = {.folder = app->config->data_folder, .mode = mode == APP_WRITER ? SQLITE_WRITER : SQLITE_READER,
+                               .after_crash = stores->folder.after_crash, .may_be_missing = is_apart(stores)};
+    status = status ? status : sqlite_store_open(&settings, &stores->sqlite, fault);
     if (!status)
-        wire(stores, &app->ports);
+        wire(stores, mode, &app->ports);
     return status;
 }
 
@@ -339,6 +374,7 @@ void app_close(App *app)
     redis_close(stores->redis);
     mongo_close(stores->mongo);
     postgres_close(stores->postgres);
+    http_registry_close(stores->database_api);
     sqlite_store_close(stores->sqlite);
     for (size_t i = 0; stores->own_breakers.in_use[i]; i++)
         breaker_done(stores->own_breakers.in_use[i]);

@@ -47,13 +47,16 @@ typedef struct RegistryFilter {
     size_t limit;      /* 0 = all */
 } RegistryFilter;
 
+#define FAULT_CHECK_MISSING "check_missing"
+
 typedef struct RegistryPort {
     void *self;
     /* Puts numbers on the list and writes one audit entry each (unless REPEATED). results[i] answers entries[i]. */
     Status (*block)(void *self, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault);
     /* Takes a number off. Leaves an audit entry with actor and reason (both required). *ret_was_blocked may be false. */
     Status (*unblock)(void *self, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault);
-    /* ret_blocked[i] answers phones[i]. Unless OK the caller must take every number for blocked. */
+    /* ret_blocked[i] answers phones[i]. Unless OK the caller must take every number for blocked. RETRY with the code
+     * FAULT_CHECK_MISSING: this registry never answers that; a cache that knows all numbers may. */
     Status (*is_blocked)(void *self, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault);
     /* The entry of a blocked number; *ret_found false when it is clear. */
     Status (*show)(void *self, Slice phone, Arena *arena, BlockEntry *ret_entry, bool *ret_found, Fault *fault);
@@ -179,6 +182,7 @@ typedef struct Projection {
     const Contribution *after;
     int64_t changed_ms;            /* when this revision was stored. What a store that keeps (rev, share) for a time has
                                       forgotten, and what is older than that time, it leaves to a recount */
+    int64_t before_ms;             /* when `before` was stored, by the same clock; what the times of events say is no help */
 } Projection;
 
 typedef enum CacheAnswer {
@@ -191,7 +195,7 @@ typedef struct LivePort {
     void *self;
     /* Where items[i].rev is newer than what was projected for that key: adds the difference to the campaign's counters. */
     Status (*project)(void *self, const Projection *items, size_t count, Fault *fault);
-    /* Adds deltas, e.g. what recount found missing. */
+    /* Adds what a recount found missing. NULL where there are generations. */
     Status (*adjust)(void *self, const Contribution *deltas, size_t count, Fault *fault);
     /* Each campaign (or the one named) with all its counters. */
     Status (*read)(void *self, Slice campaign_id,
@@ -202,9 +206,11 @@ typedef struct LivePort {
     Status (*block)(void *self, const BlockEntry *entries, size_t count, Fault *fault);
     Status (*unblock)(void *self, Slice phone, Fault *fault);
     Status (*is_blocked)(void *self, const Slice *phones, size_t count, CacheAnswer *ret, Fault *fault);
-    /* The cache has been given every number of the list since list_incomplete; from now on "not there" is clear. */
-    Status (*list_complete)(void *self, Fault *fault);
+    /* "Not there" is unknown from now on; what block() gives is counted on until list_complete. */
     Status (*list_incomplete)(void *self, Fault *fault);
+    /* This port was given every number of the list since its list_incomplete; from now on "not there" is clear. RETRY
+     * "list_lost": the store may have lost some of it meanwhile, begin again. */
+    Status (*list_complete)(void *self, Fault *fault);
 
     /* Action records, for readers beside us; they go by themselves after 24 h. NULL where nobody reads them. */
     Status (*remember)(void *self, const ActionRecord *records, size_t count, Fault *fault);
@@ -214,9 +220,12 @@ typedef struct LivePort {
     Status (*generation_begin)(void *self, int64_t now_ms, Fault *fault);
     /* As project, into the new generation only, whatever changed_ms says. */
     Status (*generation_add)(void *self, const Projection *items, size_t count, Fault *fault);
-    /* Visits each counter that differs, then makes the new generation the one that is read; with keep false it is given up. */
-    Status (*generation_end)(void *self, bool keep, bool (*visit)(void *context, Slice campaign_id, Slice counter, int64_t live, int64_t recounted),
-                             void *context, Fault *fault);
+    /* Visits the counters that differ between what is read and the new generation, or every one. */
+    Status (*generation_compare)(void *self, bool every,
+                                 bool (*visit)(void *context, Slice campaign_id, Slice counter, int64_t live, int64_t recounted),
+                                 void *context, Fault *fault);
+    /* Makes the new generation the one that is read; with keep false it is given up. RETRY "recount_lost": begin again. */
+    Status (*generation_end)(void *self, bool keep, Fault *fault);
     /* False when counters, or the list, are gone or may miss something (a flush, a failover): recount, or give it the list. */
     Status (*is_whole)(void *self, bool *ret_counters, bool *ret_list, Fault *fault);
 } LivePort;

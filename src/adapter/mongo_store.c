@@ -17,8 +17,8 @@ int mongo_work_ms(const Mongo *mongo) { return exchange_ms(mongo) * 9 / 10; } /*
 
 static void init_library(void)
 {
+    mongoc_log_set_handler(NULL, NULL); /* what matters comes back as an error; before init, which may find something to say, too */
     mongoc_init();
-    mongoc_log_set_handler(NULL, NULL); /* what matters comes back as an error */
 }
 
 static Status parse_uri(Mongo *mongo, const char *text, Fault *fault)

@@ -22,5 +22,9 @@ void postgres_close(Postgres *store); /* NULL is fine */
 /* The ports live as long as the store; all of one store belong to one thread at a time. A list comes in pages, each as it is
  * at that moment, and its visitor may use the ports. */
 RegistryPort postgres_registry(Postgres *store);
+/* For who only looks: between begin and rollback all ports of this store show one moment, that of the first look. A view that is
+ * lost with its connection, or whose visitor took longer than the deadline, is not taken up again: RETRY. commit does what
+ * rollback does; there is no probe. */
+UnitPort postgres_view(Postgres *store);
 EffectsPort postgres_effects(Postgres *store);
 SmsPort postgres_sms(Postgres *store);

@@ -10,7 +10,8 @@
 enum { BINARY = 1, RECONNECTS_MAX = 2, PAUSE_MOST_MS = 64 };
 
 static const PostgresStatement begin_statement = {"begin", "BEGIN"}, commit_statement = {"commit", "COMMIT"},
-                               rollback_statement = {"rollback", "ROLLBACK"};
+                               rollback_statement = {"rollback", "ROLLBACK"},
+                               view_statement = {NULL, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"};
 
 /* ---- asking ---- */
 
@@ -160,6 +161,54 @@ PGresult *postgres_take_answer(Postgres *store, size_t n)
     return answer;
 }
 
+/* ---- one view for several verbs ---- */
+
+/* The server takes its picture at the first look, not here. */
+static Status enter_view(Postgres *store, Fault *fault)
+{
+    if (store->view == POSTGRES_VIEW_LOST)
+        return fault_set(fault, STATUS_RETRY, "database_view_lost", "PostgreSQL was lost in the middle of a look: look again");
+    if (store->view != POSTGRES_VIEW_WANTED)
+        return STATUS_OK;
+    postgres_ask(store, &view_statement, NULL, 0);
+    Status status = postgres_exchange(store, fault);
+    if (!status)
+        store->view = POSTGRES_VIEW_OPEN;
+    return status;
+}
+
+static Status begin_view(void *self, Fault *fault)
+{
+    (void)fault;
+    ((Postgres *)self)->view = POSTGRES_VIEW_WANTED;
+    return STATUS_OK;
+}
+
+static void end_view(void *self)
+{
+    Postgres *store = self;
+    bool is_open = store->view == POSTGRES_VIEW_OPEN;
+    store->view = POSTGRES_NO_VIEW;
+    if (!is_open)
+        return;
+    store->deadline_at_ms = clock_elapsed_ms() + store->deadline_ms;
+    postgres_ask(store, &rollback_statement, NULL, 0);
+    if (postgres_exchange(store, NULL))
+        postgres_disconnect(store);
+}
+
+static Status leave_view(void *self, Fault *fault)
+{
+    (void)fault;
+    end_view(self);
+    return STATUS_OK;
+}
+
+UnitPort postgres_view(Postgres *store)
+{
+    return (UnitPort){.self = store, .begin = begin_view, .commit = leave_view, .rollback = end_view};
+}
+
 /* ---- a verb's transaction ---- */
 
 /* After a failure: the connection is either as new or gone. */
@@ -168,6 +217,10 @@ static void clean_up(Postgres *store)
     bool is_lost = store->is_away || store->again == POSTGRES_RECONNECT || PQstatus(store->connection) == CONNECTION_BAD;
     PostgresAgain again = store->again;
     bool is_away = store->is_away;
+    if (store->view == POSTGRES_VIEW_OPEN) {
+        store->view = POSTGRES_VIEW_LOST;
+        again = POSTGRES_ENDS;
+    }
     if (!is_lost && PQtransactionStatus(store->connection) != PQTRANS_IDLE) {
         postgres_ask(store, &rollback_statement, NULL, 0);
         is_lost = postgres_exchange(store, NULL) != STATUS_OK;
@@ -190,7 +243,8 @@ static Status try_once(Postgres *store, PostgresWork work, void *verb, Fault *fa
         store->is_away = true; /* also where it was reached and is not fit to work with: no use asking at every event */
         return status;
     }
-    status = work(store, verb, fault);
+    status = enter_view(store, fault);
+    status = status ? status : work(store, verb, fault);
     if (!status)
         return STATUS_OK;
     store->maybe_done = store->maybe_done || (store->commit_asked && (store->is_away || store->again == POSTGRES_RECONNECT));
@@ -220,7 +274,7 @@ Status postgres_run(Postgres *store, PostgresWork work, void *verb, Fault *fault
         return status;
     Fault why;
     int tries = 0;
-    store->deadline_at_ms = clock_elapsed_ms() + store->deadline_ms;
+    store->deadline_at_ms = clock_elapsed_ms() + breaker_patience_ms(store->breaker, store->deadline_ms);
     store->maybe_done = false;
     do
         status = try_once(store, work, verb, &why);

@@ -28,6 +28,9 @@ typedef enum PostgresAgain {
     POSTGRES_RECONNECT, /* the connection is of no use: the same transaction on another one */
 } PostgresAgain;
 
+/* Of one moment (postgres_view). */
+typedef enum PostgresView { POSTGRES_NO_VIEW, POSTGRES_VIEW_WANTED, POSTGRES_VIEW_OPEN, POSTGRES_VIEW_LOST } PostgresView;
+
 struct Postgres {
     PGconn *connection; /* NULL while there is none; in pipeline mode */
     Breaker *breaker;
@@ -46,6 +49,7 @@ struct Postgres {
     const PostgresStatement *prepared[POSTGRES_PREPARED_MAX];
     size_t prepared_count;
 
+    PostgresView view;
     PostgresAgain again;  /* of the last failure */
     bool is_away;         /* the last failure says so of the server, not of a statement */
     bool commit_asked;    /* in the transaction that runs */

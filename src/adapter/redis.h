@@ -8,21 +8,20 @@
  *   pledgeline:{generation}:{key}    guard: what this thing has added, "{rev} {share}"; goes after 7 days
  *   pledgeline:generation            the generation of the counters that are read
  *   pledgeline:generations           how many were begun
- *   pledgeline:recount               "{generation}:{owner}" while a new one is counted; its time to live is the lease
+ *   pledgeline:recount               "{generation}:{replication id}:{owner}" while a new one is counted; its time to live is the lease
  *   pledgeline:building:{campaign}   hash: that one's counters         pledgeline:building_campaigns    set
  *   pledgeline:list_complete         blacklist:numbers holds all of the list: the server's replication id at that time
+ *   pledgeline:list_giving:{owner}   somebody gives it the list: that id when it began; goes after an hour
  *   pledgeline:whole                 the same of the counters
- *   pledgeline:adjusted:{id}         an adjustment that was made; goes after a day
  *
  * Counters are whole when there is a generation, and the list is complete when it was said to be, by a server of the same
  * replication id: a flush loses both, and a restart or a failover, which may have lost the last writes, has another id (where
  * the account may not use INFO, this is not noticed). Before the first recount, and after a flush, counters go on from what
- * is there under generation 0. A recounting process that dies holds others up for as long as its lease, 5 minutes.
- * What `adjust` takes away while a recount is on comes off the counters that are read, not off the new ones.
+ * is there under generation 0. A recounting process that dies holds others up for as long as its lease, half a minute.
  *
  * A thing whose guard is gone is left to a recount when it was stored more than 6 days ago. When it is stored again later
  * than that (a late event, a redrive), what it said before has been counted long ago: the share before is then believed, if
- * its last activity is that old. */
+ * it was stored that long ago. */
 #pragma once
 
 #include "base/breaker.h"

@@ -9,10 +9,22 @@ static Slice key_of(Redis *redis, const char *prefix, Slice name)
 
 /* ---- the do-not-call list ---- */
 
-/* The first entry of a number stays, as in the registry; the set alone decides who is blocked, and is written first. */
-Status redis_block(void *self, const BlockEntry *entries, size_t count, Fault *fault)
+/* Who is blocked by the registry and not here is not "clear" here, even when the registry is away later: the first thing that
+ * a server hears from us after a block that it missed is that it does not know the list. */
+Status redis_own_up(Redis *redis, Fault *fault)
 {
-    Redis *redis = self;
+    if (!redis->missed_block)
+        return STATUS_OK;
+    redis_begin(redis);
+    REDIS_ADD(redis, SLICE("DEL"), SLICE("pledgeline:list_complete"));
+    Status status = redis_run(redis, fault);
+    redis->missed_block = status != STATUS_OK;
+    return status;
+}
+
+/* The first entry of a number stays, as in the registry; the set alone decides who is blocked, and is written first. */
+static Status give(Redis *redis, const BlockEntry *entries, size_t count, Fault *fault)
+{
     redis_begin(redis);
     Slice *words = ARENA_ARRAY(&redis->scratch, Slice, count + 2);
     words[0] = SLICE("SADD");
@@ -29,6 +41,15 @@ Status redis_block(void *self, const BlockEntry *entries, size_t count, Fault *f
     return redis_run(redis, fault);
 }
 
+Status redis_block(void *self, const BlockEntry *entries, size_t count, Fault *fault)
+{
+    Redis *redis = self;
+    Status status = redis_own_up(redis, fault);
+    status = status ? status : give(redis, entries, count, fault);
+    redis->missed_block |= status != STATUS_OK;
+    return status;
+}
+
 Status redis_unblock(void *self, Slice phone, Fault *fault)
 {
     Redis *redis = self;
@@ -41,11 +62,12 @@ Status redis_unblock(void *self, Slice phone, Fault *fault)
 Status redis_is_blocked(void *self, const Slice *phones, size_t count, CacheAnswer *ret, Fault *fault)
 {
     Redis *redis = self;
-    if (!count)
-        return STATUS_OK;
+    Status status = redis_own_up(redis, fault);
+    if (status || !count)
+        return status;
     redis_begin(redis);
     redis_add_script(redis, &redis_script_is_blocked, phones, count);
-    Status status = redis_run(redis, fault);
+    status = redis_run(redis, fault);
     if (status)
         return status;
     const redisReply *found = redis->replies[0];
@@ -57,18 +79,23 @@ Status redis_is_blocked(void *self, const Slice *phones, size_t count, CacheAnsw
     return STATUS_OK;
 }
 
+enum { GIVING_MS = 60 * 60 * 1000 };
+
 Status redis_list_complete(void *self, Fault *fault)
 {
-    redis_begin(self);
-    redis_add_script(self, &redis_script_list_complete, NULL, 0);
-    return redis_run(self, fault);
+    Redis *redis = self;
+    Slice owner = slice_of(redis->owner);
+    redis_begin(redis);
+    redis_add_script(redis, &redis_script_list_complete, &owner, 1);
+    return redis_run(redis, fault);
 }
 
 Status redis_list_incomplete(void *self, Fault *fault)
 {
     Redis *redis = self;
     redis_begin(redis);
-    REDIS_ADD(redis, SLICE("DEL"), SLICE("pledgeline:list_complete"));
+    Slice words[] = {slice_of(redis->owner), redis_print_number(redis, GIVING_MS)};
+    redis_add_script(redis, &redis_script_list_incomplete, words, 2);
     return redis_run(redis, fault);
 }
 

@@ -9,8 +9,9 @@ enum { STAYS = false, AWAY = true, KEEPS = false, DROPS = true };
 
 /* In this order: a longer start stands before a shorter one. */
 static const RedisError errors[] = {
-    {"RECOUNTRUNNING", STATUS_RETRY, "recount_running", "wait for the other recount; one that died is forgotten after 5 minutes", STAYS, KEEPS},
-    {"RECOUNTLOST", STATUS_RETRY, "recount_lost", "the recount took longer than its lease, or another one began: run it again", STAYS, KEEPS},
+    {"RECOUNTRUNNING", STATUS_RETRY, "recount_running", "wait for the other recount; one that died is forgotten after half a minute", STAYS, KEEPS},
+    {"RECOUNTLOST", STATUS_RETRY, "recount_lost", "run it again", STAYS, KEEPS},
+    {"LISTLOST", STATUS_RETRY, "list_lost", "the cache of the do-not-call list must be given it again", STAYS, KEEPS},
     {"NOSCRIPT", STATUS_RETRY, "redis_noscript", "scripts are flushed again and again: let SCRIPT FLUSH be", STAYS, KEEPS},
     {"LOADING", STATUS_RETRY, "redis_loading", "it reads its data after a start: wait", AWAY, KEEPS},
     {"READONLY", STATUS_RETRY, "redis_readonly", "it is a replica now: the name must lead to the primary", AWAY, DROPS},

@@ -19,16 +19,19 @@ Status redis_generation_begin(void *self, int64_t now_ms, Fault *fault)
 
 typedef bool VisitDifference(void *context, Slice campaign_id, Slice counter, int64_t live, int64_t recounted);
 
-static Status show_differences(Redis *redis, VisitDifference *visit, void *context, Fault *fault)
+Status redis_generation_compare(void *self, bool every, VisitDifference *visit, void *context, Fault *fault)
 {
+    Redis *redis = self;
+    if (slice_empty(redis->recount))
+        return fault_set(fault, STATUS_RETRY, "recount_lost", "no recount was begun here");
     redis_begin(redis);
-    Slice words[] = {redis->recount, redis_print_number(redis, REDIS_LEASE_MS)};
-    redis_add_script(redis, &redis_script_generation_compare, words, 2);
+    Slice words[] = {redis->recount, redis_print_number(redis, REDIS_LEASE_MS), every ? SLICE("1") : SLICE("0")};
+    redis_add_script(redis, &redis_script_generation_compare, words, 3);
     Status status = redis_run(redis, fault);
     if (status)
         return status;
     const redisReply *found = redis->replies[0];
-    bool goes_on = visit != NULL;
+    bool goes_on = true;
     for (size_t i = 0; i < found->elements && goes_on; i++) {
         redisReply *const *row = found->element[i]->element;
         goes_on = visit(context, redis_text(row[0]), redis_text(row[1]), redis_number(row[2]), redis_number(row[3]));
@@ -44,13 +47,12 @@ static Status finish(Redis *redis, const RedisScript *script, Fault *fault)
 }
 
 /* The end may be repeated while its answer is not known: the recount stays ours until then. */
-Status redis_generation_end(void *self, bool keep, VisitDifference *visit, void *context, Fault *fault)
+Status redis_generation_end(void *self, bool keep, Fault *fault)
 {
     Redis *redis = self;
     if (slice_empty(redis->recount))
         return keep ? fault_set(fault, STATUS_RETRY, "recount_lost", "no recount was begun here") : STATUS_OK;
-    Status status = keep ? show_differences(redis, visit, context, fault) : STATUS_OK;
-    status = status ? status : finish(redis, keep ? &redis_script_generation_swap : &redis_script_generation_drop, fault);
+    Status status = finish(redis, keep ? &redis_script_generation_swap : &redis_script_generation_drop, fault);
     if (!status)
         redis->recount = (Slice){0};
     return status;

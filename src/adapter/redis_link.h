@@ -13,11 +13,11 @@ typedef struct RedisScript {
     char sha1[41];
 } RedisScript;
 
-extern const RedisScript redis_script_adjust, redis_script_generation_begin, redis_script_generation_compare, redis_script_generation_drop,
-    redis_script_generation_swap, redis_script_is_blocked, redis_script_is_whole, redis_script_list_complete, redis_script_project,
-    redis_script_read;
+extern const RedisScript redis_script_generation_begin, redis_script_generation_compare, redis_script_generation_drop,
+    redis_script_generation_swap, redis_script_is_blocked, redis_script_is_whole, redis_script_list_complete, redis_script_list_incomplete,
+    redis_script_project, redis_script_read;
 
-enum { REDIS_LEASE_MS = 5 * 60 * 1000 }; /* of a recount, from each sign of life */
+enum { REDIS_LEASE_MS = 30 * 1000 }; /* of a recount, from each sign of life */
 
 typedef struct RedisPlace {
     char host[256], user[128], password[512];
@@ -47,9 +47,8 @@ struct Redis {
 
     char owner[37];        /* who we are in pledgeline:recount */
     Arena recount_arena;
-    Slice recount;         /* "{generation}:{owner}" of the one we count */
-    char adjustment[37];   /* its answer was lost; "" = none */
-    uint8_t adjustment_digest[DIGEST_BYTES];
+    Slice recount;         /* "{generation}:{history}:{owner}" of the one we count */
+    bool missed_block;     /* a number may have been blocked while we could not say so here */
 };
 
 /* ---- commands: begin, add, run; then look at redis->replies ---- */
@@ -73,6 +72,7 @@ static inline Slice redis_text(const redisReply *reply)
 
 int64_t redis_number(const redisReply *reply); /* of an integer, or of the digits of a text; else 0 */
 Slice redis_print_number(Redis *redis, int64_t number); /* in scratch */
+void redis_add_number(Text *out, int64_t number);
 
 /* ---- what the server's errors mean ---- */
 
@@ -91,9 +91,12 @@ const RedisError *redis_error_of(Slice text); /* never NULL */
 
 Status redis_generation_begin(void *self, int64_t now_ms, Fault *fault);
 Status redis_generation_add(void *self, const Projection *items, size_t count, Fault *fault);
-Status redis_generation_end(void *self, bool keep, bool (*visit)(void *context, Slice campaign_id, Slice counter, int64_t live, int64_t recounted),
-                            void *context, Fault *fault);
+Status redis_generation_compare(void *self, bool every, bool (*visit)(void *context, Slice campaign_id, Slice counter, int64_t live, int64_t recounted),
+                                void *context, Fault *fault);
+Status redis_generation_end(void *self, bool keep, Fault *fault);
 Status redis_is_whole(void *self, bool *ret_counters, bool *ret_list, Fault *fault);
+/* The list is not complete as long as a block was missed here. Before anything that asks for it or goes on after it. */
+Status redis_own_up(Redis *redis, Fault *fault);
 Status redis_block(void *self, const BlockEntry *entries, size_t count, Fault *fault);
 Status redis_unblock(void *self, Slice phone, Fault *fault);
 Status redis_is_blocked(void *self, const Slice *phones, size_t count, CacheAnswer *ret, Fault *fault);

@@ -8,19 +8,28 @@ enum {
     SECOND_MS = 1000, DAY_S = 24 * 60 * 60,
     GUARD_LIFE_S = 7 * DAY_S,
     TRUSTED_S = 6 * DAY_S,   /* a day less: clocks differ, and batches wait */
-    ADJUSTED_LIFE_S = DAY_S,
     READ_CAMPAIGNS = 64,     /* a script's part of `read`; others get their turn between two */
 };
 
 /* ---- project ---- */
 
+/* With its length before it. */
+static void add_text(Text *out, Slice text)
+{
+    redis_add_number(out, (int64_t)text.bytes);
+    text_add_byte(out, ':');
+    text_add(out, text);
+}
+
 static Slice encode_share(const Contribution *share, Arena *arena)
 {
     Text out = text_in(arena);
-    text_printf(&out, "%zu:%.*s", share->campaign_id.bytes, SLICE_ARG(share->campaign_id));
-    for (size_t i = 0; i < share->count; i++)
-        text_printf(&out, "%lld %zu:%.*s", (long long)share->counters[i].value, share->counters[i].name.bytes,
-                    SLICE_ARG(share->counters[i].name));
+    add_text(&out, share->campaign_id);
+    for (size_t i = 0; i < share->count; i++) {
+        redis_add_number(&out, share->counters[i].value);
+        text_add_byte(&out, ' ');
+        add_text(&out, share->counters[i].name);
+    }
     return text_slice(&out);
 }
 
@@ -37,7 +46,7 @@ static Slice print_time(int64_t at_ms, Arena *arena)
 static Slice forgotten_share(const Projection *item, int64_t trusted_ms, Arena *arena)
 {
     const Contribution *before = item->before;
-    bool is_forgotten = before && before->count && before->last_activity_ms > 0 && before->last_activity_ms < trusted_ms;
+    bool is_forgotten = before && before->count && item->before_ms < trusted_ms;
     return is_forgotten ? encode_share(before, arena) : SLICE("");
 }
 
@@ -65,7 +74,8 @@ static Status project_for(Redis *redis, Slice recount, const Projection *items, 
 
 static Status project(void *self, const Projection *items, size_t count, Fault *fault)
 {
-    return count ? project_for(self, (Slice){0}, items, count, fault) : STATUS_OK;
+    Status status = redis_own_up(self, fault);
+    return status || !count ? status : project_for(self, (Slice){0}, items, count, fault);
 }
 
 Status redis_generation_add(void *self, const Projection *items, size_t count, Fault *fault)
@@ -74,58 +84,6 @@ Status redis_generation_add(void *self, const Projection *items, size_t count, F
     if (slice_empty(redis->recount))
         return fault_set(fault, STATUS_RETRY, "recount_lost", "no recount was begun here");
     return count ? project_for(redis, redis->recount, items, count, fault) : STATUS_OK;
-}
-
-/* ---- adjust ---- */
-
-static void add_deltas(Redis *redis, const Contribution *share, Slice **at)
-{
-    if (slice_empty(share->campaign_id))
-        return;
-    for (size_t i = 0; i < share->count; i++) {
-        *(*at)++ = share->campaign_id;
-        *(*at)++ = share->counters[i].name;
-        *(*at)++ = redis_print_number(redis, share->counters[i].value);
-    }
-    if (share->last_activity_ms > 0) {
-        *(*at)++ = share->campaign_id;
-        *(*at)++ = SLICE("last_activity");
-        *(*at)++ = print_time(share->last_activity_ms, &redis->scratch);
-    }
-}
-
-/* The same deltas again, after an answer that was lost, are the same adjustment. */
-static Slice name_adjustment(Redis *redis, const Slice *words, size_t count)
-{
-    uint8_t digest[DIGEST_BYTES];
-    Text all = text_in(&redis->scratch);
-    for (size_t i = 0; i < count; i++)
-        text_printf(&all, "%zu:%.*s", words[i].bytes, SLICE_ARG(words[i]));
-    Slice text = text_slice(&all);
-    digest_sha256(&text, 1, digest);
-    if (!*redis->adjustment || memcmp(digest, redis->adjustment_digest, sizeof digest) != 0)
-        digest_uuid(redis->adjustment);
-    memcpy(redis->adjustment_digest, digest, sizeof digest);
-    return slice_of(redis->adjustment);
-}
-
-static Status adjust(void *self, const Contribution *deltas, size_t count, Fault *fault)
-{
-    enum { HEAD = 2, WIDTH = 3 };
-    Redis *redis = self;
-    redis_begin(redis);
-    Slice *words = ARENA_ARRAY(&redis->scratch, Slice, HEAD + WIDTH * (CONTRIBUTION_MAX + 1) * count), *at = words + HEAD;
-    for (size_t i = 0; i < count; i++)
-        add_deltas(redis, &deltas[i], &at);
-    if (at == words + HEAD)
-        return STATUS_OK;
-    words[0] = name_adjustment(redis, words + HEAD, (size_t)(at - words) - HEAD);
-    words[1] = redis_print_number(redis, ADJUSTED_LIFE_S);
-    redis_add_script(redis, &redis_script_adjust, words, (size_t)(at - words));
-    Status status = redis_run(redis, fault);
-    if (!status)
-        *redis->adjustment = 0;
-    return status;
 }
 
 /* ---- read ---- */
@@ -198,10 +156,10 @@ static Status read_counters(void *self, Slice campaign_id, VisitCounters *visit,
 LivePort redis_live(Redis *redis)
 {
     return (LivePort){
-        .self = redis, .project = project, .adjust = adjust, .read = read_counters,
+        .self = redis, .project = project, .read = read_counters,
         .block = redis_block, .unblock = redis_unblock, .is_blocked = redis_is_blocked, .list_complete = redis_list_complete,
         .list_incomplete = redis_list_incomplete, .remember = redis_remember,
         .generation_begin = redis_generation_begin, .generation_add = redis_generation_add,
-        .generation_end = redis_generation_end, .is_whole = redis_is_whole,
+        .generation_compare = redis_generation_compare, .generation_end = redis_generation_end, .is_whole = redis_is_whole,
     };
 }

@@ -15,6 +15,7 @@ typedef struct SqliteSettings {
     const char *folder;   /* exists; "pledgeline.db" is in it */
     SqliteMode mode;
     bool after_crash;     /* the last owner did not close: looks for damage first, within bounds */
+    bool may_be_missing;  /* for a reader: without a file it opens all the same, and each verb answers "database_missing" */
 } SqliteSettings;
 
 /* FATAL with "database_damaged", "database_foreign", "database_newer", "database_older" (a reader cannot migrate),

@@ -48,8 +48,16 @@ static const ResultRow *row_of(int code)
     return NULL;
 }
 
+Status sql_fault_missing(const SqliteStore *store, Fault *fault)
+{
+    return fault_set(fault, STATUS_FATAL, "database_missing", "there is no %s yet: nothing was ever recorded in this data folder",
+                     store->path);
+}
+
 Status sql_fault(SqliteStore *store, Fault *fault)
 {
+    if (store->is_missing)
+        return sql_fault_missing(store, fault);
     int code = sqlite3_extended_errcode(store->db);
     if (is_disk_full(store->db, code))
         return fault_set(fault, STATUS_FATAL, "disk_full",
@@ -68,14 +76,15 @@ Status sql_keep(SqliteStore *store, sqlite3_stmt **slot, const char *sql, Fault 
         sqlite3_reset(*slot);
         return STATUS_OK;
     }
-    if (sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, slot, NULL))
+    if (store->is_missing || sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, slot, NULL))
         return sql_fault(store, fault);
     return STATUS_OK;
 }
 
 Status sql_prepare(SqliteStore *store, const char *sql, sqlite3_stmt **ret, Fault *fault)
 {
-    if (sqlite3_prepare_v3(store->db, sql, -1, 0, ret, NULL))
+    *ret = NULL;
+    if (store->is_missing || sqlite3_prepare_v3(store->db, sql, -1, 0, ret, NULL))
         return sql_fault(store, fault);
     return STATUS_OK;
 }
@@ -137,7 +146,7 @@ Slice sql_column_copy(sqlite3_stmt *statement, int column, Arena *arena) { retur
 
 Status sql_script(SqliteStore *store, const char *sql, Fault *fault)
 {
-    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) ? sql_fault(store, fault) : STATUS_OK;
+    return store->is_missing || sqlite3_exec(store->db, sql, NULL, NULL, NULL) ? sql_fault(store, fault) : STATUS_OK;
 }
 
 Status sql_number(SqliteStore *store, const char *sql, int64_t *ret, Fault *fault)

@@ -48,8 +48,7 @@ static Status look_at_files(SqliteStore *store, Fault *fault)
     if (file_is_there(store->path, &bytes))
         return STATUS_OK;
     if (store->mode == SQLITE_READER)
-        return fault_set(fault, STATUS_FATAL, "database_missing", "there is no %s yet: nothing was ever recorded in this data folder",
-                         store->path);
+        return sql_fault_missing(store, fault);
     Slice log_path = arena_printf(&store->arena, "%s-wal", store->path);
     if (file_is_there(log_path.at, &log_bytes) && log_bytes > 0)
         return fault_set(fault, STATUS_FATAL, "database_missing",
@@ -90,8 +89,9 @@ static Status make_private(const char *path, Fault *fault)
 static Status open_file(SqliteStore *store, const SqliteSettings *settings, Fault *fault)
 {
     Status status = look_at_files(store, fault);
+    store->is_missing = status && settings->may_be_missing && settings->mode == SQLITE_READER;
     if (status)
-        return status;
+        return store->is_missing ? STATUS_OK : status;
     bool is_writer = settings->mode == SQLITE_WRITER;
     status = is_writer ? make_private(store->path, fault) : STATUS_OK;
     if (status)

@@ -13,6 +13,7 @@ struct SqliteStore {
     sqlite3 *db;
     SqliteMode mode;
     const char *path;
+    bool is_missing;   /* there is no file, and none is needed yet: db is NULL */
     Arena arena;       /* what lives as long as the store: the ports' selves */
     Arena scratch;     /* of the verb that runs; never across a visitor */
     bool in_unit;      /* between begin and commit of the unit port */
@@ -63,6 +64,9 @@ Status sql_script(SqliteStore *store, const char *sql, Fault *fault);
 
 /* One number from a statement without parameters. */
 Status sql_number(SqliteStore *store, const char *sql, int64_t *ret, Fault *fault);
+
+/* FATAL "database_missing": there is no file to read. */
+Status sql_fault_missing(const SqliteStore *store, Fault *fault);
 
 /* The last failure of the connection as a Status, with a text that says what to do. */
 Status sql_fault(SqliteStore *store, Fault *fault);

@@ -7,7 +7,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 
-enum { PAUSE_FIRST_MS = 100, PAUSE_MOST_MS = 5000, DOUBLINGS_MAX = 6 };
+enum { PAUSE_FIRST_MS = 100, PAUSE_MOST_MS = 5000, DOUBLINGS_MAX = 6, PATIENT_EVERY = 4 };
 
 void breaker_init(Breaker *breaker, const char *name)
 {
@@ -28,6 +28,14 @@ static int64_t pause_ms(int failures)
     return most_ms / 2 + random % (most_ms / 2);
 }
 
+/* A store that refuses is found dead at once, one that is silent at the deadline: everybody waits for that as long as it lasts,
+ * so they get at least as much time without it. */
+static int64_t took_ms(const Breaker *breaker, int64_t now_ms)
+{
+    int64_t took_ms = breaker->entered_at_ms ? now_ms - breaker->entered_at_ms : 0;
+    return took_ms < PAUSE_MOST_MS ? took_ms : PAUSE_MOST_MS;
+}
+
 Status breaker_enter(Breaker *breaker, Fault *fault)
 {
     Status status = STATUS_OK;
@@ -37,8 +45,18 @@ Status breaker_enter(Breaker *breaker, Fault *fault)
         status = fault_set(fault, STATUS_RETRY, "store_away", "%s is away: %.180s", breaker->name, breaker->why.text);
     else if (breaker->is_away)
         breaker->asked_at_ms = now_ms + PAUSE_MOST_MS; /* this one asks; the others wait for how it goes */
+    if (!status)
+        breaker->entered_at_ms = now_ms;
     pthread_mutex_unlock(&breaker->lock);
     return status;
+}
+
+int64_t breaker_patience_ms(Breaker *breaker, int64_t deadline_ms)
+{
+    pthread_mutex_lock(&breaker->lock);
+    bool is_short = breaker->is_away && breaker->failures % PATIENT_EVERY;
+    pthread_mutex_unlock(&breaker->lock);
+    return is_short ? deadline_ms / 4 : deadline_ms;
 }
 
 void breaker_answered(Breaker *breaker)
@@ -61,7 +79,8 @@ void breaker_failed(Breaker *breaker, const Fault *why)
         breaker->away_since_ms = clock_wall_ms();
     breaker->is_away = true;
     breaker->why = *why;
-    breaker->asked_at_ms = clock_elapsed_ms() + pause_ms(++breaker->failures);
+    int64_t now_ms = clock_elapsed_ms(), pause = pause_ms(++breaker->failures), took = took_ms(breaker, now_ms);
+    breaker->asked_at_ms = now_ms + (pause > took ? pause : took);
     pthread_mutex_unlock(&breaker->lock);
     if (goes)
         log_line(LOG_ERROR, "store is away", LOG_CSTR("store", breaker->name), LOG_CSTR("code", why->code), LOG_CSTR("error", why->text));

@@ -1,5 +1,5 @@
 /* A store beyond a network that may be away. After a failure it is left alone for a while, which doubles with each further
- * one, so that a dead store does not cost a time-out for every event. One line in the log when it goes, one when it comes
+ * one and is never shorter than the failure took, so that a dead store does not cost a time-out for every event. One line in the log when it goes, one when it comes
  * back. Every function may be called on any thread; none blocks. */
 #pragma once
 
@@ -16,6 +16,7 @@ typedef struct Breaker {
     int failures;         /* in a row */
     int64_t away_since_ms;/* wall time */
     int64_t asked_at_ms;  /* elapsed time before which nobody asks */
+    int64_t entered_at_ms;/* elapsed time when the last caller was let through */
     Fault why;
 } Breaker;
 
@@ -26,6 +27,9 @@ void breaker_done(Breaker *breaker);
 /* OK: ask it, and tell how it went. RETRY "store_away": it was away a moment ago. While it is away one caller at a time is let
  * through, when the pause is over. */
 Status breaker_enter(Breaker *breaker, Fault *fault);
+/* How long that caller may take, of its deadline: a quarter while the store is away, which it needs to say that it is back; now
+ * and then all of it, for a store that has much to do at first. */
+int64_t breaker_patience_ms(Breaker *breaker, int64_t deadline_ms);
 void breaker_answered(Breaker *breaker);
 void breaker_failed(Breaker *breaker, const Fault *why);
 

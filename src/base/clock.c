@@ -145,6 +145,13 @@ bool time_parse(Slice text, int64_t *ret_unix_ms)
     return true;
 }
 
+/* Ends with the digit at `last`; what stands there before are zeros. */
+static void put_digits(char *last, int number)
+{
+    for (; number > 0; number /= 10)
+        *last-- = (char)('0' + number % 10);
+}
+
 void time_print(int64_t unix_ms, char out[TIME_TEXT_BYTES])
 {
     int64_t ms = unix_ms % 1000, seconds = unix_ms / 1000;
@@ -156,9 +163,12 @@ void time_print(int64_t unix_ms, char out[TIME_TEXT_BYTES])
     struct tm utc;
     gmtime_r(&whole, &utc);
     int year = utc.tm_year + 1900;
-    char printed[64];
-    snprintf(printed, sizeof printed, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year < 0 ? 0 : year % 10000, utc.tm_mon + 1,
-             utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, (int)ms);
-    memcpy(out, printed, TIME_TEXT_BYTES - 1);
-    out[TIME_TEXT_BYTES - 1] = 0;
+    memcpy(out, "0000-00-00T00:00:00.000Z", TIME_TEXT_BYTES);
+    put_digits(out + 3, year < 0 ? 0 : year % 10000);
+    put_digits(out + 6, utc.tm_mon + 1);
+    put_digits(out + 9, utc.tm_mday);
+    put_digits(out + 12, utc.tm_hour);
+    put_digits(out + 15, utc.tm_min);
+    put_digits(out + 18, utc.tm_sec);
+    put_digits(out + 22, (int)ms);
 }

@@ -90,6 +90,16 @@ Slice digest_hex(Arena *arena, const uint8_t *bytes, size_t count)
     return (Slice){hex, count * 2};
 }
 
+bool digest_of_hex(Slice hex, uint8_t out[DIGEST_BYTES])
+{
+    char text[2 * DIGEST_BYTES + 1] = "";
+    size_t bytes;
+    if (hex.bytes != 2 * DIGEST_BYTES)
+        return false;
+    memcpy(text, hex.at, hex.bytes);
+    return OPENSSL_hexstr2buf_ex(out, DIGEST_BYTES, &bytes, text, 0) == 1 && bytes == DIGEST_BYTES;
+}
+
 Slice digest_base64(Arena *arena, Slice bytes)
 {
     char *encoded = arena_alloc(arena, (bytes.bytes + 2) / 3 * 4 + 1);

@@ -13,6 +13,7 @@ void digest_random(void *out, size_t bytes);
 bool digest_equal(const void *a, const void *b, size_t bytes);
 
 Slice digest_hex(Arena *arena, const uint8_t *bytes, size_t count);
+bool digest_of_hex(Slice hex, uint8_t out[DIGEST_BYTES]); /* false when it is no such digest */
 Slice digest_base64(Arena *arena, Slice bytes);     /* RFC 4648 section 4, padded */
 Slice digest_base64url(Arena *arena, Slice bytes);  /* RFC 4648 section 5, no padding */
 

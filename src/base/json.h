@@ -18,6 +18,8 @@ static inline bool json_is_object(const Json *value) { return value && (value->t
 static inline bool json_is_array(const Json *value) { return value && (value->type & 0xff) == cJSON_Array; }
 static inline bool json_is_string(const Json *value) { return value && (value->type & 0xff) == cJSON_String; }
 static inline bool json_is_number(const Json *value) { return value && (value->type & 0xff) == cJSON_Number; }
+static inline bool json_is_true(const Json *value) { return value && (value->type & 0xff) == cJSON_True; }
+static inline bool json_is_false(const Json *value) { return value && (value->type & 0xff) == cJSON_False; }
 static inline bool json_is_null(const Json *value) { return value && (value->type & 0xff) == cJSON_NULL; }
 
 /* The text of a string value; empty for anything else. */

@@ -97,6 +97,8 @@ typedef struct Contribution {
 } Contribution;
 
 void contribution_add(Contribution *contribution, Slice name, int64_t value);
+/* With all that it points to in arena. */
+Contribution *contribution_copy(const Contribution *contribution, Arena *arena);
 
 /* total_attempts, active_calls, answered, the outcome, each action type. An outcome or action whose name is one of ours
  * is counted as "outcome_<name>" or "action_<name>", so no publisher can move a counter it should not. */

@@ -14,6 +14,16 @@ void contribution_add(Contribution *contribution, Slice name, int64_t value)
         contribution->counters[contribution->count++] = (Counter){name, value};
 }
 
+Contribution *contribution_copy(const Contribution *contribution, Arena *arena)
+{
+    Contribution *copy = ARENA_NEW(arena, Contribution);
+    *copy = *contribution;
+    copy->campaign_id = arena_copy(arena, contribution->campaign_id);
+    for (size_t i = 0; i < copy->count; i++)
+        copy->counters[i].name = arena_copy(arena, contribution->counters[i].name);
+    return copy;
+}
+
 static const Slice outcome_names[] = {SLICE_INIT("answered"), SLICE_INIT("busy"), SLICE_INIT("failed"), SLICE_INIT("no_answer"),
                                       SLICE_INIT("converted"), SLICE_INIT("opted_out"), SLICE_INIT("blacklisted")};
 static const Slice own_names[] = {SLICE_INIT("total_attempts"), SLICE_INIT("active_calls"), SLICE_INIT("donations"), SLICE_INIT("optouts"),
@@ -52,6 +62,12 @@ void action_contribution(const ActionRecord *record, Contribution *ret)
     *ret = (Contribution){.campaign_id = record->campaign_id, .last_activity_ms = record->timestamp_ms};
     if (!slice_empty(record->campaign_id) && slice_starts_with(record->action_type, SLICE("optout_")))
         contribution_add(ret, SLICE("optouts"), 1);
+}
+
+void donation_contribution(const Effect *effect, Contribution *ret)
+{
+    *ret = (Contribution){.campaign_id = effect->campaign_id, .last_activity_ms = effect->created_ms};
+    contribution_add(ret, SLICE("donations"), 1);
 }
 
 void cdr_contribution(const Cdr *cdr, Arena *arena, Contribution *ret)

@@ -19,7 +19,7 @@ typedef struct BlockEntry {
 /* Copies that outlive a visitor's call; their texts live in arena. */
 BlockEntry block_entry_copy(const BlockEntry *entry, Arena *arena);
 
-/* CONTRACTS section 2: the fields of the original system. */
+/* With the fields of the original system. */
 typedef struct ActionRecord {
     Slice id, call_id, campaign_id, contact_id, phone;
     Slice action_type; /* donation_sms_sent donation_sms_failed donation_tts_fallback optout_blacklist_added optout_call_terminated */
@@ -59,6 +59,9 @@ typedef struct Effect {
 } Effect;
 
 Effect effect_copy(const Effect *effect, Arena *arena);
+
+/* What a text that was sent adds to the counters of its campaign. */
+void donation_contribution(const Effect *effect, Contribution *ret);
 
 typedef struct Decision {
     Verdict verdict; /* DONE unless the event must be rejected or retried */

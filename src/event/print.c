@@ -9,6 +9,8 @@ void print_block_entry(Text *out, const BlockEntry *entry)
     json_add_text_member(out, "reason", entry->reason);
     json_add_text_member(out, "source", entry->source);
     json_add_text_member(out, "actor", entry->actor);
+    if (!slice_empty(entry->action_id))
+        json_add_text_member(out, "actionId", entry->action_id);
     if (!slice_empty(entry->call_id) || !slice_empty(entry->campaign_id)) {
         json_add_key(out, "metadata");
         text_add_byte(out, '{');

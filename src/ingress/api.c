@@ -23,6 +23,14 @@ void answer_text(Call *call, unsigned code, const char *content_type, Slice body
 
 void answer_json(Call *call, unsigned code, const Text *json) { answer_text(call, code, "application/json", text_slice(json)); }
 
+void answer_stored(Call *call, bool is_new, Slice result, Text *object)
+{
+    object->bytes--;
+    json_add_text_member(object, "result", result);
+    text_add_literal(object, "}\n");
+    answer_json(call, is_new ? 201 : 200, object);
+}
+
 static const char *title_of(unsigned code)
 {
     static const struct { unsigned code; const char *title; } titles[] = {

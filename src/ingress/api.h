@@ -79,6 +79,8 @@ void api_handle(HttpRequest *request, void *context);
 /* ---- answers; code and text as in RFC 9457 ---- */
 
 void answer_json(Call *call, unsigned code, const Text *json);
+/* The object that was printed last, with what became of it as its member `result`: 201 when it is new, else 200. */
+void answer_stored(Call *call, bool is_new, Slice result, Text *object);
 void answer_text(Call *call, unsigned code, const char *content_type, Slice body);
 void answer_problem(Call *call, unsigned code, const char *name, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* REJECT 400 (or 404, 409 …: as said), RETRY 503 with Retry-After, FATAL 503. */

@@ -18,6 +18,7 @@ struct Caretaker {
     pthread_cond_t changed;
     bool is_stopping;
     bool missed_list; /* the cache may have missed numbers: at our start, and whenever it was away */
+    bool cannot_list, cannot_count; /* the registry never tells us all that it holds: others may give it to the cache */
 };
 
 /* ---- giving back ---- */
@@ -31,7 +32,10 @@ static void give_list(Caretaker *caretaker)
 {
     Fault fault;
     int64_t numbers, missing;
-    if (dnc_sync(caretaker->ports, &numbers, &missing, &fault)) {
+    Status status = dnc_sync(caretaker->ports, &numbers, &missing, &fault);
+    if (status) {
+        caretaker->cannot_list = status == STATUS_REJECT;
+        caretaker->missed_list = caretaker->missed_list && !caretaker->cannot_list;
         log_failure("the do-not-call cache could not be given its list", &fault);
         return;
     }
@@ -39,18 +43,13 @@ static void give_list(Caretaker *caretaker)
     log_line(LOG_INFO, "the do-not-call cache has its list", LOG_NUMBER("numbers", numbers), LOG_NUMBER("missing", missing));
 }
 
-static bool count_drift(void *context, const CounterDrift *drift)
-{
-    int64_t *drifts = context;
-    *drifts += drift->live != drift->recounted;
-    return true;
-}
-
 static void give_counters(Caretaker *caretaker)
 {
     Fault fault;
     int64_t drifts = 0;
-    if (recount_generation(caretaker->ports, caretaker->rating, true, clock_wall_ms(), count_drift, &drifts, NULL, &fault))
+    Status status = recount_fix(caretaker->ports, caretaker->rating, &drifts, &fault);
+    caretaker->cannot_count = status == STATUS_REJECT;
+    if (status)
         log_failure("the counters could not be recounted", &fault);
     else
         log_line(LOG_INFO, "the counters were recounted", LOG_NUMBER("drifts", drifts));
@@ -65,9 +64,9 @@ static void look(Caretaker *caretaker)
         caretaker->missed_list = true;
         return;
     }
-    if (!has_list || caretaker->missed_list)
+    if ((!has_list && !caretaker->cannot_list) || caretaker->missed_list)
         give_list(caretaker);
-    if (!has_counters)
+    if (!has_counters && !caretaker->cannot_count)
         give_counters(caretaker);
 }
 

@@ -1,6 +1,7 @@
 /* The do-not-call list over HTTP: the seeds' database API, the pre-dial check, and what an operator needs. */
 #include "base/clock.h"
 #include "event/phone.h"
+#include "event/read.h"
 #include "ingress/http_handlers.h"
 #include "ingress/http_pages.h"
 #include "ingress/http_parameters.h"
@@ -143,20 +144,13 @@ static Slice text_or(const Json *object, const char *key, Slice fallback)
 
 static BlockEntry entry_of(const Json *body, int64_t now_ms)
 {
-    const Json *metadata = json_get(body, "metadata");
-    BlockEntry entry = {
-        .phone = json_text(json_get(body, "phoneNumber")), .added_ms = now_ms, .reason = text_or(body, "reason", SLICE("added over HTTP")),
-        .source = text_or(body, "source", SLICE("admin_import")), .actor = text_or(body, "actor", SLICE("api")),
-    };
-    int64_t added_ms;
-    if (time_parse(json_text(json_get(body, "addedAt")), &added_ms) && added_ms <= now_ms)
-        entry.added_ms = added_ms;
-    if (!json_is_object(metadata))
-        return entry;
-    entry.call_id = json_text(json_get(metadata, "callId"));
-    entry.campaign_id = json_text(json_get(metadata, "campaignId"));
-    entry.contact_id = json_text(json_get(metadata, "contactId"));
-    entry.timestamp = json_text(json_get(metadata, "timestamp"));
+    BlockEntry entry = read_block_entry(body);
+    entry.reason = text_or(body, "reason", SLICE("added over HTTP"));
+    entry.source = text_or(body, "source", SLICE("admin_import"));
+    entry.actor = text_or(body, "actor", SLICE("api"));
+    entry.recorded_ms = now_ms;
+    if (!entry.added_ms || entry.added_ms > now_ms)
+        entry.added_ms = now_ms;
     return entry;
 }
 
@@ -182,10 +176,10 @@ void blacklist_put(Call *call, const Ports *ports)
         answer_fault(call, 422, &fault);
         return;
     }
+    static const Slice results[] = {[BLOCK_ADDED] = SLICE_INIT("added"), [BLOCK_KNOWN] = SLICE_INIT("known"), [BLOCK_REPEATED] = SLICE_INIT("repeated")};
     Text json = text_in(call->arena);
     print_block_entry(&json, &entry);
-    text_add_byte(&json, '\n');
-    answer_json(call, result == BLOCK_ADDED ? 201 : 200, &json);
+    answer_stored(call, result == BLOCK_ADDED, results[result], &json);
 }
 
 void blacklist_delete(Call *call, const Ports *ports)
@@ -239,10 +233,12 @@ void blacklist_import(Call *call, const Ports *ports)
 static void check_number(Call *call, const Ports *ports, Slice phone, Text *json)
 {
     Slice reason;
-    bool blocked = dnc_is_blocked(ports, phone, call->arena, &reason);
+    DncAnswer answer = dnc_ask(ports, phone, call->arena, &reason);
     text_add_literal(json, "{\"phoneNumber\":");
     json_add_string(json, phone);
-    text_printf(json, ",\"blocked\":%s", blocked ? "true" : "false");
+    text_add(json, answer == DNC_CLEAR ? SLICE(",\"blocked\":false") : SLICE(",\"blocked\":true"));
+    if (answer == DNC_UNKNOWN)
+        text_add_literal(json, ",\"unknown\":true");
     if (!slice_empty(reason)) {
         text_add_literal(json, ",\"reason\":");
         json_add_string(json, reason);

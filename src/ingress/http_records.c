@@ -1,6 +1,7 @@
 /* Recorded actions and the outbox over HTTP. */
 #include "base/clock.h"
 #include "event/phone.h"
+#include "event/read.h"
 #include "ingress/http_handlers.h"
 #include "ingress/http_parameters.h"
 #include "service/print.h"
@@ -55,32 +56,17 @@ void actions_list(Call *call, const Ports *ports)
         finish(call, &listing, listing.last);
 }
 
-static ActionRecord record_of(const Json *body, int64_t now_ms)
-{
-    ActionRecord record = {
-        .id = json_text(json_get(body, "id")), .call_id = json_text(json_get(body, "callId")),
-        .campaign_id = json_text(json_get(body, "campaignId")), .contact_id = json_text(json_get(body, "contactId")),
-        .phone = json_text(json_get(body, "phoneNumber")), .action_type = json_text(json_get(body, "actionType")),
-        .donation_link = json_text(json_get(body, "donationLink")), .sms_message_id = json_text(json_get(body, "smsMessageId")),
-        .status = json_text(json_get(body, "status")), .failure_reason = json_text(json_get(body, "failureReason")), .timestamp_ms = now_ms,
-    };
-    int64_t at_ms;
-    const Json *fallback = json_get(body, "ttsFallbackTriggered");
-    record.tts_fallback_triggered = fallback && (fallback->type & 0xff) == cJSON_True;
-    if (time_parse(json_text(json_get(body, "timestamp")), &at_ms))
-        record.timestamp_ms = at_ms;
-    return record;
-}
-
-/* An action that somebody else did counts like one of ours. */
+/* An action that somebody else did counts like one of ours; a repeat counts what a crash kept the first from counting. */
 static Status put_action(const Ports *ports, const ActionRecord *record, bool *ret_new, Fault *fault)
 {
     Contribution share;
     action_contribution(record, &share);
     Status status = ports->registry.record_actions(ports->registry.self, record, 1, ret_new, fault);
-    if (status || !*ret_new || !share.count)
+    if (status || !share.count)
         return status;
-    Projection item = {record->id, 1, NULL, &share, record->timestamp_ms};
+    int64_t stored_ms = *ret_new ? clock_wall_ms() : record->timestamp_ms;
+    share.last_activity_ms = *ret_new ? share.last_activity_ms : 0;
+    Projection item = {record->id, 1, *ret_new ? NULL : &share, &share, stored_ms, stored_ms};
     return ports->live.project(ports->live.self, &item, 1, fault);
 }
 
@@ -91,7 +77,9 @@ void actions_put(Call *call, const Ports *ports)
         return;
     Fault fault;
     bool is_new = false;
-    ActionRecord record = record_of(body, clock_wall_ms());
+    ActionRecord record = read_action(body);
+    if (!record.timestamp_ms)
+        record.timestamp_ms = clock_wall_ms();
     bool has_status = slice_equal(record.status, SLICE("success")) || slice_equal(record.status, SLICE("failed"));
     if (slice_empty(record.id) || !is_action_type(record.action_type) || !has_status || !phone_is_e164(record.phone)) {
         answer_problem(call, 422, "action_invalid", "an action needs id, an actionType of ours, status success or failed, and an E.164 phoneNumber");
@@ -103,8 +91,7 @@ void actions_put(Call *call, const Ports *ports)
     }
     Text json = text_in(call->arena);
     print_action(&json, &record);
-    text_add_byte(&json, '\n');
-    answer_json(call, is_new ? 201 : 200, &json);
+    answer_stored(call, is_new, is_new ? SLICE("added") : SLICE("known"), &json);
 }
 
 /* ---- texts ---- */

@@ -108,7 +108,7 @@ static Status record_optouts(Batch *batch, Fault *fault)
         if (!share->count)
             continue;
         share->last_activity_ms = is_new[i] ? share->last_activity_ms : 0; /* a repeat is no activity */
-        items[projected++] = (Projection){records[i].id, 1, is_new[i] ? NULL : share, share, records[i].timestamp_ms};
+        items[projected++] = (Projection){records[i].id, 1, is_new[i] ? NULL : share, share, records[i].timestamp_ms, records[i].timestamp_ms};
     }
     return projected ? ports->live.project(ports->live.self, items, projected, fault) : STATUS_OK;
 }
@@ -144,6 +144,7 @@ static Status fold_again(Batch *batch, size_t index, Fault *fault)
     const EventSettings *settings = &batch->settings->event;
     cdr_derive(call->cdr, &settings->rating, &batch->arena);
     cdr_contribution(call->cdr, &batch->arena, &call->before);
+    call->before_ms = call->cdr->updated_ms;
     call->changed = false;
     for (size_t i = 0; i < batch->count; i++) {
         if (batch->call_of[i] != (int)index || !batch_is_alive(batch, i) || !batch->decisions[i].cdr)
@@ -194,7 +195,7 @@ static Status project_calls(Batch *batch, Fault *fault)
     for (size_t i = 0; i < batch->call_count; i++) {
         BatchCall *call = &batch->calls[i];
         if (call->cdr->fact_count)
-            items[count++] = (Projection){call->cdr->call_id, call->cdr->rev, &call->before, &call->after, call->cdr->updated_ms};
+            items[count++] = (Projection){call->cdr->call_id, call->cdr->rev, &call->before, &call->after, call->cdr->updated_ms, call->before_ms};
     }
     return count ? batch->ports->live.project(batch->ports->live.self, items, count, fault) : STATUS_OK;
 }

@@ -8,6 +8,7 @@
 typedef struct BatchCall {
     Cdr *cdr;               /* as loaded, then with the batch's events folded in */
     Contribution before, after;
+    int64_t before_ms;      /* when that was stored */
     bool changed;
 } BatchCall;
 

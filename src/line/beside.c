@@ -187,21 +187,19 @@ Status pipeline_sweep(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *
 
 typedef struct Expiry {
     Batch *batch;
-    Contribution *taken; /* what leaves the counters with the records */
+    Projection *gone; /* what leaves the counters with the records: they count for nothing from the next revision on */
     size_t count;
 } Expiry;
 
 static bool take_back(void *context, const Cdr *cdr)
 {
     Expiry *expiry = context;
-    Contribution *share = &expiry->taken[expiry->count++];
-    cdr_contribution(cdr, &expiry->batch->arena, share);
-    share->campaign_id = arena_copy(&expiry->batch->arena, share->campaign_id);
-    share->last_activity_ms = 0;
-    for (size_t i = 0; i < share->count; i++) {
-        share->counters[i].name = arena_copy(&expiry->batch->arena, share->counters[i].name);
-        share->counters[i].value = -share->counters[i].value;
-    }
+    Arena *arena = &expiry->batch->arena;
+    Contribution share, *before, *after = ARENA_NEW(arena, Contribution);
+    cdr_contribution(cdr, arena, &share);
+    before = contribution_copy(&share, arena);
+    *after = (Contribution){.campaign_id = before->campaign_id};
+    expiry->gone[expiry->count++] = (Projection){arena_copy(arena, cdr->call_id), cdr->rev + 1, before, after, expiry->batch->now_ms, cdr->updated_ms};
     return expiry->count < DUE_MAX;
 }
 
@@ -213,7 +211,7 @@ Status pipeline_expire(Pipeline *line, int64_t now_ms, int64_t retention_ms, siz
     Batch *batch = fresh_batch(line, now_ms);
     if (!batch->clock_is_steady)
         return STATUS_OK;
-    Expiry expiry = {batch, ARENA_ARRAY(&batch->arena, Contribution, DUE_MAX), 0};
+    Expiry expiry = {batch, ARENA_ARRAY(&batch->arena, Projection, DUE_MAX), 0};
     const Ports *ports = batch->ports;
     Status status = step_begin(batch, fault);
     if (status)
@@ -221,6 +219,6 @@ Status pipeline_expire(Pipeline *line, int64_t now_ms, int64_t retention_ms, siz
     status = ports->cdrs.expire(ports->cdrs.self, now_ms - retention_ms, DUE_MAX, &batch->settings->event.rating, take_back,
                                 &expiry, ret_count, fault);
     if (!status && expiry.count)
-        status = ports->live.adjust(ports->live.self, expiry.taken, expiry.count, fault);
+        status = ports->live.project(ports->live.self, expiry.gone, expiry.count, fault);
     return finish(batch, status, fault);
 }

@@ -139,10 +139,9 @@ static Status project_donations(Batch *batch, const Effect *effects, const bool 
         if (effects[i].state != EFFECT_SENT)
             continue;
         Contribution *share = ARENA_NEW(&batch->arena, Contribution);
-        share->campaign_id = effects[i].campaign_id;
-        share->last_activity_ms = effects[i].created_ms;
-        contribution_add(share, SLICE("donations"), 1);
-        items[projected++] = (Projection){effects[i].action_id, 1, moved[i] ? NULL : share, share, effects[i].created_ms};
+        donation_contribution(&effects[i], share);
+        items[projected++] = (Projection){effects[i].action_id, 1, moved[i] ? NULL : share, share,
+                                          moved[i] ? batch->now_ms : effects[i].created_ms, effects[i].created_ms};
     }
     return projected ? batch->ports->live.project(batch->ports->live.self, items, projected, fault) : STATUS_OK;
 }

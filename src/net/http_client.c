@@ -1,14 +1,28 @@
-/* libcurl behind one function: a method, a URL, a body, an answer. Redirects are not followed. */
+/* libcurl behind two functions: one request, or many at once with another try for those that fail. Redirects are not followed. */
 #include "net/http_client.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "base/digest.h"
+
 enum { ANSWER_BYTES_MAX = 64 * 1024 * 1024, CONNECT_MS = 5000 };
+enum { FLIGHTS_MAX = 16, PAUSE_FIRST_MS = 50, PAUSE_MOST_MS = 1000 };
+
+/* A request on its way. */
+typedef struct Flight {
+    CURL *curl;
+    HttpExchange *exchange; /* NULL = free */
+    Text body;
+    struct curl_slist *headers;
+} Flight;
 
 struct HttpClient {
     CURL *curl;
+    CURLM *many;             /* made at first use, with the flights */
+    Flight flights[FLIGHTS_MAX];
     Slice authorization; /* "Authorization: Bearer …" */
     Arena arena;
 };
@@ -31,6 +45,10 @@ void http_client_free(HttpClient *client)
 {
     if (!client)
         return;
+    for (size_t i = 0; client->many && i < FLIGHTS_MAX; i++)
+        curl_easy_cleanup(client->flights[i].curl);
+    if (client->many)
+        curl_multi_cleanup(client->many);
     curl_easy_cleanup(client->curl);
     arena_done(&client->arena);
     free(client);
@@ -70,6 +88,22 @@ static void set_request(CURL *curl, const char *method, const char *url, Slice b
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.bytes);
 }
 
+static void set_answer(CURL *curl, struct curl_slist *headers, Text *body)
+{
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+}
+
+static void read_answer(CURL *curl, const Text *body, HttpAnswer *ret)
+{
+    curl_off_t retry_after = 0;
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->code);
+    curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after);
+    ret->retry_after_s = retry_after;
+    ret->body = text_slice(body);
+}
+
 Status http_client_send(HttpClient *client, const char *method, const char *url, const char *content_type, Slice body,
                         int64_t timeout_ms, Arena *arena, HttpAnswer *ret, Fault *fault)
 {
@@ -77,19 +111,144 @@ Status http_client_send(HttpClient *client, const char *method, const char *url,
     CURL *curl = client->curl;
     set_request(curl, method, url, body, timeout_ms);
     struct curl_slist *headers = headers_of(client, content_type, arena);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    set_answer(curl, headers, &answer);
     CURLcode code = curl_easy_perform(curl);
     curl_slist_free_all(headers);
     if (code)
         return fault_set(fault, STATUS_RETRY, "unreachable", "%s does not answer: %s", url, curl_easy_strerror(code));
-    curl_off_t retry_after = 0;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->code);
-    curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after);
-    ret->retry_after_s = retry_after;
-    ret->body = text_slice(&answer);
+    read_answer(curl, &answer, ret);
     return STATUS_OK;
+}
+
+/* ---- many at once ---- */
+
+static void open_flights(HttpClient *client)
+{
+    if (client->many)
+        return;
+    client->many = curl_multi_init();
+    for (size_t i = 0; i < FLIGHTS_MAX; i++)
+        client->flights[i].curl = curl_easy_init();
+    for (size_t i = 0; i < FLIGHTS_MAX; i++) {
+        if (!client->many || !client->flights[i].curl)
+            abort();
+    }
+}
+
+static Flight *free_flight(HttpClient *client)
+{
+    for (size_t i = 0; i < FLIGHTS_MAX; i++) {
+        if (!client->flights[i].exchange)
+            return &client->flights[i];
+    }
+    return NULL;
+}
+
+static void start(HttpClient *client, Flight *flight, HttpExchange *exchange, int64_t timeout_ms, Arena *arena)
+{
+    flight->exchange = exchange;
+    flight->body = text_in(arena);
+    flight->headers = headers_of(client, slice_empty(exchange->body) ? NULL : "application/json", arena);
+    set_request(flight->curl, exchange->method, exchange->url, exchange->body, timeout_ms);
+    set_answer(flight->curl, flight->headers, &flight->body);
+    curl_easy_setopt(flight->curl, CURLOPT_PRIVATE, flight);
+    exchange->tries++;
+    exchange->due_ms = INT64_MAX; /* not while it is on its way */
+    curl_multi_add_handle(client->many, flight->curl);
+}
+
+static void give_up(HttpExchange *exchange)
+{
+    exchange->is_over = true;
+    if (!exchange->error)
+        exchange->error = "there was no time left to ask";
+}
+
+/* Starts what is due while a flight is free; returns when something will be due, INT64_MAX when nothing will. */
+static int64_t start_due(HttpClient *client, HttpExchange *exchanges, size_t count, int64_t deadline_ms, Arena *arena)
+{
+    int64_t now_ms = clock_elapsed_ms(), next_ms = INT64_MAX;
+    for (size_t i = 0; i < count; i++) {
+        HttpExchange *exchange = &exchanges[i];
+        if (exchange->is_over || exchange->due_ms == INT64_MAX || (exchange->after && !exchange->after->is_over))
+            continue;
+        bool is_due = exchange->due_ms <= now_ms;
+        Flight *flight = is_due ? free_flight(client) : NULL;
+        if (now_ms >= deadline_ms)
+            give_up(exchange);
+        else if (flight)
+            start(client, flight, exchange, deadline_ms - now_ms, arena);
+        else if (!is_due && exchange->due_ms < next_ms)
+            next_ms = exchange->due_ms;
+    }
+    return next_ms;
+}
+
+static bool is_temporary(long code)
+{
+    return code == 0 || code == 408 || code == 425 || code == 429 || (code >= 500 && code != 501);
+}
+
+static bool never_left(CURLcode code)
+{
+    return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
+           code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION;
+}
+
+/* What the server asks for, and half of our pause to all of it. */
+static int64_t pause_ms(const HttpExchange *exchange)
+{
+    uint16_t random;
+    digest_random(&random, sizeof random);
+    int64_t most_ms = (int64_t)PAUSE_FIRST_MS << (exchange->tries < 5 ? exchange->tries : 5);
+    most_ms = most_ms < PAUSE_MOST_MS ? most_ms : PAUSE_MOST_MS;
+    return exchange->answer.retry_after_s * 1000 + most_ms / 2 + random % (most_ms / 2);
+}
+
+static void land(HttpClient *client, Flight *flight, CURLcode code, int64_t deadline_ms, bool once)
+{
+    HttpExchange *exchange = flight->exchange;
+    exchange->answer = (HttpAnswer){0};
+    exchange->error = code ? curl_easy_strerror(code) : NULL;
+    if (!code)
+        read_answer(flight->curl, &flight->body, &exchange->answer);
+    curl_multi_remove_handle(client->many, flight->curl);
+    curl_slist_free_all(flight->headers);
+    flight->exchange = NULL;
+
+    long said = exchange->answer.code;
+    exchange->maybe_taken = exchange->maybe_taken || said >= 500 || (code && !never_left(code));
+    exchange->due_ms = clock_elapsed_ms() + pause_ms(exchange);
+    exchange->is_over = !is_temporary(said) || once || exchange->due_ms >= deadline_ms;
+}
+
+static bool land_arrived(HttpClient *client, int64_t deadline_ms, bool once)
+{
+    int left;
+    bool any = false;
+    for (CURLMsg *message; (message = curl_multi_info_read(client->many, &left)) != NULL; any = true) {
+        Flight *flight;
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &flight);
+        land(client, flight, code, deadline_ms, once);
+    }
+    return any;
+}
+
+void http_client_send_all(HttpClient *client, HttpExchange *exchanges, size_t count, int64_t deadline_ms, bool once, Arena *arena)
+{
+    open_flights(client);
+    for (;;) {
+        int64_t next_ms = start_due(client, exchanges, count, deadline_ms, arena);
+        int flying = 0;
+        curl_multi_perform(client->many, &flying);
+        if (land_arrived(client, deadline_ms, once))
+            continue;
+        if (!flying && next_ms == INT64_MAX)
+            return;
+        int64_t until_ms = next_ms < deadline_ms ? next_ms : deadline_ms, wait_ms = until_ms - clock_elapsed_ms();
+        curl_multi_poll(client->many, NULL, 0, wait_ms > 0 ? (int)wait_ms : 1, NULL);
+    }
 }
 
 Slice http_client_escape(Slice text, Arena *arena)

@@ -21,5 +21,24 @@ void http_client_free(HttpClient *client);
 Status http_client_send(HttpClient *client, const char *method, const char *url, const char *content_type, Slice body,
                         int64_t timeout_ms, Arena *arena, HttpAnswer *ret, Fault *fault);
 
+/* A request and what came of it. */
+typedef struct HttpExchange {
+    const char *method, *url;
+    Slice body;                /* JSON; empty = none */
+    struct HttpExchange *after; /* goes out when that one is over; NULL = at once */
+
+    HttpAnswer answer;   /* of the last try; code 0: nobody answered */
+    const char *error;   /* why nobody did */
+    bool maybe_taken;    /* a try may have been carried out although its answer does not say so */
+    int tries;
+    bool is_over;
+    int64_t due_ms;      /* of the next try */
+} HttpExchange;
+
+/* All of them, several at a time. What nobody answers, or is answered 408, 425, 429 or 5xx (501 is for good), is tried again
+ * with jitter, not before its Retry-After, while there is time; with `once` nothing is. Returns when all are over, at
+ * deadline_ms (elapsed time) at the latest. */
+void http_client_send_all(HttpClient *client, HttpExchange *exchanges, size_t count, int64_t deadline_ms, bool once, Arena *arena);
+
 /* Percent-encodes one part of a path or query (RFC 3986). */
 Slice http_client_escape(Slice text, Arena *arena);

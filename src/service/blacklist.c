@@ -14,7 +14,7 @@ Status blacklist_texts_fit(const BlockEntry *entry, Fault *fault)
 {
     const struct { const char *name; Slice text; } texts[] = {
         {"reason", entry->reason}, {"actor", entry->actor}, {"callId", entry->call_id}, {"campaignId", entry->campaign_id},
-        {"contactId", entry->contact_id}, {"timestamp", entry->timestamp},
+        {"contactId", entry->contact_id}, {"timestamp", entry->timestamp}, {"actionId", entry->action_id},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i].text.bytes > TEXT_BYTES_MAX)

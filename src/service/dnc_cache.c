@@ -20,7 +20,7 @@ Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, i
     return status;
 }
 
-static bool ask_cache(const Ports *ports, Slice phone, const Fault *registry, Arena *arena, Slice *ret_why)
+static DncAnswer ask_cache(const Ports *ports, Slice phone, const Fault *registry, Arena *arena, Slice *ret_why)
 {
     Fault fault;
     CacheAnswer answer = CACHE_UNKNOWN;
@@ -30,23 +30,23 @@ static bool ask_cache(const Ports *ports, Slice phone, const Fault *registry, Ar
         *ret_why = SLICE("on the do-not-call list");
     if (answer == CACHE_UNKNOWN)
         *ret_why = arena_printf(arena, "the list cannot be read, so nobody can say: %s", registry->text);
-    return answer != CACHE_CLEAR;
+    return answer == CACHE_CLEAR ? DNC_CLEAR : answer == CACHE_BLOCKED ? DNC_BLOCKED : DNC_UNKNOWN;
 }
 
-bool dnc_is_blocked(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
+DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
 {
     Fault fault;
     bool blocked = true;
     *ret_why = (Slice){0};
     if (!phone_is_e164(phone)) {
         *ret_why = SLICE("not an E.164 number, so nobody can say");
-        return true;
+        return DNC_BLOCKED;
     }
     if (ports->registry.is_blocked(ports->registry.self, &phone, 1, &blocked, &fault))
         return ask_cache(ports, phone, &fault, arena, ret_why);
     if (blocked)
         *ret_why = SLICE("on the do-not-call list");
-    return blocked;
+    return blocked ? DNC_BLOCKED : DNC_CLEAR;
 }
 
 /* ---- sync ---- */

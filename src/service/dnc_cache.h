@@ -10,9 +10,15 @@ Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, Bl
 /* Off the registry's list first, then out of the cache. */
 Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault);
 
-/* Whether the number must not be called: as the registry says, or as the cache does while the registry is away, and blocked
- * when nobody can say. *ret_why is a sentence in arena, empty when it is clear. Never fails. */
-bool dnc_is_blocked(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why);
+typedef enum DncAnswer {
+    DNC_CLEAR,
+    DNC_BLOCKED,
+    DNC_UNKNOWN, /* nobody can say now: take it for blocked */
+} DncAnswer;
+
+/* Whether the number may be called: as the registry says, or as the cache does while the registry is away. *ret_why is a
+ * sentence in arena, empty when it is clear. */
+DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why);
 
 /* Gives the cache every number of the registry's list: *ret_numbers of them, of which *ret_missing were not there. Traffic may
  * go on. */

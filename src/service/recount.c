@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "base/clock.h"
+#include "service/generation.h"
 
 typedef struct Cell {
     Slice campaign_id, counter;
@@ -83,16 +83,10 @@ static bool count_record(void *context, const Cdr *cdr)
     return true;
 }
 
-static Contribution share_of_donation(const Effect *effect)
-{
-    Contribution share = {.campaign_id = effect->campaign_id, .last_activity_ms = effect->created_ms};
-    contribution_add(&share, SLICE("donations"), 1);
-    return share;
-}
-
 static bool count_donation(void *context, const Effect *effect)
 {
-    Contribution share = share_of_donation(effect);
+    Contribution share;
+    donation_contribution(effect, &share);
     add_share(context, &share);
     return true;
 }
@@ -151,125 +145,6 @@ static void sort_cells(Tally *tally)
         qsort(tally->cells, used, sizeof *tally->cells, compare_cells);
 }
 
-/* ---- by generation ---- */
-
-typedef struct Generation {
-    const Ports *ports;
-    Arena arena; /* what the items of a batch point to */
-    Projection items[BATCH_MAX];
-    size_t count;
-    int64_t records;
-    Status status;
-    Fault *fault;
-    bool (*report)(void *context, const CounterDrift *drift);
-    void (*progress)(void *context, int64_t records);
-    void *context;
-} Generation;
-
-static bool flush(Generation *generation)
-{
-    const LivePort *live = &generation->ports->live;
-    if (!generation->status && generation->count)
-        generation->status = live->generation_add(live->self, generation->items, generation->count, generation->fault);
-    generation->count = 0;
-    arena_reset(&generation->arena);
-    if (generation->progress)
-        generation->progress(generation->context, generation->records);
-    return !generation->status;
-}
-
-static bool take(Generation *generation, Slice key, int64_t rev, Contribution *share)
-{
-    generation->records++;
-    if (share->count)
-        generation->items[generation->count++] = (Projection){arena_copy(&generation->arena, key), rev, NULL, share, 0};
-    return generation->count < BATCH_MAX || flush(generation);
-}
-
-/* Its slices outlive the visitor's call. */
-static Contribution *kept(const Contribution *share, Arena *arena)
-{
-    Contribution *copy = ARENA_NEW(arena, Contribution);
-    *copy = *share;
-    copy->campaign_id = arena_copy(arena, share->campaign_id);
-    for (size_t i = 0; i < copy->count; i++)
-        copy->counters[i].name = arena_copy(arena, share->counters[i].name);
-    return copy;
-}
-
-static bool take_record(void *context, const Cdr *cdr)
-{
-    Generation *generation = context;
-    Contribution share;
-    cdr_contribution(cdr, &generation->arena, &share);
-    return take(generation, cdr->call_id, cdr->rev, kept(&share, &generation->arena));
-}
-
-static bool take_donation(void *context, const Effect *effect)
-{
-    Generation *generation = context;
-    Contribution share = share_of_donation(effect);
-    return take(generation, effect->action_id, 1, kept(&share, &generation->arena));
-}
-
-static bool take_action(void *context, const ActionRecord *record)
-{
-    Generation *generation = context;
-    Contribution share;
-    action_contribution(record, &share);
-    return take(generation, record->id, 1, kept(&share, &generation->arena));
-}
-
-static bool report_difference(void *context, Slice campaign_id, Slice counter, int64_t live, int64_t recounted)
-{
-    Generation *generation = context;
-    CounterDrift drift = {campaign_id, counter, live, recounted};
-    return generation->report(generation->context, &drift);
-}
-
-static Status count_generation(Generation *generation, const Rating *rating, Fault *fault)
-{
-    const Ports *ports = generation->ports;
-    EffectFilter sent = {.state = EFFECT_SENT};
-    RegistryFilter every = {0};
-    Status status = ports->cdrs.scan(ports->cdrs.self, rating, take_record, generation, fault);
-    status = status ? status : generation->status;
-    status = status ? status : ports->effects.list(ports->effects.self, &sent, take_donation, generation, fault);
-    status = status ? status : generation->status;
-    status = status ? status : ports->registry.actions(ports->registry.self, &every, take_action, generation, fault);
-    return status || flush(generation) ? status : generation->status;
-}
-
-Status recount_generation(const Ports *ports, const Rating *rating, bool keep, int64_t now_ms,
-                          bool (*report)(void *context, const CounterDrift *drift), void *context,
-                          void (*progress)(void *context, int64_t records), Fault *fault)
-{
-    const LivePort *live = &ports->live;
-    Status status = live->generation_begin(live->self, now_ms, fault);
-    if (status)
-        return status;
-    Generation *generation = calloc(1, sizeof *generation);
-    if (!generation)
-        abort();
-    *generation = (Generation){.ports = ports, .fault = fault, .report = report, .progress = progress, .context = context};
-    status = count_generation(generation, rating, fault);
-    Fault ignored;
-    if (status)
-        live->generation_end(live->self, false, NULL, NULL, &ignored);
-    else
-        status = live->generation_end(live->self, keep, report_difference, generation, fault);
-    arena_done(&generation->arena);
-    free(generation);
-    return status;
-}
-
-static bool count_drift(void *context, const CounterDrift *drift)
-{
-    int64_t *drifts = context;
-    *drifts += drift->live != drift->recounted;
-    return true;
-}
-
 /* ---- compare, fix ---- */
 
 Status recount_compare(const Ports *ports, const Rating *rating, bool every,
@@ -277,7 +152,7 @@ Status recount_compare(const Ports *ports, const Rating *rating, bool every,
                        void (*progress)(void *context, int64_t records), Fault *fault)
 {
     if (ports->live.generation_begin)
-        return recount_generation(ports, rating, false, clock_wall_ms(), report, context, progress, fault);
+        return generation_compare(ports, rating, every, report, context, progress, fault);
     Tally tally = {.progress = progress, .progress_context = context};
     Status status = count_all(ports, rating, &tally, fault);
     sort_cells(&tally);
@@ -293,10 +168,8 @@ Status recount_compare(const Ports *ports, const Rating *rating, bool every,
 
 Status recount_fix(const Ports *ports, const Rating *rating, int64_t *ret_drifts, Fault *fault)
 {
-    if (ports->live.generation_begin) {
-        *ret_drifts = 0;
-        return recount_generation(ports, rating, true, clock_wall_ms(), count_drift, ret_drifts, NULL, fault);
-    }
+    if (ports->live.generation_begin)
+        return generation_rebuild(ports, rating, ret_drifts, fault);
     Tally tally = {0};
     int64_t drifts = 0;
     Status status = count_all(ports, rating, &tally, fault);

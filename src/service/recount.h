@@ -12,11 +12,5 @@ Status recount_compare(const Ports *ports, const Rating *rating, bool every,
                        bool (*report)(void *context, const CounterDrift *drift), void *context,
                        void (*progress)(void *context, int64_t records), Fault *fault);
 
-/* Where the counters are in a store of their own (live.generation_begin is not NULL): counts a new generation while traffic
- * goes on in both, calls report for each counter that differed, and makes the new one the one that is read when keep is set. */
-Status recount_generation(const Ports *ports, const Rating *rating, bool keep, int64_t now_ms,
-                          bool (*report)(void *context, const CounterDrift *drift), void *context,
-                          void (*progress)(void *context, int64_t records), Fault *fault);
-
-/* Adds what is missing, in the caller's unit of work. *ret_drifts: how many counters were off. */
+/* Makes the counters right, in the caller's unit of work. *ret_drifts: how many were off. */
 Status recount_fix(const Ports *ports, const Rating *rating, int64_t *ret_drifts, Fault *fault);

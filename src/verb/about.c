@@ -22,7 +22,7 @@ static int show_settings(const Invocation *invocation)
         text_printf(&json, ",\"from\":\"%s\"}", source);
         output_row(output, cells, text_slice(&json));
     }
-    output_close(output);
+    output_close(output, STATUS_OK);
     Fault fault;
     return app_check(invocation->config, &fault) ? verb_usage("%s", fault.text) : EXIT_OK;
 }

@@ -127,7 +127,7 @@ int actions_list_verb(const Invocation *invocation)
     const RegistryPort *registry = &desk.app.ports.registry;
     Status status = listing.limit ? list_newest(&desk.app.ports, &filter, &listing, &fault)
                                   : registry->actions(registry->self, &filter, list_action, &listing, &fault);
-    output_close(listing.output);
+    output_close(listing.output, status);
     free(listing.times);
     arena_done(&listing.kept);
     arena_done(&listing.arena);

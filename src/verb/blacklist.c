@@ -197,7 +197,7 @@ static int list_entries(const Invocation *invocation, size_t limit)
     RegistryFilter filter = {.limit = limit};
     const RegistryPort *registry = &desk.app.ports.registry;
     Status status = registry->list(registry->self, &filter, list_entry, &listing, &fault);
-    output_close(listing.output);
+    output_close(listing.output, status);
     arena_done(&listing.arena);
     desk_close(&desk);
     return status ? verb_fail(&fault) : EXIT_OK;

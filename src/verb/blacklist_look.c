@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "event/phone.h"
+#include "service/dnc_cache.h"
 #include "service/print.h"
 #include "verb/desk.h"
 #include "verb/functions.h"
@@ -25,7 +26,7 @@ static Answer ask(const Ports *ports, Slice phone, Arena *arena)
         return answer;
     }
     if (ports->registry.show(ports->registry.self, phone, arena, &answer.entry, &answer.has_entry, &fault)) {
-        answer.why = arena_printf(arena, "the list cannot be read, so nobody can say: %s", fault.text);
+        answer.blocked = dnc_ask(ports, phone, arena, &answer.why) != DNC_CLEAR; /* as the cache says, or nobody can */
         return answer;
     }
     answer.blocked = answer.has_entry;
@@ -66,7 +67,7 @@ int blacklist_check_verb(const Invocation *invocation)
         check_row(output, invocation->arena, &answer);
         any |= answer.blocked;
     }
-    output_close(output);
+    output_close(output, STATUS_OK);
     desk_close(&desk);
     return any ? EXIT_BLOCKED : EXIT_OK;
 }
@@ -95,7 +96,7 @@ static void show_entry(const Invocation *invocation, const Answer *answer)
     const Slice cells[] = {answer->phone, blocked_or_clear(answer), cell_time(invocation->arena, entry->added_ms), entry->source,
                            entry->actor, entry->call_id, entry->campaign_id, answer->why};
     output_row(output, cells, (Slice){0});
-    output_close(output);
+    output_close(output, STATUS_OK);
     putchar('\n');
 }
 
@@ -117,7 +118,7 @@ static Status show_for_people(const Invocation *invocation, const RegistryPort *
     History history = {.output = output_open(invocation, history_columns, sizeof history_columns / sizeof *history_columns,
                                              "the audit log has nothing about it")};
     Status status = registry->audit(registry->self, 1, answer->phone, add_history_row, &history, fault);
-    output_close(history.output);
+    output_close(history.output, status);
     arena_done(&history.arena);
     return status;
 }

@@ -43,7 +43,7 @@ int dlq_list_verb(const Invocation *invocation)
     Listing listing = {.output = output_open(invocation, columns, sizeof columns / sizeof *columns, waiting ? "no message waits" : "no dead letters")};
     const SpoolPort *spool = &desk.app.ports.spool;
     Status status = spool->list(spool->self, &filter, list_item, &listing, &fault);
-    output_close(listing.output);
+    output_close(listing.output, status);
     arena_done(&listing.arena);
     desk_close(&desk);
     return status ? verb_fail(&fault) : EXIT_OK;

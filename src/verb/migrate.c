@@ -70,7 +70,7 @@ static void show_counts(const Invocation *invocation, const Migration *migration
                                   (long long)count->in_destination);
         output_row(output, cells, json);
     }
-    output_close(output);
+    output_close(output, STATUS_OK);
 }
 
 static void note_rest(const Migration *migration)

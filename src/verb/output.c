@@ -68,15 +68,15 @@ void output_row(Output *output, const Slice *cells, Slice json)
     output->rows++;
 }
 
-size_t output_close(Output *output)
+size_t output_close(Output *output, Status status)
 {
     size_t rows = output->rows;
-    if (output->format == OUTPUT_JSON)
+    if (output->format == OUTPUT_JSON && !status)
         printf("%s]\n", rows ? "\n" : "");
     if (output->table)
         table_close(output->table);
     fflush(stdout);
-    if (!rows && output->nothing)
+    if (!rows && !status && output->nothing)
         verb_note("%s", output->nothing);
     arena_done(&output->arena);
     free(output);

@@ -18,8 +18,9 @@ typedef struct Output Output;
 Output *output_open(const Invocation *invocation, const Column *columns, size_t count, const char *nothing);
 /* A row: cells in the order of the columns, and the same thing as one JSON object (used for --output json). */
 void output_row(Output *output, const Slice *cells, Slice json);
-/* Prints what is left and closes. Returns how many rows there were. */
-size_t output_close(Output *output);
+/* Prints what is left and closes. Returns how many rows there were. Unless status is OK, rows are missing: nothing is said of
+ * their number, and JSON is not closed, so that nobody takes it for all. */
+size_t output_close(Output *output, Status status);
 
 /* An export is CSV unless --output says json. False: it says table, which is refused as wrong usage. */
 bool output_of_export(const Invocation *invocation, OutputFormat *ret);

@@ -15,7 +15,7 @@ typedef struct Listing {
 
 static int finish(Desk *desk, Listing *listing, Status status, const Fault *fault)
 {
-    output_close(listing->output);
+    output_close(listing->output, status);
     arena_done(&listing->arena);
     desk_close(desk);
     return status ? verb_fail(fault) : EXIT_OK;

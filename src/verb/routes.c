@@ -27,7 +27,7 @@ static int list_routes(const Invocation *invocation)
                     role_name(route->role), SLICE_ARG(parameters_of(route, "\"", ",", "\"", invocation->arena)), route->help);
         output_row(output, cells, text_slice(&json));
     }
-    output_close(output);
+    output_close(output, STATUS_OK);
     return EXIT_OK;
 }
 

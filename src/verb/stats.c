@@ -88,7 +88,7 @@ static bool show_stats(void *context, const CampaignStats *stats)
 static int finish(Desk *desk, Showing *showing, Status status, const char *nothing, const Fault *fault)
 {
     const char *campaign = showing->invocation->arguments[0];
-    size_t rows = output_close(showing->output);
+    size_t rows = output_close(showing->output, status);
     int code = status ? verb_fail(fault) : EXIT_OK;
     if (!status && !rows && campaign)
         code = campaign_has_nothing(&desk->app.ports, campaign, nothing, showing->invocation->arena);
@@ -233,7 +233,7 @@ static int compare(const Invocation *invocation)
                                                show_drift, &showing, show_progress, &fault);
     ports->unit.rollback(ports->unit.self);
     progress_done(&showing.progress);
-    output_close(showing.output);
+    output_close(showing.output, status);
     arena_done(&showing.arena);
     desk_close(&desk);
     if (status)

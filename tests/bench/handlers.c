@@ -2,18 +2,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "event/envelope.h"
-#include "event/handlers.h"
-#include "lines.h"
 #include "measure.h"
-
-static const EventSettings settings = {
-    .rating = {.micros_per_minute = 10000, .currency = SLICE_INIT("USD")},
-    .sms_template = SLICE_INIT("Thank you for supporting {{campaignName}}! Your personal donation link: {{donationLink}}"),
-    .donation_link_base_url = SLICE_INIT("https://donate.example.org"),
-    .donation_key = SLICE_INIT("1"),
-    .donation_link_secret = SLICE_INIT("0123456789abcdef0123456789abcdef"),
-};
+#include "typed_events.h"
 
 typedef struct Work {
     const EventHandler *handler;
@@ -23,27 +13,9 @@ typedef struct Work {
     Event events[MEASURE_BATCH];
 } Work;
 
-static void next_event(Work *work, Event *event)
-{
-    for (;;) {
-        MixEvent made = mix_next(work->mix);
-        if (strcmp(made.topic, work->handler->topic))
-            continue;
-        Delivery delivery = {.body = arena_copy(&work->events_arena, made.body), .topic = slice_of(made.topic),
-                             .received_ms = clock_wall_ms()};
-        Message message;
-        Fault fault;
-        *event = (Event){.handler = work->handler};
-        if (envelope_decode(&delivery, &work->events_arena, &message, &fault) ||
-            work->handler->parse(&message, &work->events_arena, event, &fault))
-            give_up(fault.text);
-        return;
-    }
-}
-
 static void finish_call(Cdr *cdr, Arena *arena, Contribution *share)
 {
-    cdr_derive(cdr, &settings.rating, arena);
+    cdr_derive(cdr, &bench_settings.rating, arena);
     cdr_contribution(cdr, arena, share);
 }
 
@@ -63,7 +35,7 @@ static void decide_batch(Work *work)
         }
         Facts facts = {.cdr = cdr};
         Decision decision = {.verdict = VERDICT_DONE};
-        work->handler->decide(event, &facts, &settings, &work->arena, &decision);
+        work->handler->decide(event, &facts, &bench_settings, &work->arena, &decision);
         if (decision.verdict != VERDICT_DONE)
             give_up("an event of the mix is not decided as expected");
     }
@@ -79,7 +51,7 @@ static void run_handler(void *context)
     for (int batch = 0; batch < work->batches; batch++) {
         arena_reset(&work->events_arena);
         for (size_t i = 0; i < MEASURE_BATCH; i++)
-            next_event(work, &work->events[i]);
+            typed_event_next(work->mix, work->handler, &work->events_arena, &work->events[i]);
         int64_t started_ns = clock_elapsed_ns();
         decide_batch(work);
         ns += clock_elapsed_ns() - started_ns;

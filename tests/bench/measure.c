@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 void report(const char *name, double value)
 {
@@ -15,6 +18,25 @@ void give_up(const char *what)
 {
     fprintf(stderr, "bench: %s\n", what);
     exit(1);
+}
+
+static int64_t cpu_ns(void)
+{
+    struct timespec taken;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &taken);
+    return (int64_t)taken.tv_sec * 1000000000 + taken.tv_nsec;
+}
+
+Stopwatch stopwatch_start(void) { return (Stopwatch){clock_elapsed_ns(), cpu_ns()}; }
+
+void stopwatch_report(Stopwatch since, const char *name, size_t items)
+{
+    char full[96];
+    double wall_us = (double)(clock_elapsed_ns() - since.wall_ns) / 1e3, cpu_us = (double)(cpu_ns() - since.cpu_ns) / 1e3;
+    snprintf(full, sizeof full, "%s_us", name);
+    report(full, wall_us / (double)items);
+    snprintf(full, sizeof full, "%s_cpu_us", name);
+    report(full, cpu_us / (double)items);
 }
 
 void run_apart(void (*side)(void *context), void *context)

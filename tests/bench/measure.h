@@ -14,6 +14,13 @@ void report(const char *name, double value);
  * program when that process fails. */
 void run_apart(void (*side)(void *context), void *context);
 
+/* Time that passes, and the processor's time that this process takes of it. */
+typedef struct Stopwatch { int64_t wall_ns, cpu_ns; } Stopwatch;
+
+Stopwatch stopwatch_start(void);
+/* For each of so many items: "NAME_us" and "NAME_cpu_us". */
+void stopwatch_report(Stopwatch since, const char *name, size_t items);
+
 /* Wrong input, a full disk: nothing to measure. */
 void give_up(const char *what) __attribute__((noreturn));
 

@@ -66,9 +66,17 @@ static int run_skipped(const char *name, const struct CMUnitTest *tests, size_t 
     return _cmocka_run_group_tests(name, skipped, count, NULL, NULL);
 }
 
+/* TEST_CASE alone, where it is set. */
+static void choose_cases(void)
+{
+    if (getenv("TEST_CASE"))
+        cmocka_set_test_filter(getenv("TEST_CASE"));
+}
+
 int contract_run(const char *port, const ContractAdapter *const *adapters, const struct CMUnitTest *tests, size_t count)
 {
     int failed = 0;
+    choose_cases();
     for (; *adapters; adapters++) {
         char name[80];
         current = *adapters;
@@ -83,6 +91,7 @@ int contract_run_beside(const char *name, const char *server, const struct CMUni
 {
     const ContractAdapter adapter = {.name = name, .server = server};
     current = &adapter;
+    choose_cases();
     return getenv(server) ? _cmocka_run_group_tests(name, tests, count, NULL, NULL) : run_skipped(name, tests, count);
 }
 

@@ -12,6 +12,7 @@ typedef struct Contract {
     Arena arena;
     Fault fault;
     char folder[64];
+    bool audit_is_elsewhere; /* the registry's audit chain is its owner's: only the history of a blocked number is shown */
     void *stores; /* the adapter's own */
 } Contract;
 
@@ -27,11 +28,14 @@ extern const ContractAdapter *const contract_adapters[];
 /* Those that have the port, whatever unit: */
 extern const ContractAdapter *const contract_cdrs_adapters[];
 extern const ContractAdapter *const contract_registry_adapters[];
+extern const ContractAdapter *const contract_audit_adapters[]; /* and show the whole audit chain */
 extern const ContractAdapter *const contract_effects_adapters[];
 extern const ContractAdapter *const contract_sms_adapters[];
 /* Of the live port: also those that keep counters for records that are stored elsewhere. */
 extern const ContractAdapter *const contract_live_adapters[];
-/* Of those, the ones whose counters are in the unit of work, and undone with it. */
+/* Of those, the ones that remember what each thing has added, and count for themselves. */
+extern const ContractAdapter *const contract_live_guarded_adapters[];
+/* Of the live port: the ones whose counters are in the unit of work, and undone with it. */
 extern const ContractAdapter *const contract_live_unit_adapters[];
 
 /* PostgreSQL alone, for tests of what only a shared server can show. */

@@ -47,7 +47,7 @@ static Contribution share(const char *campaign_id, int64_t at_ms, const char *fi
 
 static void project(Contract *c, const char *key, int64_t rev, const Contribution *before, const Contribution *after)
 {
-    Projection item = {slice_of(key), rev, before, after, NOON_MS};
+    Projection item = {slice_of(key), rev, before, after, NOON_MS, 0};
     must(c, c->ports.live.project(c->ports.live.self, &item, 1, &c->fault));
 }
 
@@ -85,6 +85,17 @@ static void duplicate_changes_nothing(void **state)
     assert_int_equal(counter(c, "winter", "busy"), 1);
 }
 
+static void older_revision_that_comes_late_is_not_counted(void **state)
+{
+    Contract *c = *state;
+    Contribution first = share("winter", NOON_MS, "total_attempts", "active_calls"), second = share("winter", NOON_MS, "total_attempts", "busy");
+    project(c, "call-1", 2, NULL, &second);
+    project(c, "call-1", 1, NULL, &first);
+    assert_int_equal(counter(c, "winter", "total_attempts"), 1);
+    assert_int_equal(counter(c, "winter", "active_calls"), 0);
+    assert_int_equal(counter(c, "winter", "busy"), 1);
+}
+
 static void call_that_changes_its_campaign_moves(void **state)
 {
     Contract *c = *state;
@@ -105,7 +116,7 @@ static void batch_adds_up(void **state)
     Contribution winter = share("winter", NOON_MS, "total_attempts", "busy"), spring = share("spring", NOON_MS, "total_attempts", NULL);
     Projection items[BATCH_MAX];
     for (int i = 0; i < BATCH_MAX; i++)
-        items[i] = (Projection){arena_printf(&c->arena, "call-%d", i), 1, NULL, i % 4 ? &winter : &spring, NOON_MS};
+        items[i] = (Projection){arena_printf(&c->arena, "call-%d", i), 1, NULL, i % 4 ? &winter : &spring, NOON_MS, 0};
     must(c, c->ports.live.project(c->ports.live.self, items, BATCH_MAX, &c->fault));
     assert_int_equal(counter(c, "winter", "busy"), BATCH_MAX * 3 / 4);
     assert_int_equal(counter(c, "spring", "total_attempts"), BATCH_MAX / 4);
@@ -118,6 +129,19 @@ static void last_activity_is_the_latest_whatever_the_order(void **state)
     project(c, "call-1", 1, NULL, &late);
     project(c, "call-2", 1, NULL, &early);
     assert_int_equal(read_counter(c, "winter", "").last_activity_ms, NOON_MS + 5000);
+}
+
+/* As when a record has been deleted for its age. */
+static void thing_that_is_gone_counts_for_nothing(void **state)
+{
+    Contract *c = *state;
+    Contribution stays = share("winter", NOON_MS, "busy", NULL), was = share("winter", NOON_MS, "busy", "failed");
+    Contribution nothing = {.campaign_id = SLICE("winter")};
+    project(c, "call-1", 1, NULL, &stays);
+    project(c, "call-2", 4, NULL, &was);
+    project(c, "call-2", 5, &was, &nothing);
+    assert_int_equal(counter(c, "winter", "busy"), 1);
+    assert_int_equal(counter(c, "winter", "failed"), 0);
 }
 
 static void adjust_adds_what_was_missing(void **state)
@@ -257,14 +281,19 @@ int main(void)
         CONTRACT_TEST(call_that_changes_its_campaign_moves),
         CONTRACT_TEST(batch_adds_up),
         CONTRACT_TEST(last_activity_is_the_latest_whatever_the_order),
-        CONTRACT_TEST(adjust_adds_what_was_missing),
+        CONTRACT_TEST(thing_that_is_gone_counts_for_nothing),
         CONTRACT_TEST(read_shows_one_campaign_or_all),
         CONTRACT_TEST(counters_equal_the_sums_of_random_shares),
     };
+    const struct CMUnitTest guarded_tests[] = {
+        CONTRACT_TEST(older_revision_that_comes_late_is_not_counted),
+    };
     const struct CMUnitTest unit_tests[] = {
+        CONTRACT_TEST(adjust_adds_what_was_missing),
         CONTRACT_TEST(rollback_leaves_the_counters),
         CONTRACT_TEST(counters_equal_the_sums_of_random_shares_with_units_undone),
     };
     return contract_run_tests("live", contract_live_adapters, tests) +
+           contract_run_tests("live beside the records", contract_live_guarded_adapters, guarded_tests) +
            contract_run_tests("live in a unit", contract_live_unit_adapters, unit_tests);
 }

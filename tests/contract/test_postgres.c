@@ -494,6 +494,63 @@ static void list_of_many_pages_lets_its_visitor_use_the_ports(void **state)
     assert_true(walked.all_blocked);
 }
 
+/* ---- views ---- */
+
+static int64_t chain_as_seen_by(Other *other)
+{
+    int64_t entries = -1;
+    uint8_t hash[DIGEST_BYTES];
+    assert_int_equal(other->registry.audit_head(other->registry.self, &entries, hash, &other->fault), STATUS_OK);
+    return entries;
+}
+
+static bool is_blocked_as_seen_by(Other *other, Slice phone)
+{
+    bool blocked;
+    assert_int_equal(other->registry.is_blocked(other->registry.self, &phone, 1, &blocked, &other->fault), STATUS_OK);
+    return blocked;
+}
+
+static void view_shows_one_moment_until_it_ends(void **state)
+{
+    Contract *c = *state;
+    Other reader = {0};
+    BlockEntry first = contract_optout("+12125550100", "a"), second = contract_optout("+12125550101", "b");
+    contract_block(c, &first);
+    open_other(c, &reader, 0);
+    UnitPort view = postgres_view(reader.store);
+    assert_int_equal(view.begin(view.self, &reader.fault), STATUS_OK);
+    assert_int_equal(chain_as_seen_by(&reader), 1);
+    contract_block(c, &second);
+    assert_int_equal(chain_as_seen_by(&reader), 1);
+    assert_false(is_blocked_as_seen_by(&reader, second.phone));
+    view.rollback(view.self);
+    assert_int_equal(chain_as_seen_by(&reader), 2);
+    assert_true(is_blocked_as_seen_by(&reader, second.phone));
+    close_other(&reader);
+}
+
+static void view_that_was_lost_is_not_taken_up_on_another_connection(void **state)
+{
+    Contract *c = *state;
+    Other reader = {0};
+    int64_t entries;
+    uint8_t hash[DIGEST_BYTES];
+    open_other(c, &reader, 0);
+    UnitPort view = postgres_view(reader.store);
+    assert_int_equal(view.begin(view.self, &reader.fault), STATUS_OK);
+    assert_int_equal(chain_as_seen_by(&reader), 0);
+    contract_postgres_run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pledgeline'");
+    assert_int_equal(reader.registry.audit_head(reader.registry.self, &entries, hash, &reader.fault), STATUS_RETRY);
+    do /* until the breaker lets somebody try */
+        assert_int_equal(reader.registry.audit_head(reader.registry.self, &entries, hash, &reader.fault), STATUS_RETRY);
+    while (strcmp(reader.fault.code, "store_away") == 0);
+    assert_string_equal(reader.fault.code, "database_view_lost");
+    view.rollback(view.self);
+    assert_int_equal(chain_as_seen_by(&reader), 0);
+    close_other(&reader);
+}
+
 /* ---- settings ---- */
 
 static void url_that_cannot_be_read_is_refused_at_once(void **state)
@@ -596,6 +653,8 @@ int main(void)
         CONTRACT_TEST(audit_entries_cannot_be_changed_deleted_or_emptied),
         CONTRACT_TEST(text_that_the_server_cannot_hold_is_rejected_and_hurts_nobody_else),
         CONTRACT_TEST(list_of_many_pages_lets_its_visitor_use_the_ports),
+        CONTRACT_TEST(view_shows_one_moment_until_it_ends),
+        CONTRACT_TEST(view_that_was_lost_is_not_taken_up_on_another_connection),
         CONTRACT_TEST(url_that_cannot_be_read_is_refused_at_once),
         CONTRACT_TEST(server_elsewhere_must_prove_its_name),
         CONTRACT_TEST(failures_of_the_server_are_named_and_passed_over_where_they_pass),

@@ -60,7 +60,7 @@ static Status project(Own *own)
     char call_id[24];
     Contribution share = world_share("winter", "busy", NULL);
     snprintf(call_id, sizeof call_id, "call-%d", own->calls++);
-    Projection item = {slice_of(call_id), 1, NULL, &share, NOON_MS};
+    Projection item = {slice_of(call_id), 1, NULL, &share, NOON_MS, 0};
     return own->live.project(own->live.self, &item, 1, &own->fault);
 }
 
@@ -147,6 +147,12 @@ static CacheAnswer ask(Own *own)
     return answer;
 }
 
+static void complete_list(Own *own)
+{
+    world_must(&own->fault, own->live.list_incomplete(own->live.self, &own->fault), "incomplete");
+    world_must(&own->fault, own->live.list_complete(own->live.self, &own->fault), "complete");
+}
+
 /* It may have lost the last writes of the primary before it: an opt-out, a count. */
 static void replica_that_took_over_is_not_whole(void **state)
 {
@@ -154,8 +160,8 @@ static void replica_that_took_over_is_not_whole(void **state)
     bool counters, list;
     const LivePort *live = &own->live;
     world_must(&own->fault, live->generation_begin(live->self, NOON_MS, &own->fault), "begin");
-    world_must(&own->fault, live->generation_end(live->self, true, NULL, NULL, &own->fault), "end");
-    world_must(&own->fault, live->list_complete(live->self, &own->fault), "complete");
+    world_must(&own->fault, live->generation_end(live->self, true, &own->fault), "end");
+    complete_list(own);
     world_must(&own->fault, live->is_whole(live->self, &counters, &list, &own->fault), "whole");
     assert_true(counters && list);
     assert_int_equal(ask(own), CACHE_CLEAR);
@@ -164,8 +170,23 @@ static void replica_that_took_over_is_not_whole(void **state)
     world_must(&own->fault, live->is_whole(live->self, &counters, &list, &own->fault), "whole");
     assert_false(counters || list);
     assert_int_equal(ask(own), CACHE_UNKNOWN);
-    world_must(&own->fault, live->list_complete(live->self, &own->fault), "complete");
+    complete_list(own);
     assert_int_equal(ask(own), CACHE_CLEAR);
+}
+
+static void what_was_begun_with_another_server_is_not_finished_with_its_successor(void **state)
+{
+    Own *own = start(state, OPTIONS());
+    const LivePort *live = &own->live;
+    world_must(&own->fault, live->generation_begin(live->self, NOON_MS, &own->fault), "begin");
+    world_must(&own->fault, live->list_incomplete(live->self, &own->fault), "incomplete");
+    say(own, "REPLICAOF 127.0.0.1 1");
+    say(own, "REPLICAOF NO ONE");
+    assert_int_equal(live->generation_end(live->self, true, &own->fault), STATUS_RETRY);
+    assert_string_equal(own->fault.code, "recount_lost");
+    assert_int_equal(live->list_complete(live->self, &own->fault), STATUS_RETRY);
+    assert_string_equal(own->fault.code, "list_lost");
+    assert_int_equal(ask(own), CACHE_UNKNOWN);
 }
 
 /* ---- what it says ---- */
@@ -270,7 +291,7 @@ static void account_with_few_rights_is_enough(void **state)
     snprintf(own->url, sizeof own->url, "redis://pledge:secret@127.0.0.1:%d/1", own->server.port);
     use(own, own->url, 1000);
     expect(own, STATUS_OK, "");
-    world_must(&own->fault, own->live.list_complete(own->live.self, &own->fault), "complete");
+    complete_list(own);
     assert_int_equal(ask(own), CACHE_CLEAR);
 }
 
@@ -403,6 +424,7 @@ int main(void)
         REDIS_TEST(silent_server_is_left_at_the_deadline),
         REDIS_TEST(connection_that_was_cut_while_idle_is_made_anew),
         REDIS_TEST(replica_that_took_over_is_not_whole),
+        REDIS_TEST(what_was_begun_with_another_server_is_not_finished_with_its_successor),
         REDIS_TEST(flushed_scripts_are_loaded_again),
         REDIS_TEST(full_memory_is_tried_again),
         REDIS_TEST(server_that_forgets_is_refused),

@@ -237,6 +237,23 @@ static void reader_of_an_empty_folder_is_told(void **state)
     assert_string_equal(c->fault.code, "database_missing");
 }
 
+static void reader_that_may_find_nothing_is_told_when_it_asks(void **state)
+{
+    Contract *c = *state;
+    SqliteSettings settings = {.folder = c->folder, .mode = SQLITE_READER, .may_be_missing = true};
+    SqliteStore *store;
+    int64_t count;
+    must(c, sqlite_store_open(&settings, &store, &c->fault));
+    SpoolPort spool = sqlite_spool(store);
+    UnitPort unit = sqlite_unit(store);
+    assert_int_equal(spool.count(spool.self, SPOOL_DEAD, &count, &c->fault), STATUS_FATAL);
+    assert_string_equal(c->fault.code, "database_missing");
+    assert_int_equal(spool.list(spool.self, &(SpoolFilter){0}, NULL, NULL, &c->fault), STATUS_FATAL);
+    assert_int_equal(unit.begin(unit.self, &c->fault), STATUS_FATAL);
+    unit.rollback(unit.self);
+    sqlite_store_close(store);
+}
+
 /* ---- migration ---- */
 
 static const char *const back_to_step_one =
@@ -472,6 +489,7 @@ int main(void)
         STORE_TEST(scan_is_one_view_while_the_writer_goes_on),
         STORE_TEST(reader_cannot_write),
         STORE_TEST(reader_of_an_empty_folder_is_told),
+        STORE_TEST(reader_that_may_find_nothing_is_told_when_it_asks),
         STORE_TEST(older_file_is_migrated_and_keeps_its_records),
         STORE_TEST(migration_that_fails_stops_between_two_steps),
         STORE_TEST(newer_file_is_refused),

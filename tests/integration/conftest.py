@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.dont_write_bytecode = True
 
+from support import apart  # noqa: E402
 from support.program import BINARY, ROOT, Clock, Server  # noqa: E402
 
 NOON_MS = 1746014400000  # 2025-04-30T12:00:00Z: a little after everything that the tests and the campaign tell of
@@ -17,6 +18,21 @@ NOON_MS = 1746014400000  # 2025-04-30T12:00:00Z: a little after everything that 
 def pytest_configure(config):
     if not os.access(BINARY, os.X_OK):
         pytest.exit(f"{BINARY} is not there: build first, or set PLEDGELINE_BIN", returncode=3)
+    config.addinivalue_line("markers", "embedded(why): about the data folder's own file, which stores apart do not have")
+    config.addinivalue_line("markers", "own_stores: starts stores of its own, whatever PLEDGELINE_TEST_STORES says")
+
+
+def pytest_sessionstart():
+    if apart.WANTED:
+        apart.start()
+
+
+def pytest_sessionfinish():
+    apart.stop()
+
+
+def pytest_collection_modifyitems(config, items):
+    apart.deselect(config, items)
 
 
 @pytest.fixture

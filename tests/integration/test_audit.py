@@ -1,9 +1,11 @@
 """The audit chain, against somebody who can write to the database file."""
-import sqlite3
+import concurrent.futures
+import json
 
 import pytest
 from support.events import donation, optout
-from support.program import run
+from support.forger import Refused, disarm, forge
+from support.program import Publisher, run
 
 
 @pytest.fixture
@@ -19,19 +21,13 @@ def folder(tmp_path):
 
 
 def publish(data, topic, event):
-    import json
     done = run(data, "publish", "--topic", topic, "--message", json.dumps(event))
     assert done.code == 0, done
 
 
 def tamper(data, *statements):
-    """What a forger does first: away with the triggers."""
-    [file] = data.glob("*.db")
-    with sqlite3.connect(file) as database:
-        for [name] in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            database.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            assert database.execute(statement).rowcount != 0, statement
+    disarm(data)
+    forge(data, *statements)
 
 
 def verify(data):
@@ -45,13 +41,28 @@ def test_untouched_chain_is_verified(folder):
     assert "6" in said
 
 
+def test_chain_and_list_are_of_one_moment_while_entries_come(make_server):
+    server = make_server()
+    publisher = Publisher(server)
+
+    def publish_all():
+        for i in range(200):
+            publisher.publish("optout-events", optout(f"call-{i}", "campaign", f"+1212556{i:04d}"))
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        publishing = pool.submit(publish_all)
+        while not publishing.done():
+            assert verify(server.data)[0] == 0
+        publishing.result()
+    publisher.close()
+    assert "200 entries" in verify(server.data)[1]
+
+
 def test_database_refuses_to_change_or_delete_entries(folder):
-    [file] = folder.glob("*.db")
-    with sqlite3.connect(file) as database:
-        for statement in ("UPDATE audit SET actor = 'nobody'", "DELETE FROM audit WHERE seq = 3",
-                          "INSERT OR REPLACE INTO audit SELECT seq, at_ms, kind, subject, action_id, 'x', reason, detail, hash FROM audit"):
-            with pytest.raises(sqlite3.DatabaseError, match="audit chain"):
-                database.execute(statement)
+    for statement in ("UPDATE audit SET actor = 'nobody'", "DELETE FROM audit WHERE seq = 3",
+                      "INSERT OR REPLACE INTO audit SELECT seq, at_ms, kind, subject, action_id, 'x', reason, detail, hash FROM audit"):
+        with pytest.raises(Refused, match="audit chain"):
+            forge(folder, statement)
 
 
 @pytest.mark.parametrize("column, value", [("at_ms", 1), ("kind", "'block'"), ("subject", "'+12125550199'"), ("action_id", "'x'"),
@@ -103,6 +114,5 @@ def test_removal_without_actor_or_reason_is_refused(folder):
 def test_removed_number_keeps_its_history(folder):
     done = run(folder, "blacklist", "show", "+12125550101")
     shown = run(folder, "audit", "show", "--phone", "+12125550101", "--output", "json")
-    import json
     assert [(entry["kind"], entry["actor"]) for entry in json.loads(shown.out)] == [("block", "caller"), ("unblock", "jane")]
     assert "asked to be called" in done.out + shown.out

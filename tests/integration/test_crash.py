@@ -1,18 +1,15 @@
 """kill -9 at random moments, under load: nothing that was acknowledged is lost, and nothing happens twice."""
-import http.client
 import json
 import os
 import random
 import threading
-import zlib
 
 import pytest
 from support import look
-from support.program import Clock, Server, ndjson, request_on, run
+from support.program import Clock, Server, ndjson, run
+from support.stream import in_shares, make_stream, publisher_of, run_together
 
 SECRET = "the same link key in both folders"
-PUBLISHERS = 4
-LINES_A_REQUEST = 40
 SEED = int(os.environ.get("PLEDGELINE_TEST_SEED", "7"))
 # 20,000 events and ten kills; under sanitizers, which take ten times as long, tools/test asks for less.
 EVENTS = int(os.environ.get("PLEDGELINE_TEST_CRASH_EVENTS", "20000"))
@@ -41,39 +38,9 @@ class Crashing:
                 self.server.start()
 
 
-def publish_until_acknowledged(crashing, lines, failures):
-    """A publisher that knows only its own answers: what was not acknowledged is sent again."""
-    try:
-        connection = None
-        for first in range(0, len(lines), LINES_A_REQUEST):
-            request = lines[first:first + LINES_A_REQUEST]
-            while True:
-                try:
-                    port = crashing.address()
-                    if connection is None or connection.port != port:
-                        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-                    answer = request_on(connection, "POST", "/v1/events", ndjson(request), content_type="application/x-ndjson")
-                except (OSError, http.client.HTTPException):
-                    connection = None
-                    continue
-                assert answer.status == 200 and answer.json()["rejected"] == 0, answer
-                break
-            crashing.acknowledge(len(request))
-    except BaseException as failure:  # a thread's failure belongs to the test
-        failures.append(failure)
-
-
 @pytest.fixture(scope="module")
 def stream(generator):
-    """20,000 shuffled lines, 20 % of them duplicates, cut at a call's edge."""
-    rng = random.Random(SEED)
-    plan = generator.plan_calls(SEED, EVENTS // 3)
-    for count in range(len(plan), 0, -50):
-        lines = generator.stream(plan[:count], SEED, 20, shuffle=True)
-        if len(lines) <= EVENTS:
-            break
-    lines += rng.choices([line for line in lines if line["topic"] == "call-events"], k=EVENTS - len(lines))
-    return plan[:count], lines
+    return make_stream(generator, SEED, EVENTS)
 
 
 @pytest.fixture(scope="module")
@@ -86,16 +53,7 @@ def outcome(stream, generator, tmp_path_factory):
     server = Server(folder / "killed", **settings).start()
     rng = random.Random(SEED)
     crashing = Crashing(server, sorted(rng.sample(range(EVENTS // 50, EVENTS - EVENTS // 50), KILLS)))
-    shares = [[] for _ in range(PUBLISHERS)]
-    for line in lines:
-        shares[zlib.crc32(line["message"]["callId"].encode()) % PUBLISHERS].append(line)
-    failures = []
-    threads = [threading.Thread(target=publish_until_acknowledged, args=(crashing, share, failures)) for share in shares]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures, failures
+    run_together(*(publisher_of(share, crashing.address, crashing.acknowledge) for share in in_shares(lines)))
     assert crashing.kills == KILLS
 
     calm = Server(folder / "calm", **settings)

@@ -200,6 +200,7 @@ class SmallFileSystem:
         subprocess.run(["umount", self.mount], check=True)
 
 
+@pytest.mark.embedded("records are in the file that cannot grow")
 @pytest.mark.parametrize("disk", [SmallFiles(), SmallFileSystem()], ids=["file size limit", "full file system"])
 def test_full_disk_stops_acknowledging_loses_nothing_and_recovers_when_space_returns(tmp_path, make_server, disk):
     data = disk.prepare(tmp_path)

@@ -8,6 +8,7 @@ import subprocess
 import urllib.request
 
 import pytest
+from support import apart
 from support.program import BINARY, PATIENCE_S, ROOT, run
 
 EXPECTED = json.loads((ROOT / "examples" / "campaign.expected.json").read_text())
@@ -23,7 +24,8 @@ MAKE_RUN = ["make", "--no-print-directory", "run"]
 
 
 def environment(data, port, **more):
-    return {**os.environ, "PORT": str(port), "PLEDGELINE_DATA": str(data), "BUILD": os.path.dirname(BINARY), **more}
+    return {**os.environ, "PORT": str(port), "PLEDGELINE_DATA": str(data), "BUILD": os.path.dirname(BINARY), **apart.settings_of(data),
+            **more}
 
 
 def refused(data, port, **more):

@@ -11,6 +11,7 @@ import pytest
 from support.events import event
 from support.program import PATIENCE_S, Server
 
+pytestmark = pytest.mark.embedded("tens of thousands of records: what stands in for MongoDB proves meaning, not speed")
 CAMPAIGNS = 20_000
 MESSAGE_BYTES = 128 * 1024
 QUICK_S = 5  # generous, for sanitizers on a busy machine; what it guards against took a minute

@@ -1,13 +1,15 @@
 """The program on Redis, MongoDB and PostgreSQL: the same meaning as on a folder, also while one of them is away."""
+import datetime
 import json
-import time
 
+import bson
 import pymongo
 import pytest
-from support.events import donation, ended, optout
-from support.program import PATIENCE_S, ROOT, Server, run
-from support.stores import Stores, redis_cli
+from support.events import donation, ended, event, optout
+from support.program import ROOT, run
+from support.stores import Stores, check, is_away, lines, nothing_waits, redis_cli, until
 
+pytestmark = pytest.mark.own_stores
 PHONE = "+972501234567"
 CAMPAIGN = json.loads((ROOT / "examples" / "campaign.expected.json").read_text())
 
@@ -29,16 +31,6 @@ def server(make_server, settings):
     return make_server(**settings)
 
 
-def until(what, said=None):
-    """Polls until it is true, and returns it."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < deadline, said() if said else "it did not happen"
-
-
 def publish(server, topic, *events):
     answer = server.post(f"/v1/events/{topic}", "".join(json.dumps(event) + "\n" for event in events), content_type="application/x-ndjson")
     assert answer.status in (200, 202), answer
@@ -49,22 +41,6 @@ def not_yet(server, event):
     """An opt-out is acknowledged only once the registry has it; it is kept and tried again all the same."""
     answer = server.post("/v1/events/optout-events", event)
     return answer.status == 503 and answer.headers["Retry-After"]
-
-
-def check(server, phone):
-    return server.post("/v1/blacklist/check", {"phoneNumber": phone}).json()
-
-
-def is_away(server, name):
-    return server.get("/readyz").json()["dependencies"][name] != "ok"
-
-
-def nothing_waits(server):
-    return server.json("dlq", "list", "--waiting") == []
-
-
-def lines(server, message, store):
-    return [line for line in server.log if f'"{message}"' in line and f'"store":"{store}"' in line]
 
 
 # ---- the same meaning ----
@@ -81,20 +57,104 @@ def test_campaign_is_what_the_generator_makes(server):
     assert server.json("dlq", "list") == []
 
 
-def test_others_see_the_names_of_the_original_system(server, settings, stores):
-    publish(server, "donation-events", donation("c1", "w", "+12125550100"))
-    publish(server, "optout-events", optout("c2", "w", PHONE))
-    publish(server, "call-events", ended("c1", "w", "+12125550100", "converted"))
-    assert redis_cli(settings, "GET", "campaign:w:donations") == "1"
-    assert redis_cli(settings, "GET", "campaign:w:optouts") == "1"
-    assert redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "1"
-    assert json.loads(redis_cli(settings, "GET", f"blacklist:{PHONE}"))["phoneNumber"] == PHONE
-    assert redis_cli(settings, "TTL", f"blacklist:{PHONE}") == "-1"
-    assert json.loads(redis_cli(settings, "GET", "donation_action:c1_donation"))["status"] == "success"
-    assert 0 < int(redis_cli(settings, "TTL", "optout_action:c2_optout")) <= 24 * 3600
-    document = pymongo.MongoClient(stores.mongo.uri)[settings["MONGODB_DATABASE"]].call_records.find_one({"callId": "c1"})
-    assert document["outcome"] == "converted" and document["campaignId"] == "w"
+# ---- the names of the original system, for others who read the stores ----
 
+def at(time):
+    return f"2025-04-30T{time}Z"
+
+
+@pytest.fixture
+def one_of_each(make_server, settings, clock):
+    """A whole call with a donation, an opt-out, a call of each other outcome, and one that goes on."""
+    server = make_server(**settings, **clock.settings)
+    steps = [("call_initiated", "11:30:00", {}), ("call_answered", "11:30:10", {}), ("dtmf_pressed", "11:30:30", {"dtmfInput": "5"}),
+             ("dtmf_pressed", "11:30:40", {"dtmfInput": "1"}), ("action_triggered", "11:30:41", {"action": {"type": "donation_sms"}}),
+             ("call_ended", "11:31:11", {"outcome": "converted", "metadata": {"agent": "ann"}})]
+    publish(server, "call-events", *(event("c1", "w", "+12125550100", eventType=kind, timestamp=at(time), **more) for kind, time, more in steps))
+    publish(server, "donation-events", donation("c1", "w", "+12125550100", timestamp=at("11:30:40")))
+    publish(server, "optout-events", optout("c2", "w", PHONE, timestamp=at("11:40:00")))
+    publish(server, "call-events", *(ended(f"c-{outcome}", "w", PHONE, outcome, timestamp=at("11:50:00"))
+                                     for outcome in ("answered", "busy", "failed", "no_answer", "opted_out", "voicemail")))
+    publish(server, "call-events", event("c3", "w", "+12125550103", eventType="call_initiated", timestamp=at("11:59:00")))
+    return server
+
+
+@pytest.mark.parametrize("name, value", [
+    ("donations", 1), ("optouts", 1), ("total_attempts", 8), ("active_calls", 1), ("answered", 3), ("busy", 1), ("failed", 1), ("no_answer", 1),
+    ("converted", 1), ("opted_out", 1), ("voicemail", 1), ("donation_sms", 1)])
+def test_redis_cli_sees_the_counter(one_of_each, settings, name, value):
+    key = f"campaign:w:{name}"
+    assert (redis_cli(settings, "GET", key), redis_cli(settings, "TYPE", key), redis_cli(settings, "TTL", key)) == (str(value), "string", "-1")
+
+
+def test_redis_cli_sees_the_last_activity(one_of_each, settings):
+    last = redis_cli(settings, "GET", "campaign:w:last_activity")
+    assert datetime.datetime.fromisoformat(last.replace("Z", "+00:00")) == datetime.datetime(2025, 4, 30, 12, tzinfo=datetime.timezone.utc)
+
+
+def test_redis_cli_sees_the_blocked_number(one_of_each, settings):
+    assert redis_cli(settings, "SMEMBERS", "blacklist:numbers") == PHONE and redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "1"
+    assert redis_cli(settings, "TTL", "blacklist:numbers") == redis_cli(settings, "TTL", f"blacklist:{PHONE}") == "-1"
+    entry = json.loads(redis_cli(settings, "GET", f"blacklist:{PHONE}"))
+    assert (entry["phoneNumber"], entry["addedAt"], entry["source"]) == (PHONE, "2025-04-30T12:00:00.000Z", "user_optout") and entry["reason"]
+    assert entry["metadata"] == {"callId": "c2", "campaignId": "w", "contactId": "contact-of-c2", "timestamp": at("11:40:00")}
+
+
+ACTION_FIELDS = {"id", "callId", "campaignId", "contactId", "phoneNumber", "actionType", "donationLink", "smsMessageId", "ttsFallbackTriggered",
+                 "timestamp", "status", "failureReason"}
+
+
+@pytest.mark.parametrize("key, action_type, phone", [("donation_action:c1_donation", "donation_sms_sent", "+12125550100"),
+                                                     ("optout_action:c2_optout", "optout_blacklist_added", PHONE)])
+def test_redis_cli_sees_the_action_for_a_day(one_of_each, settings, key, action_type, phone):
+    action = json.loads(redis_cli(settings, "GET", key))
+    assert set(action) == ACTION_FIELDS
+    assert (action["id"], action["actionType"], action["phoneNumber"], action["status"]) == (key.split(":")[1], action_type, phone, "success")
+    assert (action["campaignId"], action["ttsFallbackTriggered"], action["failureReason"]) == ("w", False, None)
+    assert bool(action["donationLink"]) == bool(action["smsMessageId"]) == (action_type == "donation_sms_sent")
+    assert 23 * 3600 < int(redis_cli(settings, "TTL", key)) <= 24 * 3600
+
+
+def test_all_other_keys_are_pledgelines_own(one_of_each, settings):
+    known = ("campaign:w:", "blacklist:", "donation_action:", "optout_action:", "pledgeline:")
+    assert [key for key in redis_cli(settings, "KEYS", "*").split() if not key.startswith(known)] == []
+
+
+@pytest.fixture
+def call_records(one_of_each, settings, stores):
+    with pymongo.MongoClient(stores.mongo.uri) as client:
+        yield client[settings["MONGODB_DATABASE"]].call_records
+
+
+def test_mongodb_client_sees_each_field_of_a_call_in_its_type(call_records):
+    document = call_records.find_one({"callId": "c1"})
+    times = {name: datetime.datetime(2025, 4, 30, 11, *of) for name, of in
+             {"startTime": (30, 0), "answerTime": (30, 10), "endTime": (31, 11)}.items()}
+    expected = {"callId": "c1", "campaignId": "w", "contactId": "contact-of-c1", "phoneNumber": "+12125550100", "status": "completed",
+                "outcome": "converted", **times, "duration": 71, "billsec": 61, "dtmfInputs": ["5", "1"], "cost": 0.02, "costMicros": 20000,
+                "currency": "USD", "metadata": {"agent": "ann"}, "inferred": False}
+    assert {name: document[name] for name in expected} == expected
+    assert document["dtmf"] == [{"digit": digit, "at": datetime.datetime(2025, 4, 30, 11, 30, second)} for digit, second in (("5", 30), ("1", 40))]
+    assert [action["type"] for action in document["actionsTriggered"]] == ["donation_sms"]
+    assert document["createdAt"] == document["updatedAt"] == datetime.datetime(2025, 4, 30, 12)
+    assert isinstance(document["costMicros"], bson.Int64) and isinstance(document["cost"], float) and isinstance(document["duration"], int)
+    assert document["_id"] == "c1" and document["rev"] > 0 and len(document["eventKeys"]) == 6
+
+
+def test_mongodb_client_sees_what_is_not_known_yet_as_null(call_records):
+    document = call_records.find_one({"callId": "c3"})
+    assert (document["status"], document["outcome"], document["answerTime"], document["endTime"]) == ("initiated", None, None, None)
+
+
+def test_mongodb_client_sees_the_indexes(call_records):
+    by_keys = {tuple(index["key"]): index for index in call_records.index_information().values()}
+    first = {keys[:2] for keys in by_keys}
+    assert by_keys[(("callId", 1),)]["unique"]
+    assert (("campaignId", 1), ("startTime", -1)) in first and any(keys[0] == ("startTime", -1) for keys in by_keys)
+    assert by_keys[(("createdAt", 1),)]["expireAfterSeconds"] >= 365 * 24 * 3600
+
+
+# ---- together ----
 
 def test_repeats_change_nothing_more(server, settings):
     for _ in range(5):
@@ -108,6 +168,21 @@ def test_repeats_change_nothing_more(server, settings):
     assert server.run("recount").code == 0
 
 
+def test_recount_finds_and_mends_what_somebody_did_to_a_counter(server, settings):
+    publish(server, "call-events", *(ended(f"c{n}", "w", f"+1212555{n:04d}") for n in range(3)))
+    until(lambda: redis_cli(settings, "EXISTS", "pledgeline:whole") == "1")
+    redis_cli(settings, "INCRBY", "campaign:w:answered", "7")
+    redis_cli(settings, "DECR", "campaign:w:total_attempts")
+    drifts = server.run("recount", "--output", "json")
+    assert drifts.code == 4
+    assert {each["counter"]: (each["live"], each["recounted"]) for each in json.loads(drifts.out)} == {"answered": (10, 3), "total_attempts": (2, 3)}
+    assert redis_cli(settings, "GET", "campaign:w:answered") == "10"
+    assert server.run("recount", "--fix").code == 4
+    assert server.run("recount").code == 0
+    assert redis_cli(settings, "GET", "campaign:w:total_attempts") == "3"
+    assert {"total_attempts", "active_calls"} & {each["counter"] for each in server.json("recount", "--all")}
+
+
 def test_processes_on_the_same_stores_are_one_service(make_server, settings):
     servers = [make_server(**settings) for _ in range(3)]
     for i, server in enumerate(servers):
@@ -119,6 +194,25 @@ def test_processes_on_the_same_stores_are_one_service(make_server, settings):
     assert servers[2].run("recount").code == 0
 
 
+def test_who_has_no_data_folder_reads_what_is_in_the_stores(server, settings, tmp_path):
+    publish(server, "call-events", ended("c1", "w", "+12125550100", "converted"))
+    publish(server, "donation-events", donation("c1", "w", "+12125550100"))
+    publish(server, "optout-events", optout("c2", "w", PHONE))
+    nowhere = tmp_path / "nowhere"
+    for command in (["stats"], ["live"], ["cdr", "list"], ["cdr", "show", "c1"], ["cdr", "export"], ["actions", "list"], ["sms", "list"],
+                    ["blacklist", "list"], ["blacklist", "export"], ["blacklist", "show", PHONE], ["blacklist", "check", PHONE],
+                    ["audit", "show"], ["audit", "verify"], ["recount"]):
+        there, here = (run(data, *command, **settings) for data in (server.data, nowhere))
+        assert there == here and there.out + there.err, command
+    assert run(nowhere, "blacklist", "check", "+12125550199", **settings).code == 0
+    assert not nowhere.exists()
+
+
+def test_who_has_no_data_folder_is_told_where_messages_wait(settings, tmp_path):
+    done = run(tmp_path / "nowhere", "dlq", "list", **settings)
+    assert done.code == 1 and "nothing was ever recorded in this data folder" in done.err and "no dead letters" not in done.err
+
+
 # ---- one of them is away ----
 
 def test_optout_while_the_registry_is_away(server, settings, stores):
@@ -128,7 +222,11 @@ def test_optout_while_the_registry_is_away(server, settings, stores):
         assert not_yet(server, optout("c1", "w", PHONE))
         assert redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "1"
         assert check(server, PHONE)["blocked"] and check(server, "+12125550100")["blocked"]
+        for phone in (PHONE, "+12125550100", "+12125550199"):
+            assert (server.run("blacklist", "check", phone).code == 3) == check(server, phone)["blocked"]
         assert is_away(server, "postgresql")
+        listed = server.run("blacklist", "list", "--output", "json")
+        assert listed.code == 1 and "]" not in listed.out and "PostgreSQL" in listed.err and "no " not in listed.err.split(":")[0]
     finally:
         stores.postgres.start()
     until(lambda: nothing_waits(server))
@@ -201,6 +299,19 @@ def test_number_taken_off_leaves_the_cache(server, settings):
     assert server.run("blacklist", "remove", PHONE, "--actor", "jane", "--reason", "asked").code == 0
     assert redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "0"
     assert server.run("blacklist", "check", PHONE).code == 0
+
+
+@pytest.mark.parametrize("command", [["stats"], ["cdr", "list"], ["cdr", "export"]], ids=" ".join)
+def test_list_that_cannot_be_read_is_not_called_empty(settings, stores, tmp_path, command):
+    stores.mongo.pause()
+    try:
+        done = run(tmp_path / "data", "publish", "--topic", "optout-events", "--message", json.dumps(optout("c1", "w", PHONE)), **settings)
+        assert done.code == 0, done
+        done = run(tmp_path / "data", *command, **settings)
+    finally:
+        stores.mongo.resume()
+    assert done.code == 1 and "MongoDB" in done.err
+    assert "no c" not in done.err
 
 
 def test_store_that_is_away_at_the_start_does_not_keep_the_server_from_starting(make_server, settings, stores):

@@ -1,9 +1,5 @@
--- ARGV: the recount, its lease (ms). Each counter that differs: campaign, name, what is read, what was counted.
-if redis.call('GET', 'pledgeline:recount') ~= ARGV[1] then
-  -- the answer to its end was lost, and it had ended well
-  if redis.call('GET', 'pledgeline:generation') == string.match(ARGV[1], '^%d+') then return {} end
-  return redis.error_reply('RECOUNTLOST the lease is over')
-end
+-- ARGV: the recount, its lease (ms), '1' = all counters, else those that differ: campaign, name, what is read, what was counted.
+if redis.call('GET', 'pledgeline:recount') ~= ARGV[1] then return redis.error_reply('RECOUNTLOST the lease is over') end
 redis.call('PEXPIRE', 'pledgeline:recount', ARGV[2])
 local differences = {}
 for _, campaign in ipairs(redis.call('SUNION', 'pledgeline:campaigns', 'pledgeline:building_campaigns')) do
@@ -18,7 +14,7 @@ for _, campaign in ipairs(redis.call('SUNION', 'pledgeline:campaigns', 'pledgeli
   for _, name in ipairs(names) do
     local live = redis.pcall('GET', 'campaign:' .. campaign .. ':' .. name)
     live = type(live) == 'string' and live or '0'
-    if name ~= 'last_activity' and live ~= (counted[name] or '0') then
+    if name ~= 'last_activity' and (ARGV[3] == '1' or live ~= (counted[name] or '0')) then
       differences[#differences + 1] = { campaign, name, live, counted[name] or '0' }
     end
   end

@@ -6,6 +6,10 @@ if redis.call('GET', 'pledgeline:recount') ~= ARGV[1] then
   if redis.call('GET', 'pledgeline:generation') == number then return 0 end
   return redis.error_reply('RECOUNTLOST the lease is over')
 end
+if string.match(ARGV[1], '^%d+:([^:]*):') ~= history() then
+  redis.call('DEL', 'pledgeline:recount')
+  return redis.error_reply('RECOUNTLOST the server started anew, or another one took over, and may have lost a part of it')
+end
 
 local plans = {}
 for _, campaign in ipairs(redis.call('SUNION', 'pledgeline:campaigns', 'pledgeline:building_campaigns')) do

@@ -37,6 +37,10 @@ def step(what, *command):
         raise Unavailable(f"{what} failed: {(done.stdout + done.stderr)[-500:]}")
 
 
+def is_older(one, other):
+    return one.stat().st_mtime < other.stat().st_mtime
+
+
 def build_java():
     """The class path of the Java server, made once; processes that start together wait for each other."""
     for tool in ("mvn", "javac", "java"):
@@ -45,7 +49,7 @@ def build_java():
     BUILT.mkdir(parents=True, exist_ok=True)
     with open(BUILT / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (BUILT / "MongoPeer.class").exists():
+        if not (BUILT / "MongoPeer.class").exists() or is_older(BUILT / "MongoPeer.class", SOURCE / "MongoPeer.java"):
             step("fetching mongo-java-server", "mvn", "-q", "-B", "-f", SOURCE / "pom.xml", "dependency:copy-dependencies",
                  f"-DoutputDirectory={BUILT / 'jars'}")
             step("compiling MongoPeer.java", "javac", "-cp", "jars/*", "-d", BUILT, SOURCE / "MongoPeer.java")
@@ -53,10 +57,11 @@ def build_java():
 
 
 class MongoPeer:
-    """start(), stop() and start() again keep the port; what the Java server held is gone then."""
+    """start(), stop() and start() again keep the port, and, where it keeps them, the documents."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, keeps=False):
         self.folder = pathlib.Path(folder)
+        self.keeps = keeps
         self.port = free_port()
         self.process = None
 
@@ -67,7 +72,8 @@ class MongoPeer:
     def command(self):
         if shutil.which("mongod"):
             return ["mongod", "--dbpath", str(self.folder), "--port", str(self.port), "--bind_ip", "127.0.0.1", "--quiet"]
-        return ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", build_java(), "MongoPeer", str(self.port)]
+        file = [str(self.folder / "documents")] if self.keeps else []
+        return ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", build_java(), "MongoPeer", str(self.port), *file]
 
     def start(self):
         command = self.command()
@@ -89,13 +95,16 @@ class MongoPeer:
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)  # until all of its threads stand still
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
+        """In order, so that it writes what it keeps."""
         if self.process:
-            self.process.kill()
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
             self.process.wait()
             self.process = None
 

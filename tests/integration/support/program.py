@@ -9,6 +9,8 @@ import signal
 import subprocess
 import threading
 
+from support import apart
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("PLEDGELINE_BIN", str(ROOT / "build" / "pledgeline"))
 PATIENCE_S = 60  # no answer within this is a failure, not slowness
@@ -21,7 +23,8 @@ def environment(data, **settings):
     """Only what a test says, so that nobody's own settings leak in."""
     kept = {name: value for name, value in os.environ.items()
             if name in ("PATH", "HOME", "TERM") or name.endswith("SAN_OPTIONS")}
-    return {**kept, "LC_ALL": "C.UTF-8", "PLEDGELINE_DATA": str(data), **{name: str(value) for name, value in settings.items()}}
+    return {**kept, "LC_ALL": "C.UTF-8", "PLEDGELINE_DATA": str(data), **apart.settings_of(data),
+            **{name: str(value) for name, value in settings.items()}}
 
 
 def run(data, *arguments, stdin="", **settings):
@@ -82,7 +85,7 @@ class Server:
         self.url = None
         for line in process.stderr:
             self.log.append(line)
-            found = ADDRESS.search(line)
+            found = '"listening"' in line and ADDRESS.search(line)
             if found and not self.url:
                 self.url, self.port = found.group(0), int(found.group(2))
                 listening.set()

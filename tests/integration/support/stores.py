@@ -5,26 +5,28 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import time
 
 from support.peer_mongo import MongoPeer
 from support.peer_postgres import PostgresPeer
 from support.peer_redis import PeerRedis
+from support.program import PATIENCE_S
 
 _numbers = itertools.count(1)
 
 
 class Stores:
-    """The three servers. settings() is for a program that has them for itself; programs that share them share the settings."""
+    """The three servers; without `keeps`, what MongoDB holds goes with its process, and it is faster. settings() is for a program that has them for itself; programs that share them share the settings."""
 
-    def __init__(self):
+    def __init__(self, keeps=True):
         self.folder = tempfile.TemporaryDirectory(prefix="pledgeline-stores-")
         os.chmod(self.folder.name, 0o755)
         folder = pathlib.Path(self.folder.name)
         for name in ("redis", "postgres", "mongo"):
             (folder / name).mkdir()
-        self.redis = PeerRedis(folder / "redis", options=("--databases", 1000)).start()
+        self.redis = PeerRedis(folder / "redis", options=("--databases", 10000)).start()
         self.postgres = PostgresPeer(folder / "postgres").start()
-        self.mongo = MongoPeer(folder / "mongo").start()
+        self.mongo = MongoPeer(folder / "mongo", keeps=keeps).start()
 
     def settings(self):
         number = next(_numbers)
@@ -41,3 +43,31 @@ class Stores:
 def redis_cli(settings, *arguments):
     """What somebody else's redis-cli prints."""
     return subprocess.run(["redis-cli", "-u", settings["REDIS_URL"], *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+
+# ---- what a program on them says ----
+
+def until(what, said=None):
+    """Polls until it is true, and returns it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        found = what()
+        if found:
+            return found
+        assert time.monotonic() < deadline, said() if said else "it did not happen"
+
+
+def check(server, phone):
+    return server.post("/v1/blacklist/check", {"phoneNumber": phone}).json()
+
+
+def is_away(server, name):
+    return server.get("/readyz").json()["dependencies"][name] != "ok"
+
+
+def nothing_waits(server):
+    return server.get("/v1/dlq?state=waiting").json()["messages"] == []
+
+
+def lines(server, message, store):
+    return [line for line in server.log if f'"{message}"' in line and f'"store":"{store}"' in line]

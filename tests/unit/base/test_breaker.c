@@ -69,11 +69,44 @@ static void pauses_grow_and_stay_bounded(void **state)
     breaker_done(&breaker);
 }
 
+static void a_store_that_fails_slowly_is_left_alone_as_long_as_that_took(void **state)
+{
+    (void)state;
+    Breaker breaker;
+    breaker_init(&breaker, "store");
+    assert_int_equal(breaker_enter(&breaker, NULL), STATUS_OK);
+    breaker.entered_at_ms -= 3000; /* as if it had taken that long */
+    int64_t before_ms = clock_elapsed_ms();
+    breaker_failed(&breaker, &refused);
+    assert_true(breaker.asked_at_ms >= before_ms + 3000);
+    assert_true(breaker.asked_at_ms <= clock_elapsed_ms() + 5000);
+    breaker_done(&breaker);
+}
+
+static void who_asks_a_store_that_is_away_is_less_patient_but_now_and_then(void **state)
+{
+    (void)state;
+    Breaker breaker;
+    int patient = 0;
+    breaker_init(&breaker, "store");
+    assert_int_equal(breaker_patience_ms(&breaker, 5000), 5000);
+    for (int i = 0; i < 8; i++) {
+        breaker_failed(&breaker, &refused);
+        patient += breaker_patience_ms(&breaker, 5000) == 5000;
+        assert_true(breaker_patience_ms(&breaker, 5000) >= 1250);
+    }
+    assert_int_equal(patient, 2);
+    breaker_answered(&breaker);
+    assert_int_equal(breaker_patience_ms(&breaker, 5000), 5000);
+    breaker_done(&breaker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_that_answers_is_asked), cmocka_unit_test(after_a_failure_it_is_left_alone_and_the_reason_is_said),
-        cmocka_unit_test(when_the_pause_is_over_one_caller_asks), cmocka_unit_test(pauses_grow_and_stay_bounded),
+        cmocka_unit_test(when_the_pause_is_over_one_caller_asks), cmocka_unit_test(pauses_grow_and_stay_bounded), cmocka_unit_test(a_store_that_fails_slowly_is_left_alone_as_long_as_that_took),
+        cmocka_unit_test(who_asks_a_store_that_is_away_is_less_patient_but_now_and_then),
     };
     return cmocka_run_group_tests_name("breaker", tests, NULL, NULL);
 }

@@ -126,8 +126,9 @@ static Status sending(void *self, const Effect *effects, size_t count, int64_t l
     (void)lease_until_ms, (void)fault;
     World *world = noted(self, "sending");
     for (size_t i = 0; i < count; i++) {
-        effect_of(world, effects[i].action_id)->state = EFFECT_SENDING;
-        ret_ours[i] = true;
+        ret_ours[i] = !world->claim_is_taken_over;
+        if (ret_ours[i])
+            effect_of(world, effects[i].action_id)->state = EFFECT_SENDING;
     }
     return STATUS_OK;
 }
@@ -138,10 +139,12 @@ static Status settle_effects(void *self, const Effect *effects, size_t count, in
     World *world = noted(self, "settle");
     for (size_t i = 0; i < count; i++) {
         Effect *effect = effect_of(world, effects[i].action_id);
+        ret_moved[i] = !world->claim_is_taken_over;
+        if (!ret_moved[i])
+            continue;
         effect->state = effects[i].state;
         effect->due_ms = effects[i].due_ms;
         effect->attempts = effects[i].attempts;
-        ret_moved[i] = true;
     }
     return STATUS_OK;
 }

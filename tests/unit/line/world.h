@@ -35,6 +35,7 @@ typedef struct World {
     Slice cached;             /* a number that the cache knows and the registry does not */
     Slice poison;             /* a call id that save refuses for ever */
     Slice opt_out_before_sending; /* this number opts out between claim and sending */
+    bool claim_is_taken_over; /* somebody else has it before it becomes SENDING */
     SmsResult sms_result;
 } World;
 
