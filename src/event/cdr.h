@@ -72,7 +72,7 @@ void cdr_derive(Cdr *cdr, const Rating *rating, Arena *arena);
 Slice cdr_encode(const Cdr *cdr, Arena *arena);
 Status cdr_decode(Slice bytes, Arena *arena, Cdr *cdr, Fault *fault);
 
-/* The document of CONTRACTS section 3 as one JSON object, keys in that order (no rev, no eventKeys). Derived must be fresh. */
+/* The call record as one JSON object, keys in that order (no rev, no eventKeys). Derived must be fresh. */
 void cdr_print(const Cdr *cdr, Arena *arena, Text *out);
 void cdr_print_metadata(const Cdr *cdr, Arena *arena, Text *out); /* of all its facts, one JSON object */
 bool cdr_has_implausible_times(const Cdr *cdr);

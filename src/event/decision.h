@@ -3,7 +3,7 @@
 
 #include "event/cdr.h"
 
-/* CONTRACTS: the seeds' BlacklistEntry. */
+/* The original system's BlacklistEntry. */
 typedef struct BlockEntry {
     Slice phone;
     int64_t added_ms;    /* since when it holds */
@@ -66,7 +66,7 @@ void donation_contribution(const Effect *effect, Contribution *ret);
 typedef struct Decision {
     Verdict verdict; /* DONE unless the event must be rejected or retried */
     Fault fault;
-    bool outage;     /* RETRY because a store is away: waiting for it uses up no tries */
+    bool outage;     /* RETRY because a store is away, or another process is at it: waiting uses up no tries */
     bool unblocked;  /* the registry does not have its numbers yet */
 
     const BlockEntry *blocks; /* opt-out: numbers to block (all candidate forms of a salvaged one) */

@@ -318,7 +318,7 @@ static Slice extra_of(const Reading *reading)
     return kept_extra(text_slice(&text), reading->arena);
 }
 
-/* CONTRACTS, aliases: Asterisk's words for how a dial ended. */
+/* Asterisk's words for how a dial ended. */
 static Slice outcome_of_dial_status(Slice dial_status)
 {
     static const struct { Slice dial_status, outcome; } rows[] = {

@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 
-/* CONTRACTS, verdicts. */
+/* What becomes of a message. */
 typedef enum Verdict {
     VERDICT_NONE,   /* not run yet */
     VERDICT_DONE,   /* its effects are durable: acknowledge */

@@ -3,5 +3,5 @@
 
 #include "event/decision.h"
 
-void print_block_entry(Text *out, const BlockEntry *entry);   /* the seeds' BlacklistEntry */
+void print_block_entry(Text *out, const BlockEntry *entry);   /* the original system's BlacklistEntry */
 void print_action(Text *out, const ActionRecord *record);     /* the original system's field names */

@@ -1,4 +1,4 @@
-/* The do-not-call list over HTTP: the seeds' database API, the pre-dial check, and what an operator needs. */
+/* The do-not-call list over HTTP: the original system's database API, the pre-dial check, and what an operator needs. */
 #include "base/clock.h"
 #include "event/phone.h"
 #include "event/read.h"

@@ -1,4 +1,4 @@
-/* The table of routes, each with the parameters of its query. CONTRACTS: what we answer over HTTP; docs/http.md comes from it. */
+/* The table of routes, each with the parameters of its query. docs/http.md comes from it. */
 #include "ingress/http_handlers.h"
 #include "ingress/http_parameters.h"
 

@@ -226,7 +226,7 @@ static void answer_effect(Batch *batch, size_t message, const Effect *effect, bo
         return;
     Fault fault;
     fault_set(&fault, STATUS_RETRY, "sms_in_progress", "another process is sending this SMS");
-    batch_stop(batch, message, &fault);
+    batch_put_off(batch, message, &fault);
 }
 
 typedef struct EffectList {

@@ -18,7 +18,7 @@
 #include "net/http_head.h"
 #include "net/http_watch.h"
 
-/* RELIABILITY: a head within 5 s, a body within 15 s, absolutely. Between requests a connection may rest for a minute. */
+/* A head within 5 s, a body within 15 s, absolutely. Between requests a connection may rest for a minute. */
 enum {
     HEAD_MS = 5000, BODY_MS = 15000, REST_MS = 60000, SEND_MS = 60000,
     SPARE_REQUESTS_MAX = 64, SPARE_BODY_BYTES_MAX = 64 * 1024, TRUSTED_LENGTH_BYTES = 64 * 1024,

@@ -15,22 +15,19 @@ Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, i
 {
     Status status = ports->registry.unblock(ports->registry.self, phone, actor, reason, now_ms, ret_was_blocked, fault);
     Fault missed;
-    if (!status && ports->live.unblock && ports->live.unblock(ports->live.self, phone, &missed))
-        metric_add(METRIC_CACHE_MISSED, 1); /* too much is blocked until the next sync */
-    return status;
+    if (status || !ports->live.unblock || !ports->live.unblock(ports->live.self, phone, &missed))
+        return status;
+    return fault_set(fault, STATUS_RETRY, "cache_missed", "the number is off the list, but the cache still blocks it: repeat this when"
+                     " the cache is back (%s)", missed.text);
 }
 
-static DncAnswer ask_cache(const Ports *ports, Slice phone, const Fault *registry, Arena *arena, Slice *ret_why)
+static CacheAnswer ask_cache(const Ports *ports, Slice phone)
 {
     Fault fault;
-    CacheAnswer answer = CACHE_UNKNOWN;
-    if (ports->live.is_blocked && ports->live.is_blocked(ports->live.self, &phone, 1, &answer, &fault))
-        answer = CACHE_UNKNOWN;
-    if (answer == CACHE_BLOCKED)
-        *ret_why = SLICE("on the do-not-call list");
-    if (answer == CACHE_UNKNOWN)
-        *ret_why = arena_printf(arena, "the list cannot be read, so nobody can say: %s", registry->text);
-    return answer == CACHE_CLEAR ? DNC_CLEAR : answer == CACHE_BLOCKED ? DNC_BLOCKED : DNC_UNKNOWN;
+    CacheAnswer answer;
+    if (!ports->live.is_blocked || ports->live.is_blocked(ports->live.self, &phone, 1, &answer, &fault))
+        return CACHE_UNKNOWN;
+    return answer;
 }
 
 DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
@@ -42,11 +39,16 @@ DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
         *ret_why = SLICE("not an E.164 number, so nobody can say");
         return DNC_BLOCKED;
     }
-    if (ports->registry.is_blocked(ports->registry.self, &phone, 1, &blocked, &fault))
-        return ask_cache(ports, phone, &fault, arena, ret_why);
-    if (blocked)
-        *ret_why = SLICE("on the do-not-call list");
-    return blocked ? DNC_BLOCKED : DNC_CLEAR;
+    Status status = ports->registry.is_blocked(ports->registry.self, &phone, 1, &blocked, &fault);
+    CacheAnswer cache = status || !blocked ? ask_cache(ports, phone) : CACHE_BLOCKED;
+    if (cache == CACHE_BLOCKED) {
+        *ret_why = !status && !blocked ? SLICE("an opt-out is on its way into the do-not-call list") : SLICE("on the do-not-call list");
+        return DNC_BLOCKED;
+    }
+    if (!status || cache == CACHE_CLEAR)
+        return DNC_CLEAR;
+    *ret_why = arena_printf(arena, "the list cannot be read, so nobody can say: %s", fault.text);
+    return DNC_UNKNOWN;
 }
 
 /* ---- sync ---- */

@@ -7,7 +7,7 @@
 /* Blocks in the registry, and in the cache as well as it can be reached. */
 Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault);
 
-/* Off the registry's list first, then out of the cache. */
+/* Off the registry's list first, then out of the cache. RETRY "cache_missed": it is still in there; repeat. */
 Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault);
 
 typedef enum DncAnswer {
@@ -16,8 +16,9 @@ typedef enum DncAnswer {
     DNC_UNKNOWN, /* nobody can say now: take it for blocked */
 } DncAnswer;
 
-/* Whether the number may be called: as the registry says, or as the cache does while the registry is away. *ret_why is a
- * sentence in arena, empty when it is clear. */
+/* Whether the number may be called. Who is on the registry's list or in the cache may not: an opt-out that came while the
+ * registry was away is in the cache alone until it is tried again. While the registry is away the cache can say "clear" too.
+ * *ret_why is a sentence in arena, empty when it is clear. */
 DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why);
 
 /* Gives the cache every number of the registry's list: *ret_numbers of them, of which *ret_missing were not there. Traffic may

@@ -7,5 +7,5 @@
 void print_sms(Text *out, const SmsRecord *record);
 void print_spool_item(Text *out, const SpoolItem *item, bool with_body); /* a body that is not valid UTF-8 goes out as bodyBase64 */
 void print_audit_entry(Text *out, const AuditEntry *entry);
-/* {"campaignId":…,"lastActivity":…,"counters":{…}} with the seeds' counters always there, 0 when unset */
+/* {"campaignId":…,"lastActivity":…,"counters":{…}} with the original system's counters always there, 0 when unset */
 void print_live(Text *out, Slice campaign_id, int64_t last_activity_ms, const Counter *counters, size_t count);

@@ -25,12 +25,11 @@ static Answer ask(const Ports *ports, Slice phone, Arena *arena)
         answer.why = SLICE("not an E.164 number (+ and 8 to 15 digits), so nobody can say");
         return answer;
     }
-    if (ports->registry.show(ports->registry.self, phone, arena, &answer.entry, &answer.has_entry, &fault)) {
-        answer.blocked = dnc_ask(ports, phone, arena, &answer.why) != DNC_CLEAR; /* as the cache says, or nobody can */
-        return answer;
-    }
-    answer.blocked = answer.has_entry;
-    answer.why = answer.has_entry ? answer.entry.reason : (Slice){0};
+    bool is_known = !ports->registry.show(ports->registry.self, phone, arena, &answer.entry, &answer.has_entry, &fault);
+    if (is_known && answer.has_entry)
+        answer.why = answer.entry.reason;
+    else
+        answer.blocked = dnc_ask(ports, phone, arena, &answer.why) != DNC_CLEAR;
     return answer;
 }
 

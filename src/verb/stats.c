@@ -115,7 +115,7 @@ int stats_verb(const Invocation *invocation)
 
 /* ---- live ---- */
 
-/* For people, the counters of the seeds side by side; for spreadsheets, every counter in a row of its own. */
+/* For people, the original system's counters side by side; for spreadsheets, every counter in a row of its own. */
 static const Column live_columns[] = {
     {"campaign", COLUMN_TEXT}, {"calls", COLUMN_NUMBER}, {"active", COLUMN_NUMBER}, {"answered", COLUMN_NUMBER}, {"busy", COLUMN_NUMBER},
     {"failed", COLUMN_NUMBER}, {"no answer", COLUMN_NUMBER}, {"converted", COLUMN_NUMBER}, {"opted out", COLUMN_NUMBER},

@@ -405,7 +405,7 @@ static void numbers_are_entered_as_they_are_and_the_first_stays(void **state)
     assert_false(is_new[1]);
     must(c, c->ports.registry.enter(c->ports.registry.self, entries, 2, is_new, &c->fault));
     assert_false(is_new[0]);
-    assert_int_equal(check_chain(c), 1);
+    assert_chain(c, 1);
     BlockEntry shown;
     bool found;
     must(c, c->ports.registry.show(c->ports.registry.self, SLICE("+12125550102"), &c->arena, &shown, &found, &c->fault));
@@ -424,7 +424,7 @@ static void actions_are_entered_without_an_audit_entry(void **state)
     must(c, c->ports.registry.enter_actions(c->ports.registry.self, records, 2, is_new, &c->fault));
     assert_true(is_new[0]);
     assert_false(is_new[1]);
-    assert_int_equal(check_chain(c), 1);
+    assert_chain(c, 1);
     assert_false(record(c, &records[0]));
 }
 
@@ -445,7 +445,7 @@ static void carried_entries_join_the_chain_once(void **state)
     must(c, c->ports.registry.audit_carry(c->ports.registry.self, entries, 2, is_new, &c->fault));
     assert_false(is_new[0]);
     assert_true(is_new[1]);
-    assert_int_equal(check_chain(c), 3);
+    assert_chain(c, 3);
 }
 
 /* What was carried is history like any other: the opt-out was applied. */

@@ -514,7 +514,7 @@ def test_ambiguous_request_is_refused_and_the_connection_closed(shared_server, r
     REQUEST.replace(b"\r\n", b"\n") + b"Content-Length: 2\n\n{}",
 ], ids=["folded line", "bare LF"])
 @pytest.mark.xfail(strict=True, reason="libmicrohttpd 0.9.75 joins folded lines and takes a bare LF for a line end before we see the head; RFC 9112 "
-                                       "(5.2, 2.2) lets a server do so, RELIABILITY F57 asks for 400")
+                                       "(5.2, 2.2) lets a server do so; we would rather answer 400")
 def test_line_ends_that_readers_may_see_differently_are_refused(shared_server, request_):
     answer = raw.exchange(shared_server, request_)
     assert set(raw.statuses(answer)) <= {400}, answer

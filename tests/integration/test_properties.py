@@ -1,4 +1,4 @@
-"""The properties that the seeds named and left open, and the one on which all of them stand: whatever the order, duplication
+"""The properties that the original design named and left open, and the one on which all of them stand: whatever the order, duplication
 and splitting of a call's events, the record is the same, byte for byte."""
 import collections
 import json
@@ -79,7 +79,7 @@ def test_contradicting_events_resolve_the_same_in_every_order(shared_server, pub
     assert one.replace(call_id.encode(), twin.encode()) == other
 
 
-# ---- the seeds' properties ----
+# ---- the original properties ----
 
 @given(st.data())
 def test_property_12_optout_immediate_effect(shared_server, publisher, data):

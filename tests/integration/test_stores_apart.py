@@ -314,6 +314,28 @@ def test_list_that_cannot_be_read_is_not_called_empty(settings, stores, tmp_path
     assert "no c" not in done.err
 
 
+def test_number_that_only_the_cache_knows_yet_is_not_called(server, settings):
+    """As while an opt-out waits for a registry that was away."""
+    redis_cli(settings, "SADD", "blacklist:numbers", PHONE)
+    assert check(server, PHONE)["blocked"] and "on its way" in check(server, PHONE)["reason"]
+    assert server.run("blacklist", "check", PHONE).code == 3
+    publish(server, "donation-events", donation("c1", "w", PHONE))
+    assert server.json("sms", "list") == []
+
+
+def test_removal_that_the_cache_missed_says_so_and_may_be_repeated(server, settings, stores):
+    publish(server, "optout-events", optout("c1", "w", PHONE))
+    remove = ("blacklist", "remove", PHONE, "--actor", "jane", "--reason", "asked")
+    stores.redis.pause()
+    try:
+        missed = server.run(*remove)
+        assert missed.code == 1 and "repeat" in missed.err
+    finally:
+        stores.redis.resume()
+    until(lambda: server.run(*remove).err and redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "0")
+    assert server.run("blacklist", "check", PHONE).code == 0
+
+
 def test_store_that_is_away_at_the_start_does_not_keep_the_server_from_starting(make_server, settings, stores):
     stores.postgres.crash()
     try:

@@ -1,4 +1,4 @@
-"""A call record by the book: what CONTRACTS and docs/events.md say must come out of a set of events. It knows nothing of how
+"""A call record by the book: what docs/events.md says must come out of a set of events. It knows nothing of how
 the program gets there."""
 from datetime import datetime, timezone
 
@@ -69,7 +69,7 @@ def record(events):
 
 
 def stats(records):
-    """CONTRACTS section 3, statistics."""
+    """The sums of a campaign."""
     def of(outcome):
         return sum(each["outcome"] == outcome for each in records)
 

@@ -3,6 +3,7 @@
     python3 tests/integration/support/peer_redis.py COMMAND…     runs the command with TEST_REDIS_URL (and the names of PeerRedis.settings)
 """
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -71,8 +72,15 @@ class PeerRedis:
         except OSError:
             return False
 
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self):
         if self.process:
+            self.resume()
             self.process.terminate()
             try:
                 self.process.wait(PATIENCE_S)

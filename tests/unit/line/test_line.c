@@ -228,6 +228,22 @@ static void a_store_that_is_away_uses_up_no_tries(void **state)
     world_done(&world);
 }
 
+static void a_text_that_another_process_is_sending_uses_up_no_tries(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, true);
+    run_one(&world, "donation-events", DONATION);
+    world.effects[0].state = EFFECT_SENDING;
+    Delivery delivery = world_delivery("donation-events", DONATION);
+    delivery.attempts = 50;
+    world_run(&world, &delivery, 1);
+    assert_int_equal(delivery.verdict, VERDICT_RETRY);
+    assert_string_equal(delivery.fault.code, "sms_in_progress");
+    assert_int_equal(world.spooled[0].state, SPOOL_WAITING);
+    world_done(&world);
+}
+
 /* A batch in which one message cannot be stored runs one by one, also where each store stands for itself. */
 static void a_poisonous_message_costs_nobody_else_anything_in_stores_apart(void **state)
 {
@@ -423,7 +439,7 @@ int main(void)
         cmocka_unit_test(whoever_is_overtaken_folds_again), cmocka_unit_test(a_store_that_fails_for_itself_puts_off_only_its_messages),
         cmocka_unit_test(who_is_only_in_the_cache_is_not_texted),
         cmocka_unit_test(a_malformed_opt_out_waits_for_the_registry),
-        cmocka_unit_test(a_store_that_is_away_uses_up_no_tries),
+        cmocka_unit_test(a_store_that_is_away_uses_up_no_tries), cmocka_unit_test(a_text_that_another_process_is_sending_uses_up_no_tries),
         cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything_in_stores_apart),
         cmocka_unit_test(a_text_that_went_out_uncounted_is_counted_by_the_repeat),
         cmocka_unit_test(what_still_has_to_go_out_keeps_its_row),
