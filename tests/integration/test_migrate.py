@@ -275,6 +275,11 @@ def test_without_stores_or_folder_it_says_what_is_missing(folder, beside, tmp_pa
     assert "--to" in beside.run("export", code=2).err
 
 
+def test_list_that_another_service_keeps_is_not_moved(ran, settings):
+    beside = Place(ran.data, REDIS_URL=settings["REDIS_URL"], DATABASE_API_URL="http://127.0.0.1:9/v1")
+    assert "DATABASE_API_URL" in beside.run("migrate", code=1).err
+
+
 # ---- killed in the middle ----
 
 class Locks:
