@@ -350,6 +350,7 @@ Status app_open_folder(App *app, const Config *config, const char *folder, AppMo
     stores->folder_alone = *config;
     stores->folder_alone.data_folder = folder;
     stores->folder_alone.redis_url = stores->folder_alone.redis_host = stores->folder_alone.mongodb_uri = stores->folder_alone.database_url = "";
+    stores->folder_alone.database_api_url = "";
     app->config = &stores->folder_alone;
     return open_all(app, mode, fault);
 }

@@ -79,7 +79,8 @@ typedef struct RegistryPort {
     Status (*audit_head)(void *self, int64_t *ret_entries, uint8_t ret_hash[DIGEST_BYTES], Fault *fault);
 
     /* For a move from another store (service/migrate.h). What is there under the same key stays; ret_new[i]: it was not there.
-     * Numbers and actions leave no audit entry: the history of the other store is carried over as a whole. */
+     * Numbers and actions leave no audit entry: the history of the other store is carried over as a whole. All three are NULL
+     * where the list is another service's, which moves it itself. */
     Status (*enter)(void *self, const BlockEntry *entries, size_t count, bool *ret_new, Fault *fault);
     Status (*enter_actions)(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault);
     /* Appends entries in their order, with a seq and hash of this chain, each unless one is there with the same subject,

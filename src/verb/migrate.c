@@ -35,16 +35,19 @@ static void say(Telling *telling, MigrateKind kind, int64_t done, int64_t total)
         verb_note("%s: %lld", migrate_kind_name(kind), (long long)done);
 }
 
+static void turn_to(Telling *telling, MigrateKind kind, int64_t total)
+{
+    if (telling->is_open)
+        progress_done(&telling->bar);
+    *telling = (Telling){.kind = kind, .is_open = true};
+    progress_init(&telling->bar, migrate_kind_name(kind), total);
+}
+
 static void tell(void *context, MigrateKind kind, int64_t done, int64_t total)
 {
     Telling *telling = context;
     if (!telling->is_open || telling->kind != kind)
-        progress_init(&telling->bar, migrate_kind_name(kind), total);
-    if (telling->kind != kind)
-        telling->said = 0;
-    telling->is_open = true;
-    telling->kind = kind;
-    telling->bar.total = total;
+        turn_to(telling, kind, total);
     if (telling->bar.visible)
         progress_show(&telling->bar, done);
     else

@@ -484,6 +484,20 @@ static void expire_shows_and_deletes_the_oldest(void **state)
     assert_int_equal(contract_load(c, "d")->rev, 1);
 }
 
+static void record_that_moves_in_keeps_its_age(void **state)
+{
+    Contract *c = *state;
+    bool conflict;
+    size_t deleted;
+    Seen seen = {.arena = &c->arena};
+    Cdr *cdr = fold(c, contract_load(c, "a"), "winter", CALL_INITIATED, NOON_MS);
+    must(c, c->ports.cdrs.save(c->ports.cdrs.self, &cdr, 1, 0, &conflict, &c->fault));
+    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, cdr->created_ms, 10, &contract_rating, see_id, &seen, &deleted, &c->fault));
+    assert_int_equal(deleted, 0);
+    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, cdr->created_ms + 1, 10, &contract_rating, see_id, &seen, &deleted, &c->fault));
+    assert_int_equal(deleted, 1);
+}
+
 static void expire_keeps_what_the_visitor_refuses(void **state)
 {
     Contract *c = *state;
@@ -521,6 +535,7 @@ int main(void)
         CONTRACT_TEST(stale_finds_calls_without_a_start_first),
         CONTRACT_TEST(expire_shows_and_deletes_the_oldest),
         CONTRACT_TEST(expire_keeps_what_the_visitor_refuses),
+        CONTRACT_TEST(record_that_moves_in_keeps_its_age),
     };
     const struct CMUnitTest joined_tests[] = {CONTRACT_TEST(rollback_leaves_no_record_and_no_campaign)};
     return contract_run_tests("cdrs", contract_cdrs_adapters, tests) + contract_run_tests("cdrs in a unit", contract_adapters, joined_tests);

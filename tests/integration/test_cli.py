@@ -13,7 +13,7 @@ from support.forger import add_to_counter
 from support.program import BINARY, ROOT, Clock, ndjson, run
 
 PHONE = "+12125550105"
-VERBS = ["serve", "publish", "blacklist", "cdr", "stats", "live", "recount", "dlq", "sms", "actions", "audit", "config", "routes", "completion", "man", "help"]
+VERBS = ["serve", "publish", "blacklist", "cdr", "stats", "live", "recount", "dlq", "sms", "actions", "audit", "migrate", "export", "config", "routes", "completion", "man", "help"]
 
 
 @pytest.fixture
