@@ -10,6 +10,8 @@ from support.fault_proxy import (NO_MAJORITY, NOT_PRIMARY, NOTHING_FOUND, STEPPE
 from support.program import PATIENCE_S, Server, ndjson, request_on, run
 from support.stores import Stores, check, is_away, lines, nothing_waits, redis_cli, until
 
+pytestmark = pytest.mark.own_stores
+
 DEADLINE_S = 5       # of the adapters
 SLACK_S = 7          # for a machine that has other things to do
 EVENTS_OF_A_TOPIC, EVENTS_OF_A_REQUEST = 24, 3
@@ -28,7 +30,7 @@ class World:
     """One server; a proxy between it and each of its stores."""
 
     def __init__(self, folder):
-        self.stores = Stores()
+        self.stores = Stores(keeps=False)
         self.peers = {"redis": self.stores.redis, "postgresql": self.stores.postgres, "mongodb": self.stores.mongo}
         self.proxies = {name: (MongoFaultProxy if name == "mongodb" else FaultProxy)(peer.port) for name, peer in self.peers.items()}
         self.direct = self.stores.settings()
@@ -278,6 +280,7 @@ def test_record_that_a_majority_has_not_confirmed_is_not_counted_yet(world):
     proxy.add_to_answer("update", NO_MAJORITY)
     proxy.answer("find", NOTHING_FOUND, when=asks_for_a_majority)
     load.publish()
+    until(lambda: all(message["attempts"] > 1 for message in world.server.get("/v1/dlq?state=waiting").json()["messages"]))
     assert not load.counters()["total_attempts"] and not nothing_waits(world.server)
     proxy.heal()
     load.settle()

@@ -282,6 +282,26 @@ static void a_text_that_went_out_uncounted_is_counted_by_the_repeat(void **state
     world_done(&world);
 }
 
+static void a_record_that_was_saved_uncounted_is_counted_by_the_repeat(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, false);
+    world.counters_status = STATUS_RETRY;
+    Delivery delivery = world_delivery("call-events", INITIATED("c1"));
+    world_run(&world, &delivery, 1);
+    assert_int_equal(delivery.verdict, VERDICT_RETRY);
+    assert_int_equal(world.records[0]->fact_count, 1);
+    assert_int_equal(world.attempts, 0);
+    world.counters_status = STATUS_OK;
+    for (int again = 0; again < 3; again++) {
+        world_run(&world, &delivery, 1);
+        assert_int_equal(delivery.verdict, VERDICT_DONE);
+    }
+    assert_int_equal(world.attempts, 1);
+    world_done(&world);
+}
+
 /* The row leaves the spool behind the gateway, not before it. */
 static void what_still_has_to_go_out_keeps_its_row(void **state)
 {
@@ -442,6 +462,7 @@ int main(void)
         cmocka_unit_test(a_store_that_is_away_uses_up_no_tries), cmocka_unit_test(a_text_that_another_process_is_sending_uses_up_no_tries),
         cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything_in_stores_apart),
         cmocka_unit_test(a_text_that_went_out_uncounted_is_counted_by_the_repeat),
+        cmocka_unit_test(a_record_that_was_saved_uncounted_is_counted_by_the_repeat),
         cmocka_unit_test(what_still_has_to_go_out_keeps_its_row),
         cmocka_unit_test(an_effect_that_is_due_comes_back_as_its_press),
         cmocka_unit_test(in_one_store_a_failure_undoes_everything), cmocka_unit_test(who_cannot_be_asked_about_is_not_texted_now),
