@@ -2,7 +2,10 @@
  * the next one looks for the servers anew instead of waiting for this one's to recover. */
 #include "adapter/mongo_store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -14,6 +17,15 @@ static int exchange_ms(const Mongo *mongo) { return mongo->deadline_ms - search_
 int mongo_work_ms(const Mongo *mongo) { return exchange_ms(mongo) * 9 / 10; } /* its "too late" should still reach us */
 
 /* ---- open and close ---- */
+
+/* At the start of every process, before main, the library makes a file of counters in shared memory. A process that is killed
+ * would leave it behind, and the next one of the same number would complain on stderr. Without its name it goes with the process. */
+__attribute__((constructor)) static void leave_no_counters_behind(void)
+{
+    char name[32];
+    snprintf(name, sizeof name, "/mongoc-%d", (int)getpid());
+    shm_unlink(name);
+}
 
 static void init_library(void)
 {

@@ -30,20 +30,31 @@ void contract_remove_folder(const char *folder) { nftw(folder, remove_entry, 8, 
 
 /* ---- suites ---- */
 
-int contract_setup(void **state)
+int contract_setup_folder(void **state)
 {
     Contract *contract = calloc(1, sizeof *contract);
     arena_init(&contract->arena);
     contract_make_folder(contract->folder);
-    current->open(contract);
     *state = contract;
+    return 0;
+}
+
+int contract_setup(void **state)
+{
+    contract_setup_folder(state);
+    current->open(*state);
     return 0;
 }
 
 int contract_teardown(void **state)
 {
+    current->close(*state);
+    return contract_teardown_folder(state);
+}
+
+int contract_teardown_folder(void **state)
+{
     Contract *contract = *state;
-    current->close(contract);
     contract_remove_folder(contract->folder);
     arena_done(&contract->arena);
     free(contract);
@@ -131,6 +142,41 @@ bool contract_is_blocked(Contract *contract, const char *phone)
     bool blocked;
     must(contract, registry->is_blocked(registry->self, &number, 1, &blocked, &contract->fault));
     return blocked;
+}
+
+typedef struct ChainCheck { AuditCheck check; Status status; Fault fault; } ChainCheck;
+
+static bool check_entry(void *context, const AuditEntry *entry)
+{
+    ChainCheck *chain = context;
+    chain->status = audit_check_next(&chain->check, entry, &chain->fault);
+    return !chain->status;
+}
+
+int64_t contract_check_chain(Contract *contract)
+{
+    const RegistryPort *registry = &contract->ports.registry;
+    ChainCheck chain = {0};
+    int64_t entries = -1;
+    uint8_t hash[DIGEST_BYTES];
+    audit_check_init(&chain.check);
+    must(contract, registry->audit(registry->self, 1, (Slice){0}, check_entry, &chain, &contract->fault));
+    must(contract, registry->audit_head(registry->self, &entries, hash, &contract->fault));
+    if (chain.status)
+        fail_msg("%s", chain.fault.text);
+    assert_int_equal(entries, chain.check.entries);
+    assert_memory_equal(hash, chain.check.head, DIGEST_BYTES);
+    return entries;
+}
+
+SpoolItem contract_spooled(Contract *contract, int64_t id)
+{
+    const SpoolPort *spool = &contract->ports.spool;
+    SpoolItem item;
+    bool found = false;
+    must(contract, spool->show(spool->self, id, &contract->arena, &item, &found, &contract->fault));
+    assert_true(found);
+    return item;
 }
 
 Event contract_call_event(const char *call_id, const char *campaign_id, CallEventType type, int64_t at_ms)

@@ -51,11 +51,14 @@ int contract_run(const char *port, const ContractAdapter *const *adapters, const
 int contract_run_beside(const char *name, const char *server, const struct CMUnitTest *tests, size_t count);
 int contract_setup(void **state);
 int contract_teardown(void **state);
+/* The same without ports: for tests that open what they need. */
+int contract_setup_folder(void **state);
+int contract_teardown_folder(void **state);
 
 #define CONTRACT_TEST(function) cmocka_unit_test_setup_teardown(function, contract_setup, contract_teardown)
 #define contract_run_tests(port, adapters, tests) contract_run((port), (adapters), (tests), sizeof(tests) / sizeof *(tests))
 
-/* Makes and removes a folder for tests that need no ports. */
+/* Makes and removes a folder for tests that need nothing else. */
 void contract_make_folder(char folder[64]);
 void contract_remove_folder(const char *folder);
 
@@ -76,6 +79,10 @@ extern const Rating contract_rating; /* 0.01 a minute */
 BlockEntry contract_optout(const char *phone, const char *action_id);
 BlockResult contract_block(Contract *contract, const BlockEntry *entry);
 bool contract_is_blocked(Contract *contract, const char *phone);
+/* Walks the audit chain and compares it with its head; returns how many entries it has. */
+int64_t contract_check_chain(Contract *contract);
+/* A message in the spool, which must be there. */
+SpoolItem contract_spooled(Contract *contract, int64_t id);
 
 Event contract_call_event(const char *call_id, const char *campaign_id, CallEventType type, int64_t at_ms);
 Cdr *contract_load(Contract *contract, const char *call_id);

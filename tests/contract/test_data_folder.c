@@ -10,29 +10,7 @@
 
 #include "adapter/data_folder.h"
 
-typedef struct World {
-    char folder[64];
-    Arena arena;
-    Fault fault;
-} World;
-
-static int setup(void **state)
-{
-    World *world = calloc(1, sizeof *world);
-    arena_init(&world->arena);
-    contract_make_folder(world->folder);
-    *state = world;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    World *world = *state;
-    contract_remove_folder(world->folder);
-    arena_done(&world->arena);
-    free(world);
-    return 0;
-}
+typedef Contract World; /* without ports */
 
 static const char *path_of(World *world, const char *name) { return arena_printf(&world->arena, "%s/%s", world->folder, name).at; }
 
@@ -204,7 +182,7 @@ static void own_secret_in_the_file_is_taken_without_its_newline(void **state)
     assert_slice(secret, "a key that I chose myself");
 }
 
-#define FOLDER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define FOLDER_TEST(function) cmocka_unit_test_setup_teardown(function, contract_setup_folder, contract_teardown_folder)
 
 int main(void)
 {

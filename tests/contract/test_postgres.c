@@ -55,30 +55,6 @@ static Status block_one(Other *other, const char *phone, const char *action_id, 
     return other->registry.block(other->registry.self, &entry, 1, result, &other->fault);
 }
 
-typedef struct ChainCheck { AuditCheck check; Status status; Fault fault; } ChainCheck;
-
-static bool check_entry(void *context, const AuditEntry *entry)
-{
-    ChainCheck *chain = context;
-    chain->status = audit_check_next(&chain->check, entry, &chain->fault);
-    return !chain->status;
-}
-
-static int64_t check_chain(Contract *c)
-{
-    ChainCheck chain = {0};
-    int64_t entries = -1;
-    uint8_t hash[DIGEST_BYTES];
-    audit_check_init(&chain.check);
-    must(c, c->ports.registry.audit(c->ports.registry.self, 1, (Slice){0}, check_entry, &chain, &c->fault));
-    must(c, c->ports.registry.audit_head(c->ports.registry.self, &entries, hash, &c->fault));
-    if (chain.status)
-        fail_msg("%s", chain.fault.text);
-    assert_int_equal(entries, chain.check.entries);
-    assert_memory_equal(hash, chain.check.head, DIGEST_BYTES);
-    return entries;
-}
-
 /* A statement of somebody else on this schema: the SQLSTATE it ends with, "" for none. */
 static void run_in_schema(Contract *c, const char *sql, char sqlstate[6])
 {
@@ -210,7 +186,7 @@ static void of_many_that_race_each_thing_is_done_by_one(void **state)
     }
     must(c, c->ports.sms.list(c->ports.sms.self, &(SmsFilter){0}, count_message, &messages, &c->fault));
     assert_int_equal(messages, ROUNDS * EACH);
-    int64_t entries = check_chain(c), optouts = ROUNDS * EACH;
+    int64_t entries = contract_check_chain(c), optouts = ROUNDS * EACH;
     assert_in_range(entries, optouts + 1, optouts * 2); /* which half is audited depends on who came first */
 }
 
@@ -300,7 +276,7 @@ static void server_that_crashes_under_load_loses_nothing_acknowledged(void **sta
         check_acknowledged(c, &loaders[i]);
         close_other(&loaders[i].to);
     }
-    check_chain(c);
+    contract_check_chain(c);
     free(loaders);
 }
 
@@ -351,7 +327,7 @@ static void verb_gives_up_at_its_deadline_and_works_again_after(void **state)
     for (int64_t end_ms = clock_elapsed_ms() + 30000; status && clock_elapsed_ms() < end_ms; poll(NULL, 0, 1))
         status = block_one(&other, "+12125550101", "b", &result);
     assert_int_equal(status, STATUS_OK);
-    assert_int_equal(check_chain(c), 2);
+    assert_int_equal(contract_check_chain(c), 2);
     close_other(&other);
 }
 
@@ -379,20 +355,20 @@ static void lost_answer_to_a_commit_does_nothing_twice(void **state)
     cut_proxy_cut_next_commit(proxy);
     assert_int_equal(block_one(&other, "+12125550101", "b", &result), STATUS_OK);
     assert_int_equal(result, BLOCK_REPEATED);
-    assert_int_equal(check_chain(c), 2);
+    assert_int_equal(contract_check_chain(c), 2);
 
     cut_proxy_cut_next_commit(proxy);
     assert_int_equal(other.registry.unblock(other.registry.self, SLICE("+12125550101"), SLICE("jane"), SLICE("asked"), NOON_MS + 1, &was_blocked,
                                             &other.fault), STATUS_OK);
     assert_true(was_blocked);
-    assert_int_equal(check_chain(c), 3);
+    assert_int_equal(contract_check_chain(c), 3);
 
     AuditEntry import = {.at_ms = NOON_MS, .kind = SLICE("import"), .actor = SLICE("jane"), .reason = SLICE("numbers.csv")};
     cut_proxy_cut_next_commit(proxy);
     assert_int_equal(other.registry.audit_append(other.registry.self, &import, &other.fault), STATUS_OK);
-    assert_int_equal(check_chain(c), 4);
+    assert_int_equal(contract_check_chain(c), 4);
     assert_int_equal(other.registry.audit_append(other.registry.self, &import, &other.fault), STATUS_OK);
-    assert_int_equal(check_chain(c), 5);
+    assert_int_equal(contract_check_chain(c), 5);
 
     Effect effect = contract_donation("e", "+12125550100");
     SmsOutcome outcome;
@@ -442,7 +418,7 @@ static void audit_entries_cannot_be_changed_deleted_or_emptied(void **state)
         run_in_schema(c, attempts[i], sqlstate);
         assert_string_equal(sqlstate, "23001");
     }
-    assert_int_equal(check_chain(c), 1);
+    assert_int_equal(contract_check_chain(c), 1);
 }
 
 /* ---- values and lists ---- */
@@ -637,7 +613,7 @@ static void failures_of_the_server_are_named_and_passed_over_where_they_pass(voi
         stored += !rows[i].status;
         close_other(&other);
     }
-    assert_int_equal(check_chain(c), stored);
+    assert_int_equal(contract_check_chain(c), stored);
 }
 
 int main(void)

@@ -26,15 +26,6 @@ static int64_t count(Contract *c, SpoolState state)
     return rows;
 }
 
-static SpoolItem show(Contract *c, int64_t id)
-{
-    SpoolItem item;
-    bool found = false;
-    must(c, c->ports.spool.show(c->ports.spool.self, id, &c->arena, &item, &found, &c->fault));
-    assert_true(found);
-    return item;
-}
-
 static int64_t next_due(Contract *c)
 {
     int64_t due_ms = -1;
@@ -55,7 +46,7 @@ static void kept_item_is_shown_as_it_was(void **state)
 {
     Contract *c = *state;
     SpoolItem item = item_of("{\"a\":1}", SPOOL_WAITING, NOON_MS + 1000);
-    SpoolItem shown = show(c, keep(c, &item));
+    SpoolItem shown = contract_spooled(c, keep(c, &item));
     assert_int_equal(shown.state, SPOOL_WAITING);
     assert_slice(shown.topic, "call-events");
     assert_slice(shown.message_id, "m-1");
@@ -72,11 +63,11 @@ static void body_may_be_any_bytes(void **state)
     Contract *c = *state;
     SpoolItem item = item_of("", SPOOL_DEAD, 0);
     item.body = SLICE("\xff\0\x01" "{");
-    SpoolItem shown = show(c, keep(c, &item));
+    SpoolItem shown = contract_spooled(c, keep(c, &item));
     assert_int_equal(shown.body.bytes, 4);
     assert_memory_equal(shown.body.at, "\xff\0\x01{", 4);
     SpoolItem empty = item_of("", SPOOL_DEAD, 0);
-    assert_int_equal(show(c, keep(c, &empty)).body.bytes, 0);
+    assert_int_equal(contract_spooled(c, keep(c, &empty)).body.bytes, 0);
 }
 
 static void due_come_oldest_first_and_stay(void **state)
@@ -124,7 +115,7 @@ static void known_row_gets_new_state_time_and_attempts(void **state)
     item.attempts = 2;
     item.reason = SLICE("again");
     assert_int_equal(keep(c, &item), id);
-    SpoolItem shown = show(c, id);
+    SpoolItem shown = contract_spooled(c, id);
     assert_int_equal(shown.due_ms, NOON_MS + 9000);
     assert_int_equal(shown.attempts, 2);
     assert_slice(shown.reason, "again");
@@ -140,7 +131,7 @@ static void same_dead_letter_is_one_row_whose_attempts_count_on(void **state)
     assert_int_equal(kept(c, "poison", SPOOL_DEAD, 0), first);
     assert_int_equal(kept(c, "poison", SPOOL_DEAD, 0), first);
     assert_int_equal(count(c, SPOOL_DEAD), 1);
-    assert_int_equal(show(c, first).attempts, 3);
+    assert_int_equal(contract_spooled(c, first).attempts, 3);
 
     SpoolItem other_topic = item_of("poison", SPOOL_DEAD, 0);
     other_topic.topic = SLICE("optout-events");
@@ -156,8 +147,8 @@ static void a_repeat_of_what_waits_changes_nothing(void **state)
     for (int i = 0; i < 20; i++)
         assert_int_equal(kept(c, "later", SPOOL_WAITING, NOON_MS + i), first);
     assert_int_equal(count(c, SPOOL_WAITING), 1);
-    assert_int_equal(show(c, first).attempts, 1);
-    assert_int_equal(show(c, first).due_ms, NOON_MS);
+    assert_int_equal(contract_spooled(c, first).attempts, 1);
+    assert_int_equal(contract_spooled(c, first).due_ms, NOON_MS);
 }
 
 static void waiting_item_that_dies_stands_in_one_place(void **state)
@@ -171,7 +162,7 @@ static void waiting_item_that_dies_stands_in_one_place(void **state)
     assert_int_equal(keep(c, &waiting), dead);
     assert_int_equal(count(c, SPOOL_WAITING), 0);
     assert_int_equal(count(c, SPOOL_DEAD), 1);
-    assert_int_equal(show(c, dead).attempts, 13);
+    assert_int_equal(contract_spooled(c, dead).attempts, 13);
 }
 
 static void redriven_dead_letter_waits_again(void **state)

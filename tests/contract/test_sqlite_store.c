@@ -44,23 +44,11 @@ static Status try_open(Contract *c, SqliteMode mode, bool after_crash)
     return status;
 }
 
-static int setup(void **state)
-{
-    Contract *contract = calloc(1, sizeof *contract);
-    arena_init(&contract->arena);
-    contract_make_folder(contract->folder);
-    *state = contract;
-    return 0;
-}
-
 static int teardown(void **state)
 {
     Contract *contract = *state;
     sqlite_store_close(contract->stores);
-    contract_remove_folder(contract->folder);
-    arena_done(&contract->arena);
-    free(contract);
-    return 0;
+    return contract_teardown_folder(state);
 }
 
 static const char *file_of(Contract *c, const char *name) { return arena_printf(&c->arena, "%s/%s", c->folder, name).at; }
@@ -475,7 +463,7 @@ static void audit_entries_are_protected_by_the_file_itself(void **state)
     sqlite3_close(db);
 }
 
-#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, contract_setup_folder, teardown)
 
 int main(void)
 {

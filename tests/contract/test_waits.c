@@ -8,15 +8,6 @@ static int64_t keep(Contract *c, const char *body, SpoolState state, int64_t due
     return item.id;
 }
 
-static SpoolItem show(Contract *c, int64_t id)
-{
-    SpoolItem item;
-    bool found = false;
-    must(c, c->ports.spool.show(c->ports.spool.self, id, &c->arena, &item, &found, &c->fault));
-    assert_true(found);
-    return item;
-}
-
 static void message_waits_no_longer_than_the_latest_time(void **state)
 {
     Contract *c = *state;
@@ -24,10 +15,10 @@ static void message_waits_no_longer_than_the_latest_time(void **state)
     int64_t dead = keep(c, "{\"a\":3}", SPOOL_DEAD, 0);
     for (int again = 0; again < 2; again++) {
         must(c, c->ports.spool.pull_in(c->ports.spool.self, NOON_MS + 5000, &c->fault));
-        assert_int_equal(show(c, soon).due_ms, NOON_MS + 1000);
-        assert_int_equal(show(c, far).due_ms, NOON_MS + 5000);
-        assert_int_equal(show(c, far).attempts, 1);
-        assert_int_equal(show(c, dead).state, SPOOL_DEAD);
+        assert_int_equal(contract_spooled(c, soon).due_ms, NOON_MS + 1000);
+        assert_int_equal(contract_spooled(c, far).due_ms, NOON_MS + 5000);
+        assert_int_equal(contract_spooled(c, far).attempts, 1);
+        assert_int_equal(contract_spooled(c, dead).state, SPOOL_DEAD);
     }
 }
 

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from support.events import donation, ended, optout
 from support.forger import add_to_counter
-from support.program import BINARY, ROOT, Clock, ndjson, run
+from support.program import BINARY, ROOT, Clock, environment, ndjson, run
 
 PHONE = "+12125550105"
 VERBS = ["serve", "publish", "blacklist", "cdr", "stats", "live", "recount", "dlq", "sms", "actions", "audit", "migrate", "export", "config", "routes", "completion", "man", "help"]
@@ -545,6 +545,15 @@ def test_folder_is_free_again_after_a_crash(make_server):
     server.kill()
     server.start()
     assert server.get("/readyz").status == 200
+
+
+def test_killed_server_leaves_nothing_in_shared_memory(data):
+    settings = environment(data, PORT=0)
+    del settings["MONGOC_DISABLE_SHM"]
+    with subprocess.Popen([BINARY, "serve"], env=settings, stderr=subprocess.PIPE) as process:
+        assert b"listening" in process.stderr.readline() + process.stderr.readline()
+        process.kill()
+    assert not os.path.exists(f"/dev/shm/mongoc-{process.pid}")
 
 
 def test_data_folder_that_cannot_be_made_is_said(tmp_path):

@@ -2,6 +2,7 @@
 import contextlib
 import http.client
 import json
+import os
 import select
 import socket
 import time
@@ -11,8 +12,8 @@ import pytest
 from support.events import event
 from support.program import PATIENCE_S, Server
 
-pytestmark = pytest.mark.embedded("tens of thousands of records: what stands in for MongoDB proves meaning, not speed")
-CAMPAIGNS = 20_000
+# Fewer where a store in a test's own process is slow with many: they must still fill what a connection holds.
+CAMPAIGNS = RECORDS = int(os.environ.get("PLEDGELINE_TEST_RECORDS", "20000"))
 MESSAGE_BYTES = 128 * 1024
 QUICK_S = 5  # generous, for sanitizers on a busy machine; what it guards against took a minute
 
@@ -24,7 +25,8 @@ def campaign_id(number):
 def publish_campaigns(server):
     for first in range(0, CAMPAIGNS, 5000):
         server.publish("call-events", *(event(f"of-{i}", campaign_id(i), "+12125550100", eventType="call_initiated",
-                                              timestamp=f"2025-04-30T10:{i % 60:02d}:00Z") for i in range(first, first + 5000)))
+                                              timestamp=f"2025-04-30T10:{i % 60:02d}:00Z")
+                                        for i in range(first, min(first + 5000, CAMPAIGNS))))
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +42,9 @@ def big_server(tmp_path_factory):
 
 def test_the_newest_of_many_campaigns_is_found_quickly(big_server):
     started = time.monotonic()
-    page = big_server.get("/v1/cdrs?limit=100").json()
+    page = big_server.get(f"/v1/cdrs?limit={CAMPAIGNS // 200}").json()
     took_s = time.monotonic() - started
-    assert [record["startTime"] for record in page["records"]] == ["2025-04-30T10:59:00.000Z"] * 100
+    assert [record["startTime"] for record in page["records"]] == ["2025-04-30T10:59:00.000Z"] * (CAMPAIGNS // 200)
     assert page["nextCursor"] and took_s < QUICK_S
 
 
@@ -108,12 +110,12 @@ def memory_mib(server):
 def publish_records(server, count):
     for first in range(0, count, 5000):
         server.publish("call-events", *(event(f"call-{i}", "winter", "+12125550100", eventType="call_initiated", metadata={"note": "z" * 200})
-                                        for i in range(first, first + 5000)))
+                                        for i in range(first, min(first + 5000, count))))
 
 
 def test_stalled_exports_leave_the_check_alone_and_take_bounded_memory(make_server):
     server = make_server()
-    publish_records(server, 20_000)
+    publish_records(server, RECORDS)
     before_mib = memory_mib(server)
     with stalled(server, 250, "/v1/cdrs", accept="application/x-ndjson"):
         for _ in range(10):
@@ -123,13 +125,13 @@ def test_stalled_exports_leave_the_check_alone_and_take_bounded_memory(make_serv
 
 def test_an_export_goes_on_where_a_slow_client_left_it(make_server):
     server = make_server()
-    publish_records(server, 20_000)
+    publish_records(server, RECORDS)
     with stalled(server, 1, "/v1/cdrs", accept="application/x-ndjson") as [sock]:
         check(server)
         answer = http.client.HTTPResponse(sock)
         answer.begin()
         records = [json.loads(line) for line in answer.read().splitlines()]
-    assert len({record["callId"] for record in records}) == len(records) == 20_000
+    assert len({record["callId"] for record in records}) == len(records) == RECORDS
 
 
 # ---- live counters ----
@@ -202,7 +204,7 @@ def test_listeners_that_left_make_room_for_others(make_server):
 
 def test_a_server_stops_while_clients_stall(make_server):
     server = make_server()
-    publish_records(server, 10_000)
+    publish_records(server, RECORDS // 2)
     publish_campaigns(server)
     with stalled(server, 20, "/v1/stream"), stalled(server, 20, "/v1/cdrs", accept="text/csv"), stalled(server, 5, "/v1/campaigns"):
         server.stop()
@@ -210,7 +212,7 @@ def test_a_server_stops_while_clients_stall(make_server):
 
 def test_an_export_that_ends_with_the_server_does_not_look_whole(make_server):
     server = make_server()
-    publish_records(server, 20_000)
+    publish_records(server, RECORDS)
     with stalled(server, 1, "/v1/cdrs", accept="text/csv") as [sock]:
         server.stop()
         answer = http.client.HTTPResponse(sock)
