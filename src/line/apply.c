@@ -51,18 +51,12 @@ static BlockList collect_blocks(Batch *batch)
     return list;
 }
 
-/* The cache first: it is faster, and to block a number that the registry does not know yet is harmless. What it misses while
- * it is away it gets from the registry when it is back. */
 static Status write_blocks(Batch *batch, BlockList *list, Fault *fault)
 {
-    const Ports *ports = batch->ports;
     Status status = STATUS_OK;
     for (size_t done = 0; !status && done < list->count; done += BATCH_MAX) {
         size_t rest = list->count - done, count = rest < BATCH_MAX ? rest : BATCH_MAX;
-        Fault missed;
-        if (ports->live.block && ports->live.block(ports->live.self, list->entries + done, count, &missed))
-            metric_add(METRIC_CACHE_MISSED, (int64_t)count);
-        status = ports->registry.block(ports->registry.self, list->entries + done, count, list->results + done, fault);
+        status = dnc_block(batch->ports, list->entries + done, count, list->results + done, fault);
     }
     return status;
 }
@@ -224,9 +218,7 @@ static void answer_effect(Batch *batch, size_t message, const Effect *effect, bo
     bool ledger_goes_on = batch->ports->spool.self && effect->state == EFFECT_PENDING; /* its due loop runs here */
     if (is_settled(effect->state) || was_ours || ledger_goes_on)
         return;
-    Fault fault;
-    fault_set(&fault, STATUS_RETRY, "sms_in_progress", "another process is sending this SMS");
-    batch_put_off(batch, message, &fault);
+    deliver_wait(batch, message);
 }
 
 typedef struct EffectList {

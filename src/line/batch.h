@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "pipeline.h"
+#include "service/dnc_cache.h"
 
 /* A call that messages of the batch are about. */
 typedef struct BatchCall {
@@ -34,10 +35,6 @@ typedef struct Batch {
     BatchCall calls[BATCH_MAX];
     size_t call_count;
 } Batch;
-
-/* Blocked is who the registry or the cache says is: an opt-out that came while the registry was away is in the cache alone
- * until it is tried again. Not OK when the registry cannot be asked. */
-Status batch_is_blocked(const Batch *batch, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault);
 
 /* Records actions, and leaves those that are new where others look for them. */
 Status batch_record_actions(const Batch *batch, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault);
@@ -78,6 +75,9 @@ Status deliver_claimed(Batch *batch, Effect *effects, const bool *claimed, size_
 
 /* Whether message i is done only once its SMS has been through a gateway outside of the unit. */
 bool deliver_is_to_come(const Batch *batch, size_t i);
+
+/* Message i comes again: somebody else is at its text, and the ledger will say what became of it. */
+void deliver_wait(Batch *batch, size_t i);
 
 /* Effects that were settled before: their record and their share of the counters once more, in case whoever settled them
  * was cut off there. */

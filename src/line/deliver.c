@@ -23,7 +23,7 @@ static Status cancel_blocked(Batch *batch, Effect *effects, size_t count, Fault 
     bool blocked[BATCH_MAX];
     for (size_t i = 0; i < count; i++)
         phones[i] = effects[i].phone;
-    Status status = batch_is_blocked(batch, phones, count, blocked, fault);
+    Status status = dnc_are_blocked(batch->ports, phones, count, blocked, fault);
     for (size_t i = 0; !status && i < count; i++) {
         if (!blocked[i])
             continue;
@@ -131,7 +131,7 @@ static Status record_actions(Batch *batch, const Effect *effects, size_t count, 
 }
 
 /* The donations counter moves with SENT, once: the projection's key is the action. */
-static Status project_donations(Batch *batch, const Effect *effects, const bool *moved, size_t count, Fault *fault)
+static Status project_donations(Batch *batch, const Effect *effects, size_t count, bool is_repeat, Fault *fault)
 {
     Projection items[BATCH_MAX];
     size_t projected = 0;
@@ -140,31 +140,41 @@ static Status project_donations(Batch *batch, const Effect *effects, const bool 
             continue;
         Contribution *share = ARENA_NEW(&batch->arena, Contribution);
         donation_contribution(&effects[i], share);
-        items[projected++] = (Projection){effects[i].action_id, 1, moved[i] ? NULL : share, share,
-                                          moved[i] ? batch->now_ms : effects[i].created_ms, effects[i].created_ms};
+        items[projected++] = (Projection){effects[i].action_id, 1, is_repeat ? share : NULL, share,
+                                          is_repeat ? effects[i].created_ms : batch->now_ms, effects[i].created_ms};
     }
     return projected ? batch->ports->live.project(batch->ports->live.self, items, projected, fault) : STATUS_OK;
 }
 
-static void account(const Effect *effects, const bool *moved, size_t count)
+static void account(const Effect *effects, size_t count)
 {
     static const int metrics[] = {[EFFECT_SENT] = METRIC_SMS_SENT, [EFFECT_FAILED] = METRIC_SMS_FAILED,
                                   [EFFECT_CANCELLED] = METRIC_SMS_CANCELLED, [EFFECT_UNKNOWN] = METRIC_SMS_UNKNOWN};
     for (size_t i = 0; i < count; i++) {
-        if (moved[i] && effects[i].state >= EFFECT_SENT)
+        if (effects[i].state >= EFFECT_SENT)
             metric_add((Metric)metrics[effects[i].state], 1);
     }
 }
 
+/* What we moved is recorded as we left it. What we did not (somebody else has it by now, or our own answer was lost) stays
+ * CLAIMED here: its message comes again, and then the ledger says what became of it. */
 static Status settle(Batch *batch, Effect *effects, size_t count, Fault *fault)
 {
+    Effect settled[BATCH_MAX];
     bool moved[BATCH_MAX] = {0};
+    size_t settled_count = 0;
     const EffectsPort *ledger = &batch->ports->effects;
     Status status = ledger->settle(ledger->self, effects, count, batch->now_ms, moved, fault);
-    status = status ? status : record_actions(batch, effects, count, fault);
-    status = status ? status : project_donations(batch, effects, moved, count, fault);
+    for (size_t i = 0; !status && i < count; i++) {
+        if (moved[i])
+            settled[settled_count++] = effects[i];
+        else
+            effects[i].state = EFFECT_CLAIMED;
+    }
+    status = status ? status : record_actions(batch, settled, settled_count, fault);
+    status = status ? status : project_donations(batch, settled, settled_count, false, fault);
     if (!status)
-        account(effects, moved, count);
+        account(settled, settled_count);
     return status;
 }
 
@@ -213,7 +223,6 @@ bool deliver_is_to_come(const Batch *batch, size_t i)
 Status deliver_heal(Batch *batch, const Effect *effects, const bool *claimed, size_t count, Fault *fault)
 {
     Effect settled[BATCH_MAX];
-    bool moved[BATCH_MAX] = {0};
     size_t settled_count = 0;
     for (size_t i = 0; i < count; i++) {
         if (!claimed[i] && effects[i].state >= EFFECT_SENT)
@@ -222,7 +231,14 @@ Status deliver_heal(Batch *batch, const Effect *effects, const bool *claimed, si
     if (!settled_count)
         return STATUS_OK;
     Status status = record_actions(batch, settled, settled_count, fault);
-    return status ? status : project_donations(batch, settled, moved, settled_count, fault);
+    return status ? status : project_donations(batch, settled, settled_count, true, fault);
+}
+
+void deliver_wait(Batch *batch, size_t message)
+{
+    Fault fault;
+    fault_set(&fault, STATUS_RETRY, "sms_in_progress", "another process is sending this SMS");
+    batch_put_off(batch, message, &fault);
 }
 
 static Status deliver_outside(Batch *batch, Effect *effects, const size_t *messages, size_t count, Fault *fault)
@@ -231,6 +247,10 @@ static Status deliver_outside(Batch *batch, Effect *effects, const size_t *messa
     memset(claimed, true, count);
     Status status = step_begin(batch, fault);
     status = status ? status : deliver_claimed(batch, effects, claimed, count, fault);
+    for (size_t k = 0; !status && k < count; k++) {
+        if (effects[k].state == EFFECT_CLAIMED)
+            deliver_wait(batch, messages[k]);
+    }
     status = status ? status : verdict_again(batch, messages, count, fault);
     return status ? status : step_commit(batch, fault);
 }

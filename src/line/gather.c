@@ -77,36 +77,6 @@ static Status gather_calls(Batch *batch, Fault *fault)
     return STATUS_OK;
 }
 
-/* What the cache says where the registry never answers; who is unknown to it keeps all of them waiting. */
-static Status ask_cache_alone(const LivePort *live, const Slice *phones, size_t count, bool *ret_blocked, const Fault *registry)
-{
-    CacheAnswer answers[BATCH_MAX];
-    Fault missed;
-    if (strcmp(registry->code, FAULT_CHECK_MISSING) || !live->is_blocked || live->is_blocked(live->self, phones, count, answers, &missed))
-        return registry->status;
-    for (size_t i = 0; i < count; i++) {
-        if (answers[i] == CACHE_UNKNOWN)
-            return registry->status;
-        ret_blocked[i] = answers[i] == CACHE_BLOCKED;
-    }
-    return STATUS_OK;
-}
-
-Status batch_is_blocked(const Batch *batch, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault)
-{
-    const Ports *ports = batch->ports;
-    CacheAnswer answers[BATCH_MAX];
-    Fault missed;
-    Status status = ports->registry.is_blocked(ports->registry.self, phones, count, ret_blocked, fault);
-    if (status)
-        return ask_cache_alone(&ports->live, phones, count, ret_blocked, fault);
-    if (!ports->live.is_blocked || ports->live.is_blocked(ports->live.self, phones, count, answers, &missed))
-        return status;
-    for (size_t i = 0; i < count; i++)
-        ret_blocked[i] = ret_blocked[i] || answers[i] == CACHE_BLOCKED;
-    return STATUS_OK;
-}
-
 /* Whoever cannot be asked is taken for blocked now, and asked again later. */
 static Status gather_block_states(Batch *batch, Fault *fault)
 {
@@ -121,7 +91,7 @@ static Status gather_block_states(Batch *batch, Fault *fault)
     }
     if (!count)
         return STATUS_OK;
-    Status status = batch_is_blocked(batch, phones, count, blocked, fault);
+    Status status = dnc_are_blocked(batch->ports, phones, count, blocked, fault);
     if (status && (batch->ports->unit.atomic || status == STATUS_FATAL))
         return status;
     if (status) {

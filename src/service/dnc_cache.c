@@ -1,14 +1,61 @@
 #include "service/dnc_cache.h"
 
+#include <string.h>
+
 #include "base/metrics.h"
 #include "event/phone.h"
 
+/* ---- block ---- */
+
+/* Somebody may have put it on the list again meanwhile. */
+static Status give_back_blocked(const Ports *ports, Slice phone, Arena *arena, Fault *fault)
+{
+    BlockEntry entry;
+    bool is_blocked = false;
+    Status status = ports->registry.show(ports->registry.self, phone, arena, &entry, &is_blocked, fault);
+    return status || !is_blocked ? status : ports->live.block(ports->live.self, &entry, 1, fault);
+}
+
+/* The cache was given numbers that have been taken off the list. */
+static Status take_back_removed(const Ports *ports, const Slice *phones, size_t count, Fault *fault)
+{
+    bool blocked[BATCH_MAX];
+    Arena arena = {0};
+    Status status = ports->registry.is_blocked(ports->registry.self, phones, count, blocked, fault);
+    for (size_t i = 0; !status && i < count; i++) {
+        if (blocked[i])
+            continue;
+        status = ports->live.unblock(ports->live.self, phones[i], fault);
+        status = status ? status : give_back_blocked(ports, phones[i], &arena, fault);
+    }
+    arena_done(&arena);
+    return status;
+}
+
+/* A late copy of an opt-out blocks nobody who was taken off the list since. */
+static Status take_back_repeated(const Ports *ports, const BlockEntry *entries, const BlockResult *results, size_t count, Fault *fault)
+{
+    Slice phones[BATCH_MAX];
+    size_t repeated = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (results[i] == BLOCK_REPEATED)
+            phones[repeated++] = entries[i].phone;
+    }
+    return repeated ? take_back_removed(ports, phones, repeated, fault) : STATUS_OK;
+}
+
+/* The cache first: it is faster, and to block a number that the registry does not know yet is harmless. What it misses while
+ * it is away it gets from the registry when it is back. */
 Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault)
 {
     Fault missed;
-    if (ports->live.block && ports->live.block(ports->live.self, entries, count, &missed))
+    bool has_cache = ports->live.block != NULL;
+    if (has_cache && ports->live.block(ports->live.self, entries, count, &missed))
         metric_add(METRIC_CACHE_MISSED, (int64_t)count);
-    return ports->registry.block(ports->registry.self, entries, count, results, fault);
+    Status status = ports->registry.block(ports->registry.self, entries, count, results, fault);
+    if (!status && has_cache && take_back_repeated(ports, entries, results, count, &missed))
+        metric_add(METRIC_CACHE_MISSED, 1);
+    return status;
 }
 
 Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault)
@@ -19,6 +66,37 @@ Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, i
         return status;
     return fault_set(fault, STATUS_RETRY, "cache_missed", "the number is off the list, but the cache still blocks it: repeat this when"
                      " the cache is back (%s)", missed.text);
+}
+
+/* ---- ask ---- */
+
+/* What the cache says where the registry never answers; who is unknown to it keeps all of them waiting. */
+static Status ask_cache_alone(const LivePort *live, const Slice *phones, size_t count, bool *ret_blocked, const Fault *registry)
+{
+    CacheAnswer answers[BATCH_MAX];
+    Fault missed;
+    if (strcmp(registry->code, FAULT_CHECK_MISSING) || !live->is_blocked || live->is_blocked(live->self, phones, count, answers, &missed))
+        return registry->status;
+    for (size_t i = 0; i < count; i++) {
+        if (answers[i] == CACHE_UNKNOWN)
+            return registry->status;
+        ret_blocked[i] = answers[i] == CACHE_BLOCKED;
+    }
+    return STATUS_OK;
+}
+
+Status dnc_are_blocked(const Ports *ports, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault)
+{
+    CacheAnswer answers[BATCH_MAX];
+    Fault missed;
+    Status status = ports->registry.is_blocked(ports->registry.self, phones, count, ret_blocked, fault);
+    if (status)
+        return ask_cache_alone(&ports->live, phones, count, ret_blocked, fault);
+    if (!ports->live.is_blocked || ports->live.is_blocked(ports->live.self, phones, count, answers, &missed))
+        return status;
+    for (size_t i = 0; i < count; i++)
+        ret_blocked[i] = ret_blocked[i] || answers[i] == CACHE_BLOCKED;
+    return STATUS_OK;
 }
 
 static CacheAnswer ask_cache(const Ports *ports, Slice phone)
@@ -66,29 +144,11 @@ static bool take_entry(void *context, const BlockEntry *entry)
     return page->count < BATCH_MAX;
 }
 
-/* Somebody may have taken a number off between our reading it and giving it to the cache. */
-static Status take_back_removed(const Ports *ports, const Page *page, Fault *fault)
+static Status count_missing(const Ports *ports, const Slice *phones, size_t count, int64_t *missing, Fault *fault)
 {
-    Slice phones[BATCH_MAX];
-    bool blocked[BATCH_MAX];
-    for (size_t i = 0; i < page->count; i++)
-        phones[i] = page->entries[i].phone;
-    Status status = ports->registry.is_blocked(ports->registry.self, phones, page->count, blocked, fault);
-    for (size_t i = 0; !status && i < page->count; i++) {
-        if (!blocked[i])
-            status = ports->live.unblock(ports->live.self, phones[i], fault);
-    }
-    return status;
-}
-
-static Status count_missing(const Ports *ports, const Page *page, int64_t *missing, Fault *fault)
-{
-    Slice phones[BATCH_MAX];
     CacheAnswer answers[BATCH_MAX];
-    for (size_t i = 0; i < page->count; i++)
-        phones[i] = page->entries[i].phone;
-    Status status = ports->live.is_blocked(ports->live.self, phones, page->count, answers, fault);
-    for (size_t i = 0; !status && i < page->count; i++)
+    Status status = ports->live.is_blocked(ports->live.self, phones, count, answers, fault);
+    for (size_t i = 0; !status && i < count; i++)
         *missing += answers[i] != CACHE_BLOCKED;
     return status;
 }
@@ -96,13 +156,16 @@ static Status count_missing(const Ports *ports, const Page *page, int64_t *missi
 static Status sync_page(const Ports *ports, Slice after, Page *page, int64_t *missing, Fault *fault)
 {
     RegistryFilter filter = {.after = after, .limit = BATCH_MAX};
+    Slice phones[BATCH_MAX];
     page->count = 0;
     Status status = ports->registry.list(ports->registry.self, &filter, take_entry, page, fault);
     if (status || !page->count)
         return status;
-    status = count_missing(ports, page, missing, fault);
+    for (size_t i = 0; i < page->count; i++)
+        phones[i] = page->entries[i].phone;
+    status = count_missing(ports, phones, page->count, missing, fault);
     status = status ? status : ports->live.block(ports->live.self, page->entries, page->count, fault);
-    return status ? status : take_back_removed(ports, page, fault);
+    return status ? status : take_back_removed(ports, phones, page->count, fault); /* since we read the page */
 }
 
 Status dnc_sync(const Ports *ports, int64_t *ret_numbers, int64_t *ret_missing, Fault *fault)

@@ -4,7 +4,7 @@
 
 #include "ports.h"
 
-/* Blocks in the registry, and in the cache as well as it can be reached. */
+/* Blocks in the registry, and in the cache as well as it can be reached. At most BATCH_MAX. */
 Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault);
 
 /* Off the registry's list first, then out of the cache. RETRY "cache_missed": it is still in there; repeat. */
@@ -15,6 +15,10 @@ typedef enum DncAnswer {
     DNC_BLOCKED,
     DNC_UNKNOWN, /* nobody can say now: take it for blocked */
 } DncAnswer;
+
+/* Blocked is who the registry or the cache says is. RETRY when the registry cannot be asked now; one that never answers leaves
+ * it to a cache that knows all numbers. At most BATCH_MAX. */
+Status dnc_are_blocked(const Ports *ports, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault);
 
 /* Whether the number may be called. Who is on the registry's list or in the cache may not: an opt-out that came while the
  * registry was away is in the cache alone until it is tried again. While the registry is away the cache can say "clear" too.

@@ -314,6 +314,17 @@ def test_list_that_cannot_be_read_is_not_called_empty(settings, stores, tmp_path
     assert "no c" not in done.err
 
 
+def test_late_copy_of_an_optout_does_not_block_who_was_taken_off(server, settings):
+    pressed = optout("c1", "w", PHONE, timestamp="2026-01-15T10:30:00Z")
+    publish(server, "optout-events", pressed)
+    assert server.run("blacklist", "remove", PHONE, "--actor", "jane", "--reason", "asked").code == 0
+    publish(server, "optout-events", pressed)
+    assert redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "0"
+    assert server.run("blacklist", "check", PHONE).code == 0
+    publish(server, "optout-events", optout("c2", "w", PHONE))
+    assert redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "1"
+
+
 def test_number_that_only_the_cache_knows_yet_is_not_called(server, settings):
     """As while an opt-out waits for a registry that was away."""
     redis_cli(settings, "SADD", "blacklist:numbers", PHONE)

@@ -228,6 +228,27 @@ static void a_store_that_is_away_uses_up_no_tries(void **state)
     world_done(&world);
 }
 
+/* Its own process records it, or whoever hears of it once it is settled. */
+static void a_text_that_was_taken_over_is_recorded_as_the_ledger_has_it(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, false);
+    world.sending_is_taken_over = true;
+    world.sms_result = SMS_REFUSED;
+    Delivery delivery = world_delivery("donation-events", DONATION);
+    world_run(&world, &delivery, 1);
+    assert_int_equal(delivery.verdict, VERDICT_RETRY);
+    assert_string_equal(delivery.fault.code, "sms_in_progress");
+    assert_int_equal(world.action_count, 0);
+    world.effects[0].state = EFFECT_SENT;
+    for (int again = 0; again < 2; again++)
+        assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_DONE);
+    assert_int_equal(world.action_count, 1);
+    assert_int_equal(world.donations, 1);
+    world_done(&world);
+}
+
 static void a_text_that_another_process_is_sending_uses_up_no_tries(void **state)
 {
     (void)state;
@@ -460,6 +481,7 @@ int main(void)
         cmocka_unit_test(who_is_only_in_the_cache_is_not_texted),
         cmocka_unit_test(a_malformed_opt_out_waits_for_the_registry),
         cmocka_unit_test(a_store_that_is_away_uses_up_no_tries), cmocka_unit_test(a_text_that_another_process_is_sending_uses_up_no_tries),
+        cmocka_unit_test(a_text_that_was_taken_over_is_recorded_as_the_ledger_has_it),
         cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything_in_stores_apart),
         cmocka_unit_test(a_text_that_went_out_uncounted_is_counted_by_the_repeat),
         cmocka_unit_test(a_record_that_was_saved_uncounted_is_counted_by_the_repeat),

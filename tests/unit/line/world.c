@@ -139,7 +139,7 @@ static Status settle_effects(void *self, const Effect *effects, size_t count, in
     World *world = noted(self, "settle");
     for (size_t i = 0; i < count; i++) {
         Effect *effect = effect_of(world, effects[i].action_id);
-        ret_moved[i] = !world->claim_is_taken_over;
+        ret_moved[i] = !world->claim_is_taken_over && !world->sending_is_taken_over;
         if (!ret_moved[i])
             continue;
         effect->state = effects[i].state;

@@ -36,6 +36,7 @@ typedef struct World {
     Slice poison;             /* a call id that save refuses for ever */
     Slice opt_out_before_sending; /* this number opts out between claim and sending */
     bool claim_is_taken_over; /* somebody else has it before it becomes SENDING */
+    bool sending_is_taken_over; /* somebody else has it before it is settled */
     SmsResult sms_result;
 } World;
 
