@@ -248,11 +248,10 @@ static size_t add_entries(const ImportReader *reader, const ImportRow *row, Slic
     return count;
 }
 
-Status blacklist_import_some(const Ports *ports, ImportReader *reader, size_t max, Slice reason, Slice actor, int64_t now_ms,
-                             Arena *arena, ImportReport *report, bool *ret_more, Fault *fault)
+/* The entries of up to max rows; at most BATCH_MAX. */
+static size_t take_entries(ImportReader *reader, size_t max, Slice reason, Slice actor, int64_t now_ms, Arena *arena, BlockEntry *out,
+                           ImportReport *report, bool *ret_more)
 {
-    BlockEntry entries[BATCH_MAX];
-    BlockResult results[BATCH_MAX];
     size_t count = 0;
     ImportRow row;
     *ret_more = true;
@@ -260,14 +259,52 @@ Status blacklist_import_some(const Ports *ports, ImportReader *reader, size_t ma
         *ret_more = import_reader_next(reader, arena, &row);
         if (!*ret_more)
             break;
-        count += add_entries(reader, &row, reason, actor, now_ms, arena, entries + count, report);
+        count += add_entries(reader, &row, reason, actor, now_ms, arena, out + count, report);
     }
+    return count;
+}
+
+Status blacklist_import_some(const Ports *ports, ImportReader *reader, size_t max, Slice reason, Slice actor, int64_t now_ms,
+                             Arena *arena, ImportReport *report, bool *ret_more, Fault *fault)
+{
+    BlockEntry entries[BATCH_MAX];
+    BlockResult results[BATCH_MAX];
+    size_t count = take_entries(reader, max, reason, actor, now_ms, arena, entries, report, ret_more);
     Status status = count ? dnc_block(ports, entries, count, results, fault) : STATUS_OK;
     for (size_t i = 0; !status && i < count; i++) {
         report->added += results[i] == BLOCK_ADDED;
         report->known += results[i] != BLOCK_ADDED;
     }
     return status;
+}
+
+static Status give_some(const Ports *ports, const BlockEntry *entries, size_t count, ImportReport *report, Fault *fault)
+{
+    Slice phones[BATCH_MAX];
+    CacheAnswer answers[BATCH_MAX];
+    for (size_t i = 0; i < count; i++)
+        phones[i] = entries[i].phone;
+    Status status = ports->live.is_blocked(ports->live.self, phones, count, answers, fault);
+    for (size_t i = 0; !status && i < count; i++) {
+        report->added += answers[i] != CACHE_BLOCKED;
+        report->known += answers[i] == CACHE_BLOCKED;
+    }
+    return status ? status : ports->live.block(ports->live.self, entries, count, fault);
+}
+
+Status blacklist_give_cache(const Ports *ports, ImportReader *reader, int64_t now_ms, ImportReport *report, Fault *fault)
+{
+    BlockEntry entries[BATCH_MAX];
+    Arena arena = {0};
+    bool more = true;
+    Status status = ports->live.list_incomplete(ports->live.self, fault);
+    while (!status && more) {
+        arena_reset(&arena);
+        size_t count = take_entries(reader, BATCH_MAX, SLICE("on the list"), (Slice){0}, now_ms, &arena, entries, report, &more);
+        status = count ? give_some(ports, entries, count, report, fault) : STATUS_OK;
+    }
+    arena_done(&arena);
+    return status || report->rejected ? status : ports->live.list_complete(ports->live.self, fault);
 }
 
 Status blacklist_import_audit(const Ports *ports, Slice name, Slice actor, const ImportReport *report, int64_t now_ms, Fault *fault)

@@ -51,5 +51,8 @@ typedef struct ImportReport {
  * whose country nobody knows, is counted and never fatal. What the row says of source, call, campaign and time is kept. */
 Status blacklist_import_some(const Ports *ports, ImportReader *reader, size_t max, Slice reason, Slice actor, int64_t now_ms,
                              Arena *arena, ImportReport *report, bool *ret_more, Fault *fault);
+/* Gives the cache a list that its registry cannot show. It is all of the list from now on, unless a line could not be read
+ * (report->rejected). report->added: numbers that the cache did not have. live.block must not be NULL. */
+Status blacklist_give_cache(const Ports *ports, ImportReader *reader, int64_t now_ms, ImportReport *report, Fault *fault);
 /* The audit entry that closes an import: file name, counts. */
 Status blacklist_import_audit(const Ports *ports, Slice name, Slice actor, const ImportReport *report, int64_t now_ms, Fault *fault);

@@ -311,21 +311,54 @@ int blacklist_import_verb(const Invocation *invocation)
 
 /* ---- sync ---- */
 
+static Status sync_from_file(const Invocation *invocation, const App *app, ImportReport *report, Fault *fault)
+{
+    Slice csv;
+    ImportReader reader;
+    Status status = file_read(invocation->arguments[0], invocation->arena, &csv, fault);
+    if (status)
+        return status;
+    import_reader_init(&reader, csv, app->settings.event.country_code);
+    return blacklist_give_cache(&app->ports, &reader, clock_wall_ms(), report, fault);
+}
+
+static Status sync_from_registry(const Ports *ports, ImportReport *report, Fault *fault)
+{
+    int64_t numbers = 0, missing = 0;
+    Status status = dnc_sync(ports, &numbers, &missing, fault);
+    report->added = missing;
+    report->known = numbers - missing;
+    return status;
+}
+
+static int report_sync(const ImportReport *report)
+{
+    verb_note("%lld numbers are in the cache, of which %lld were missing", (long long)(report->known + report->added), (long long)report->added);
+    if (!report->rejected)
+        return report->added ? EXIT_DRIFT : EXIT_OK;
+    verb_note("%lld lines could not be read, so the cache is not taken for all of the list; the first of them is line %zu: %s",
+              (long long)report->rejected, report->first_bad_line, report->first_bad_reason);
+    return EXIT_FAILED;
+}
+
 int blacklist_sync_verb(const Invocation *invocation)
 {
     Desk desk;
     if (!desk_open_to_read(&desk, invocation)) /* the cache is not in the folder, so whoever holds that does not matter */
         return EXIT_FAILED;
     Fault fault;
-    int64_t numbers = 0, missing = 0;
+    ImportReport report = {0};
     bool has_cache = desk.app.ports.live.block != NULL;
-    Status status = has_cache ? dnc_sync(&desk.app.ports, &numbers, &missing, &fault) : STATUS_OK;
+    Status status = STATUS_OK;
+    if (has_cache && invocation->arguments[0])
+        status = sync_from_file(invocation, &desk.app, &report, &fault);
+    else if (has_cache)
+        status = sync_from_registry(&desk.app.ports, &report, &fault);
     desk_close(&desk);
     if (status)
         return verb_fail(&fault);
-    if (!has_cache)
-        verb_note("the list has no cache beside it: there is nothing to bring level");
-    else
-        verb_note("%lld numbers are in the cache, of which %lld were missing", (long long)numbers, (long long)missing);
-    return missing ? EXIT_DRIFT : EXIT_OK;
+    if (has_cache)
+        return report_sync(&report);
+    verb_note("the list has no cache beside it: there is nothing to bring level");
+    return EXIT_OK;
 }

@@ -51,7 +51,7 @@ const Verb verbs[] = {
     {"blacklist", "list", "", 0, 0, "Blocked numbers", "blacklist list --limit 0", list_options, blacklist_list_verb},
     {"blacklist", "import", "FILE", 1, 1, "Block the numbers of a CSV file (any column order) or of one number a line; - is stdin", "blacklist import dnc.csv --actor jane", import_options, blacklist_import_verb},
     {"blacklist", "export", "", 0, 0, "The whole list as CSV (or --output json)", "blacklist export > dnc.csv", NULL, blacklist_export_verb},
-    {"blacklist", "sync", "", 0, 0, "Give the fast cache every number of the list. Exit code 4: some were missing", "blacklist sync", NULL, blacklist_sync_verb},
+    {"blacklist", "sync", "[FILE]", 0, 1, "Give the fast cache every number of the list, or of FILE where a database API cannot show its list. Exit code 4: some were missing", "blacklist sync", NULL, blacklist_sync_verb},
     {"cdr", "show", "CALL_ID", 1, 1, "One call: its record, its texts and actions", "cdr show test-call", NULL, cdr_show_verb},
     {"cdr", "list", "", 0, 0, "Call records, newest first", "cdr list --campaign winter-appeal-2024 --outcome converted", cdr_list_options, cdr_list_verb},
     {"cdr", "export", "", 0, 0, "Call records as CSV, or NDJSON with --output json", "cdr export --since 2024-01-01 > calls.csv", cdr_export_options, cdr_export_verb},

@@ -323,6 +323,27 @@ def test_cache_that_knows_all_numbers_answers_where_there_is_no_check(make_serve
         api.stop()
 
 
+def test_cache_that_is_given_the_list_in_a_file_answers_where_there_is_no_check(make_server, redis, tmp_path):
+    api, whole, torn = ForeignApi(), tmp_path / "list.csv", tmp_path / "torn.csv"
+    phone, other = unique_phone(), unique_phone()
+    whole.write_text(f"phoneNumber\n{phone}\n")
+    torn.write_text(f"phoneNumber\n{phone}\nnobody knows\n")
+    try:
+        client = make_server(DATABASE_API_URL=api.url, REDIS_URL=redis.url, **SOON)
+        assert press(client, "donation-events", donation(unique("call"), "w", other)).status == 202
+        done = client.run("blacklist", "sync", torn)
+        assert done.code == 1 and "line 3" in done.err
+        assert is_blocked(client, other)
+        assert client.run("blacklist", "sync", whole).code == 0
+        assert is_blocked(client, phone) and not is_blocked(client, other)
+        until(lambda: nothing_waits(client))
+        assert [text["phoneNumber"] for text in client.json("sms", "list")] == [other]
+        redis_cli({"REDIS_URL": redis.url}, "FLUSHALL")
+        assert is_blocked(client, other)
+    finally:
+        api.stop()
+
+
 def test_action_whose_share_was_missed_counts_when_it_comes_again(make_server, redis):
     server = make_server(REDIS_URL=redis.url)
     action = {"id": "c1_optout", "actionType": "optout_blacklist_added", "status": "success", "phoneNumber": "+12125550100", "campaignId": "w"}
