@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from support.events import donation, ended, optout
 from support.forger import add_to_counter
-from support.program import BINARY, ROOT, Clock, environment, ndjson, run
+from support.program import BINARY, ROOT, Clock, Server, ndjson, run
 
 PHONE = "+12125550105"
 VERBS = ["serve", "publish", "blacklist", "cdr", "stats", "live", "recount", "dlq", "sms", "actions", "audit", "migrate", "export", "config", "routes", "completion", "man", "help"]
@@ -548,12 +548,10 @@ def test_folder_is_free_again_after_a_crash(make_server):
 
 
 def test_killed_server_leaves_nothing_in_shared_memory(data):
-    settings = environment(data, PORT=0)
-    del settings["MONGOC_DISABLE_SHM"]
-    with subprocess.Popen([BINARY, "serve"], env=settings, stderr=subprocess.PIPE) as process:
-        assert b"listening" in process.stderr.readline() + process.stderr.readline()
-        process.kill()
-    assert not os.path.exists(f"/dev/shm/mongoc-{process.pid}")
+    server = Server(data, MONGOC_DISABLE_SHM=None).start()
+    pid = server.process.pid
+    server.kill()
+    assert not os.path.exists(f"/dev/shm/mongoc-{pid}")
 
 
 def test_data_folder_that_cannot_be_made_is_said(tmp_path):

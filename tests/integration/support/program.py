@@ -23,8 +23,8 @@ def environment(data, **settings):
     """Only what a test says, so that nobody's own settings leak in, nor what killed programs left in shared memory."""
     kept = {name: value for name, value in os.environ.items()
             if name in ("PATH", "HOME", "TERM") or name.endswith("SAN_OPTIONS")}
-    return {**kept, "LC_ALL": "C.UTF-8", "MONGOC_DISABLE_SHM": "1", "PLEDGELINE_DATA": str(data), **apart.settings_of(data),
-            **{name: str(value) for name, value in settings.items()}}
+    given = {**kept, "LC_ALL": "C.UTF-8", "MONGOC_DISABLE_SHM": "1", "PLEDGELINE_DATA": str(data), **apart.settings_of(data), **settings}
+    return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def run(data, *arguments, stdin="", **settings):
