@@ -282,9 +282,19 @@ static void read_on(Readers *readers, Call *call)
     http_resume(call->request);
 }
 
-static void dispatch(Call *call)
+static void change(Call *call)
 {
     Fault fault;
+    http_defer(call->request);
+    call->task = (Task){.run = run_change, .finished = change_finished};
+    if (!intake_do(call->api->intake, &call->task, &fault))
+        return;
+    answer_fault(call, 503, &fault);
+    http_resume(call->request);
+}
+
+static void dispatch(Call *call)
+{
     switch (call->route->kind) {
     case ROUTE_NOW:
         call->route->run(call, NULL);
@@ -296,12 +306,13 @@ static void dispatch(Call *call)
         read_on(call->api->checks, call);
         return;
     case ROUTE_CHANGE:
-        http_defer(call->request);
-        call->task = (Task){.run = run_change, .finished = change_finished};
-        if (!intake_do(call->api->intake, &call->task, &fault))
-            return;
-        answer_fault(call, 503, &fault);
-        http_resume(call->request);
+        change(call);
+        return;
+    case ROUTE_COUNT:
+        if (call->api->settings.counts_apart)
+            read_on(call->api->readers, call);
+        else
+            change(call);
         return;
     }
 }

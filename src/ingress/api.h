@@ -34,6 +34,7 @@ typedef enum RouteKind {
     ROUTE_READ,   /* run on a reader's thread with its ports */
     ROUTE_CHECK,  /* as READ, on the thread where no report stands in the way */
     ROUTE_CHANGE, /* run on the worker's thread, between begin and commit; an answer of 400 and above rolls back */
+    ROUTE_COUNT,  /* as READ where counters are in a store of their own, so that traffic goes on; else as CHANGE */
 } RouteKind;
 
 typedef struct Route {
@@ -54,6 +55,7 @@ typedef struct ApiSettings {
     Rating rating;
     Slice currency;
     Slice country_code;  /* of numbers in national form */
+    bool counts_apart;   /* counters are in a store of their own */
     Breaker *const *breakers; /* of the stores beyond a network, ended by NULL; NULL = there are none */
 } ApiSettings;
 

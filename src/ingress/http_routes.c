@@ -78,7 +78,7 @@ const Route routes[] = {
      "200 the statistics, 404", false},
     {"GET", "/v1/campaigns/{campaignId}/live", ROLE_READER, ROUTE_READ, campaign_live, none, "live counters", "",
      "200 `{campaignId,counters,…,queueDepth,dialingRate}`, 404", false},
-    {"POST", "/v1/recount", ROLE_ADMIN, ROUTE_CHANGE, counters_recount, none, "put counters right that drifted", "", "200 `{drifts}`", false},
+    {"POST", "/v1/recount", ROLE_ADMIN, ROUTE_COUNT, counters_recount, none, "put counters right that drifted", "", "200 `{drifts}`", false},
     {"GET", "/v1/stream", ROLE_READER, ROUTE_NOW, live_stream, none, "the live counters whenever they change", "",
      "200 server-sent events: `event: live`, `data: {campaigns}`; many campaigns come in several, all but the last with `more`", false},
     {"GET", "/v1/dlq", ROLE_READER, ROUTE_READ, dlq_list, letter_page, "dead letters, newest first", "", "200 `{messages,nextCursor}`", false},

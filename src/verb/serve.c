@@ -80,7 +80,8 @@ static Status open_http(Service *service, Fault *fault)
 {
     const Config *config = service->config;
     ApiSettings api = {.tokens = config->tokens,
-                       .rating = service->app.settings.event.rating, .currency = slice_of(config->currency),
+                       .rating = service->app.settings.event.rating,
+                       .counts_apart = service->app.ports.live.generation_begin != NULL, .currency = slice_of(config->currency),
                        .country_code = service->app.settings.event.country_code, .breakers = app_breakers(&service->app)};
     service->api = api_open(&api, service->intake, service->reports, service->checks, fault);
     if (!service->api)

@@ -266,10 +266,21 @@ static Status fix_by_server(Desk *desk, int64_t *ret_drifts, Fault *fault)
     return status;
 }
 
+/* Where counters are in a store of their own, whoever holds the folder does not matter. */
+static bool open_to_fix(Desk *desk, const Invocation *invocation)
+{
+    if (!desk_open_to_read(desk, invocation))
+        return false;
+    if (desk->app.ports.live.generation_begin)
+        return true;
+    desk_close(desk);
+    return desk_open_to_change(desk, invocation);
+}
+
 static int fix(const Invocation *invocation)
 {
     Desk desk;
-    if (!desk_open_to_change(&desk, invocation))
+    if (!open_to_fix(&desk, invocation))
         return EXIT_FAILED;
     Fault fault;
     int64_t drifts = 0;

@@ -183,6 +183,16 @@ def test_recount_finds_and_mends_what_somebody_did_to_a_counter(server, settings
     assert {"total_attempts", "active_calls"} & {each["counter"] for each in server.json("recount", "--all")}
 
 
+def test_recount_mends_counters_that_are_apart_from_a_folder_in_use(make_server, settings):
+    server = make_server(REDIS_URL=settings["REDIS_URL"])
+    publish(server, "call-events", ended("c1", "w", PHONE))
+    until(lambda: redis_cli(settings, "EXISTS", "pledgeline:whole") == "1")
+    for mend in (lambda: server.run("recount", "--fix").code, lambda: server.post("/v1/recount", {}).json()["drifts"] and 4):
+        redis_cli(settings, "INCRBY", "campaign:w:answered", "7")
+        assert mend() == 4
+        assert redis_cli(settings, "GET", "campaign:w:answered") == "1"
+
+
 def test_processes_on_the_same_stores_are_one_service(make_server, settings):
     servers = [make_server(**settings) for _ in range(3)]
     for i, server in enumerate(servers):
