@@ -40,19 +40,6 @@ static Status run_line(Batch *batch, Fault *fault)
 
 /* ---- decode, parse, decide: no I/O ---- */
 
-void batch_stop(Batch *batch, size_t i, const Fault *fault)
-{
-    static const Verdict verdicts[] = {VERDICT_DONE, VERDICT_REJECT, VERDICT_RETRY, VERDICT_FATAL};
-    batch->decisions[i].verdict = verdicts[fault->status];
-    batch->decisions[i].fault = *fault;
-}
-
-void batch_put_off(Batch *batch, size_t i, const Fault *fault)
-{
-    batch_stop(batch, i, fault);
-    batch->decisions[i].outage = fault->status == STATUS_RETRY;
-}
-
 Status step_decode(Batch *batch, Fault *fault)
 {
     (void)fault;
@@ -162,28 +149,6 @@ Status step_commit(Batch *batch, Fault *fault)
 {
     batch->in_unit = false;
     return batch->ports->unit.commit(batch->ports->unit.self, fault);
-}
-
-Status batch_port_failed(Batch *batch, Status status, const Fault *fault, bool (*concerned)(const Decision *decision))
-{
-    bool is_for_one = status == STATUS_REJECT && batch->count > 1; /* which one shows when they run one by one */
-    if (!status || batch->ports->unit.atomic || status == STATUS_FATAL || is_for_one)
-        return status;
-    for (size_t i = 0; i < batch->count; i++) {
-        if (batch->decisions[i].verdict != VERDICT_RETRY && concerned(&batch->decisions[i]))
-            batch_put_off(batch, i, fault);
-    }
-    return STATUS_OK;
-}
-
-/* xorshift64*: good enough to spread retries. */
-int64_t batch_jitter(Batch *batch, int64_t most_ms)
-{
-    batch->random ^= batch->random >> 12;
-    batch->random ^= batch->random << 25;
-    batch->random ^= batch->random >> 27;
-    uint64_t random = (batch->random * 0x2545f4914f6cdd1du) >> 11;
-    return most_ms > 0 ? (int64_t)(random % ((uint64_t)most_ms + 1)) : 0;
 }
 
 /* ---- after the line ---- */

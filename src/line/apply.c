@@ -61,24 +61,6 @@ static Status write_blocks(Batch *batch, BlockList *list, Fault *fault)
     return status;
 }
 
-Status batch_record_actions(const Batch *batch, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault)
-{
-    const Ports *ports = batch->ports;
-    ActionRecord fresh[BATCH_MAX];
-    size_t fresh_count = 0;
-    Status status = ports->registry.record_actions(ports->registry.self, records, count, ret_new, fault);
-    if (status || !ports->live.remember)
-        return status;
-    for (size_t i = 0; i < count; i++) {
-        if (ret_new[i])
-            fresh[fresh_count++] = records[i];
-    }
-    Fault missed; /* a copy for others, which goes after a day; the record is in the registry */
-    if (fresh_count && ports->live.remember(ports->live.self, fresh, fresh_count, &missed))
-        metric_add(METRIC_CACHE_MISSED, (int64_t)fresh_count);
-    return STATUS_OK;
-}
-
 /* The action record of each opt-out, and its share of the campaign's counters: one, once. */
 static Status record_optouts(Batch *batch, Fault *fault)
 {

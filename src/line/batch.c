@@ -1,0 +1,57 @@
+/* What the steps of the line have in common: how a message of the batch ends, and what is written for any of them. */
+#include "line/batch.h"
+
+#include "base/metrics.h"
+
+void batch_stop(Batch *batch, size_t i, const Fault *fault)
+{
+    static const Verdict verdicts[] = {VERDICT_DONE, VERDICT_REJECT, VERDICT_RETRY, VERDICT_FATAL};
+    batch->decisions[i].verdict = verdicts[fault->status];
+    batch->decisions[i].fault = *fault;
+}
+
+void batch_put_off(Batch *batch, size_t i, const Fault *fault)
+{
+    batch_stop(batch, i, fault);
+    batch->decisions[i].outage = fault->status == STATUS_RETRY;
+}
+
+Status batch_port_failed(Batch *batch, Status status, const Fault *fault, bool (*concerned)(const Decision *decision))
+{
+    bool is_for_one = status == STATUS_REJECT && batch->count > 1; /* which one shows when they run one by one */
+    if (!status || batch->ports->unit.atomic || status == STATUS_FATAL || is_for_one)
+        return status;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->decisions[i].verdict != VERDICT_RETRY && concerned(&batch->decisions[i]))
+            batch_put_off(batch, i, fault);
+    }
+    return STATUS_OK;
+}
+
+/* xorshift64*: good enough to spread retries. */
+int64_t batch_jitter(Batch *batch, int64_t most_ms)
+{
+    batch->random ^= batch->random >> 12;
+    batch->random ^= batch->random << 25;
+    batch->random ^= batch->random >> 27;
+    uint64_t random = (batch->random * 0x2545f4914f6cdd1du) >> 11;
+    return most_ms > 0 ? (int64_t)(random % ((uint64_t)most_ms + 1)) : 0;
+}
+
+Status batch_record_actions(const Batch *batch, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault)
+{
+    const Ports *ports = batch->ports;
+    ActionRecord fresh[BATCH_MAX];
+    size_t fresh_count = 0;
+    Status status = ports->registry.record_actions(ports->registry.self, records, count, ret_new, fault);
+    if (status || !ports->live.remember)
+        return status;
+    for (size_t i = 0; i < count; i++) {
+        if (ret_new[i])
+            fresh[fresh_count++] = records[i];
+    }
+    Fault missed; /* a copy for others, which goes after a day; the record is in the registry */
+    if (fresh_count && ports->live.remember(ports->live.self, fresh, fresh_count, &missed))
+        metric_add(METRIC_CACHE_MISSED, (int64_t)fresh_count);
+    return STATUS_OK;
+}
