@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 from support.events import donation, ended, optout
 from support.program import BINARY, PATIENCE_S, ROOT, environment, ndjson, run
-from support.stores import Stores, redis_cli
+from support.stores import Stores, redis_cli, until
 
 PHONE = "+972501234567"
 REPORTS = {"stats": ("stats",), "live": ("live",), "numbers": ("blacklist", "list", "--limit", 0), "texts": ("sms", "list", "--limit", 0),
@@ -353,7 +353,7 @@ def test_killed_while_it_recounts_it_goes_on(ran, beside, locks):
     locks.wait_for_somebody(process)
     locks.take("LOCK TABLE effect IN ACCESS EXCLUSIVE MODE")
     locks.release()
-    locks.wait_for_somebody(process)
+    until(lambda: redis_cli(beside.settings, "EXISTS", "pledgeline:recount") == "1")
     kill(process)
     locks.release()
     assert "one that died is forgotten after half a minute" in beside.run("migrate", code=1).err
