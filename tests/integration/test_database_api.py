@@ -9,6 +9,8 @@ from support.peer_redis import PeerRedis
 from support.program import PATIENCE_S, Server, run
 from support.stores import redis_cli
 
+pytestmark = pytest.mark.own_stores
+
 TOKENS = "service:s3rvice-token-0123456789,admin:adm1n-token-0123456789"
 SOON = {"PLEDGELINE_BACKOFF_MOST": 1}
 

@@ -11,6 +11,8 @@ from support.events import donation, ended, optout
 from support.program import BINARY, PATIENCE_S, ROOT, environment, ndjson, run
 from support.stores import Stores, redis_cli, until
 
+pytestmark = pytest.mark.own_stores
+
 PHONE = "+972501234567"
 REPORTS = {"stats": ("stats",), "live": ("live",), "numbers": ("blacklist", "list", "--limit", 0), "texts": ("sms", "list", "--limit", 0),
            "actions": ("actions", "list", "--limit", 0), "history": ("audit", "show"), "records": ("cdr", "list", "--limit", 0)}
