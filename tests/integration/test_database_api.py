@@ -6,23 +6,13 @@ import pytest
 from support.events import donation, optout, unique, unique_phone
 from support.foreign_api import CUT, CUT_AFTER_STORING, HANG, ForeignApi
 from support.peer_redis import PeerRedis
-from support.program import PATIENCE_S, Server, run
-from support.stores import redis_cli
+from support.program import Server, run
+from support.stores import nothing_waits, redis_cli, until
 
 pytestmark = pytest.mark.own_stores
 
 TOKENS = "service:s3rvice-token-0123456789,admin:adm1n-token-0123456789"
 SOON = {"PLEDGELINE_BACKOFF_MOST": 1}
-
-
-def until(what):
-    """Polls until it is true, and returns it."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < deadline, "it did not happen"
 
 
 def press(server, topic, event):
@@ -35,10 +25,6 @@ def press_9(server, phone, call_id=None, campaign="w"):
 
 def is_blocked(server, phone):
     return server.post("/v1/blacklist/check", {"phoneNumber": phone}).json()["blocked"]
-
-
-def nothing_waits(server):
-    return server.json("dlq", "list", "--waiting") == []
 
 
 def counter(server, name, campaign="w"):
