@@ -117,9 +117,7 @@ static void tell_breaker(HttpRegistry *registry, const HttpExchange *exchanges, 
 /* Whoever asks whether it is back asks once: the line waits for the answer. */
 Status http_ask(HttpRegistry *registry, HttpExchange *exchanges, size_t count, HttpPath path, Arena *arena, Fault *fault)
 {
-    Fault ignored;
-    int64_t since_ms;
-    bool was_away = breaker_is_away(registry->breaker, &ignored, &since_ms);
+    bool was_away = breaker_is_away(registry->breaker);
     Status status = breaker_enter(registry->breaker, fault);
     if (status)
         return status;

@@ -310,32 +310,32 @@ static Status load_scripts(Redis *redis, int64_t deadline_ms, bool *ret_loaded, 
 }
 
 /* The first error among the answers. */
-static Status check_replies(Redis *redis, bool *ret_is_away, Fault *fault)
+static Status check_replies(Redis *redis, RedisHealth *ret_health, Fault *fault)
 {
     for (size_t i = 0; i < redis->count; i++) {
         Slice text = redis_text(redis->replies[i]);
         if (redis->replies[i]->type != REDIS_REPLY_ERROR)
             continue;
         const RedisError *error = redis_error_of(text);
-        *ret_is_away = error->is_away;
+        *ret_health = error->health;
         return complain(redis, text, error, fault);
     }
     return STATUS_OK;
 }
 
-static Status run(Redis *redis, bool *ret_is_away, Fault *fault)
+static Status run(Redis *redis, RedisHealth *ret_health, Fault *fault)
 {
     int64_t deadline_ms = clock_elapsed_ms() + breaker_patience_ms(redis->breaker, redis->deadline_ms);
     bool loaded = false;
-    *ret_is_away = true;
+    *ret_health = REDIS_AWAY;
     Status status = exchange(redis, deadline_ms, fault);
     status = status ? status : load_scripts(redis, deadline_ms, &loaded, fault);
     if (!status && loaded)
         status = exchange(redis, deadline_ms, fault);
     if (status)
         return status;
-    *ret_is_away = false;
-    return check_replies(redis, ret_is_away, fault);
+    *ret_health = REDIS_WELL;
+    return check_replies(redis, ret_health, fault);
 }
 
 Status redis_run(Redis *redis, Fault *fault)
@@ -346,10 +346,12 @@ Status redis_run(Redis *redis, Fault *fault)
     if (status)
         return status;
     Fault why = {0};
-    bool is_away;
-    status = run(redis, &is_away, &why);
-    if (is_away)
+    RedisHealth health;
+    status = run(redis, &health, &why);
+    if (health == REDIS_AWAY)
         breaker_failed(redis->breaker, &why);
+    else if (health == REDIS_REFUSES)
+        breaker_refused(redis->breaker, &why);
     else
         breaker_answered(redis->breaker);
     if (status && fault)

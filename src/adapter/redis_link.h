@@ -76,12 +76,19 @@ void redis_add_number(Text *out, int64_t number);
 
 /* ---- what the server's errors mean ---- */
 
+/* What an error says of the server. */
+typedef enum RedisHealth {
+    REDIS_WELL,    /* it is an answer */
+    REDIS_REFUSES, /* it is there, and cannot or will not */
+    REDIS_AWAY,    /* ask it again later: the breaker opens */
+} RedisHealth;
+
 typedef struct RedisError {
     const char *starts; /* "READONLY" */
     Status status;
     const char *code;
     const char *advice;
-    bool is_away;       /* ask it again later: the breaker opens */
+    RedisHealth health;
     bool drops;         /* another connection may find another server behind the same name */
 } RedisError;
 

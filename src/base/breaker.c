@@ -86,14 +86,39 @@ void breaker_failed(Breaker *breaker, const Fault *why)
         log_line(LOG_ERROR, "store is away", LOG_CSTR("store", breaker->name), LOG_CSTR("code", why->code), LOG_CSTR("error", why->text));
 }
 
-bool breaker_is_away(Breaker *breaker, Fault *ret_why, int64_t *ret_since_ms)
+bool breaker_is_away(Breaker *breaker)
 {
     pthread_mutex_lock(&breaker->lock);
     bool is_away = breaker->is_away;
-    if (is_away) {
-        *ret_why = breaker->why;
-        *ret_since_ms = breaker->away_since_ms;
-    }
     pthread_mutex_unlock(&breaker->lock);
     return is_away;
+}
+
+static bool refused_lately(const Breaker *breaker, int64_t now_ms)
+{
+    enum { LATELY_MS = 15000 };
+    return breaker->refused_at_ms && now_ms - breaker->refused_at_ms < LATELY_MS;
+}
+
+void breaker_refused(Breaker *breaker, const Fault *why)
+{
+    breaker_answered(breaker);
+    pthread_mutex_lock(&breaker->lock);
+    int64_t now_ms = clock_elapsed_ms();
+    bool is_news = !refused_lately(breaker, now_ms);
+    breaker->refused_at_ms = now_ms;
+    breaker->refusal = *why;
+    pthread_mutex_unlock(&breaker->lock);
+    if (is_news)
+        log_line(LOG_ERROR, "store refuses", LOG_CSTR("store", breaker->name), LOG_CSTR("code", why->code), LOG_CSTR("error", why->text));
+}
+
+bool breaker_is_unwell(Breaker *breaker, Fault *ret_why)
+{
+    pthread_mutex_lock(&breaker->lock);
+    bool is_away = breaker->is_away, is_unwell = is_away || refused_lately(breaker, clock_elapsed_ms());
+    if (is_unwell)
+        *ret_why = is_away ? breaker->why : breaker->refusal;
+    pthread_mutex_unlock(&breaker->lock);
+    return is_unwell;
 }

@@ -1,6 +1,6 @@
 /* A store beyond a network that may be away. After a failure it is left alone for a while, which doubles with each further
- * one and is never shorter than the failure took, so that a dead store does not cost a time-out for every event. One line in the log when it goes, one when it comes
- * back. Every function may be called on any thread; none blocks. */
+ * one and is never shorter than the failure took, so that a dead store does not cost a time-out for every event. One line in the
+ * log when it goes, one when it comes back. Every function may be called on any thread; none blocks. */
 #pragma once
 
 #include <pthread.h>
@@ -18,6 +18,8 @@ typedef struct Breaker {
     int64_t asked_at_ms;  /* elapsed time before which nobody asks */
     int64_t entered_at_ms;/* elapsed time when the last caller was let through */
     Fault why;
+    int64_t refused_at_ms;/* elapsed time when it last said that it cannot; 0 = never */
+    Fault refusal;
 } Breaker;
 
 /* name is borrowed. */
@@ -31,7 +33,11 @@ Status breaker_enter(Breaker *breaker, Fault *fault);
  * and then all of it, for a store that has much to do at first. */
 int64_t breaker_patience_ms(Breaker *breaker, int64_t deadline_ms);
 void breaker_answered(Breaker *breaker);
+bool breaker_is_away(Breaker *breaker);
 void breaker_failed(Breaker *breaker, const Fault *why);
 
-/* For readyz: true and why while it is away. */
-bool breaker_is_away(Breaker *breaker, Fault *ret_why, int64_t *ret_since_ms);
+/* It answered that it cannot do what it is there for: its memory or disk is full. It is asked on. */
+void breaker_refused(Breaker *breaker, const Fault *why);
+
+/* For readyz: true and why while it is away, and for a quarter of a minute after it refused something. */
+bool breaker_is_unwell(Breaker *breaker, Fault *ret_why);

@@ -21,19 +21,18 @@ static void add_dependency(Text *json, const char *name, const Fault *fault)
     text_add_byte(json, '}');
 }
 
-/* A store that is away degrades the service and does not end it: what it misses is kept and comes again. */
+/* A store that is away, or refuses, degrades the service and does not end it: what it misses is kept and comes again. */
 static bool add_breakers(Text *json, Breaker *const *breakers)
 {
-    bool all_here = true;
+    bool all_well = true;
     for (; breakers && *breakers; breakers++) {
         Fault why;
-        int64_t since_ms;
-        bool is_away = breaker_is_away(*breakers, &why, &since_ms);
+        bool is_unwell = breaker_is_unwell(*breakers, &why);
         text_add_byte(json, ',');
-        add_dependency(json, (*breakers)->name, is_away ? &why : NULL);
-        all_here = all_here && !is_away;
+        add_dependency(json, (*breakers)->name, is_unwell ? &why : NULL);
+        all_well = all_well && !is_unwell;
     }
-    return all_here;
+    return all_well;
 }
 
 void readiness(Call *call, const Ports *ports)
@@ -43,8 +42,8 @@ void readiness(Call *call, const Ports *ports)
     intake_state(call->api->intake, &state);
     Text json = text_in(call->arena);
     Text stores = text_in(call->arena);
-    bool all_here = add_breakers(&stores, call->api->settings.breakers);
-    text_printf(&json, "{\"status\":\"%s\",\"dependencies\":{", !state.healthy ? "unavailable" : all_here ? "ok" : "degraded");
+    bool all_well = add_breakers(&stores, call->api->settings.breakers);
+    text_printf(&json, "{\"status\":\"%s\",\"dependencies\":{", !state.healthy ? "unavailable" : all_well ? "ok" : "degraded");
     add_dependency(&json, "store", state.healthy ? NULL : &state.fault);
     text_add(&json, text_slice(&stores));
     text_printf(&json, "},\"queued\":{\"optout\":%zu,\"donation\":%zu,\"call\":%zu}}\n", state.queued[LANE_OPTOUT],

@@ -449,9 +449,7 @@ static void assert_fault(Contract *c, Status status, const char *code)
 
 static void assert_away(Bench *bench, bool expected)
 {
-    Fault why;
-    int64_t since_ms;
-    assert_int_equal(breaker_is_away(&bench->breaker, &why, &since_ms), expected);
+    assert_int_equal(breaker_is_away(&bench->breaker), expected);
 }
 
 static void server_that_went_is_left_alone_until_it_is_back(void **state)

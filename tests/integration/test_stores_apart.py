@@ -295,6 +295,19 @@ def test_optouts_and_donations_go_on_while_mongodb_is_away(server, settings, sto
     assert until(lambda: server.run("recount").code == 0)
 
 
+def test_redis_that_is_full_is_named_and_what_it_missed_comes_again(server, settings):
+    publish(server, "call-events", ended("c0", "w", "+12125550100"))
+    redis_cli(settings, "CONFIG", "SET", "maxmemory", "1")
+    try:
+        publish(server, "call-events", ended("c1", "w", PHONE))
+        assert server.get("/readyz").json()["dependencies"]["redis"]["code"] == "redis_memory"
+        assert not is_away(server, "mongodb")
+    finally:
+        redis_cli(settings, "CONFIG", "SET", "maxmemory", "0")
+    until(lambda: nothing_waits(server))
+    assert redis_cli(settings, "GET", "campaign:w:total_attempts") == "2"
+
+
 def test_a_flush_of_redis_heals_by_itself(server, settings):
     publish(server, "call-events", *(ended(f"c{n}", "w", f"+1212555{n:04d}") for n in range(20)))
     publish(server, "optout-events", optout("c1", "w", PHONE))

@@ -26,14 +26,14 @@ static void after_a_failure_it_is_left_alone_and_the_reason_is_said(void **state
     (void)state;
     Breaker breaker;
     Fault fault, why;
-    int64_t since_ms;
     breaker_init(&breaker, "store");
     assert_int_equal(breaker_enter(&breaker, &fault), STATUS_OK);
     breaker_failed(&breaker, &refused);
     assert_int_equal(breaker_enter(&breaker, &fault), STATUS_RETRY);
     assert_string_equal(fault.code, "store_away");
     assert_non_null(strstr(fault.text, "store is away: connection refused"));
-    assert_true(breaker_is_away(&breaker, &why, &since_ms));
+    assert_true(breaker_is_away(&breaker));
+    assert_true(breaker_is_unwell(&breaker, &why));
     assert_string_equal(why.code, "store_unreachable");
     breaker_done(&breaker);
 }
@@ -43,7 +43,6 @@ static void when_the_pause_is_over_one_caller_asks(void **state)
     (void)state;
     Breaker breaker;
     Fault fault, why;
-    int64_t since_ms;
     breaker_init(&breaker, "store");
     breaker_failed(&breaker, &refused);
     breaker.asked_at_ms = 0; /* as if it were over */
@@ -51,7 +50,24 @@ static void when_the_pause_is_over_one_caller_asks(void **state)
     assert_int_equal(breaker_enter(&breaker, &fault), STATUS_RETRY);
     breaker_answered(&breaker);
     assert_int_equal(breaker_enter(&breaker, &fault), STATUS_OK);
-    assert_false(breaker_is_away(&breaker, &why, &since_ms));
+    assert_false(breaker_is_away(&breaker));
+    assert_false(breaker_is_unwell(&breaker, &why));
+    breaker_done(&breaker);
+}
+
+static void what_refuses_is_asked_on_and_shown_for_a_while(void **state)
+{
+    (void)state;
+    Breaker breaker;
+    Fault fault, why;
+    breaker_init(&breaker, "store");
+    breaker_refused(&breaker, &refused);
+    breaker_answered(&breaker); /* to somebody who only reads */
+    assert_int_equal(breaker_enter(&breaker, &fault), STATUS_OK);
+    assert_true(breaker_is_unwell(&breaker, &why));
+    assert_string_equal(why.code, "store_unreachable");
+    breaker.refused_at_ms -= 60000; /* as if it were long ago */
+    assert_false(breaker_is_unwell(&breaker, &why));
     breaker_done(&breaker);
 }
 
@@ -105,7 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_that_answers_is_asked), cmocka_unit_test(after_a_failure_it_is_left_alone_and_the_reason_is_said),
-        cmocka_unit_test(when_the_pause_is_over_one_caller_asks), cmocka_unit_test(pauses_grow_and_stay_bounded), cmocka_unit_test(a_store_that_fails_slowly_is_left_alone_as_long_as_that_took),
+        cmocka_unit_test(when_the_pause_is_over_one_caller_asks), cmocka_unit_test(what_refuses_is_asked_on_and_shown_for_a_while), cmocka_unit_test(pauses_grow_and_stay_bounded), cmocka_unit_test(a_store_that_fails_slowly_is_left_alone_as_long_as_that_took),
         cmocka_unit_test(who_asks_a_store_that_is_away_is_less_patient_but_now_and_then),
     };
     return cmocka_run_group_tests_name("breaker", tests, NULL, NULL);
