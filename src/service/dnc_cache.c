@@ -44,33 +44,55 @@ static Status take_back_repeated(const Ports *ports, const BlockEntry *entries, 
     return repeated ? take_back_removed(ports, phones, repeated, fault) : STATUS_OK;
 }
 
-/* The cache first: it is faster, and to block a number that the registry does not know yet is harmless. What it misses while
- * it is away it gets from the registry when it is back. */
+/* What the cache missed while it was away it gets from the registry when it is back, and until then the registry is asked.
+ * Where that never answers, the cache alone is believed, so a number that is not in there is not blocked yet. */
+static Status check_missed(const Ports *ports, const BlockEntry *entries, size_t count, const Fault *missed, Fault *fault)
+{
+    Slice phones[BATCH_MAX];
+    bool ignored[BATCH_MAX];
+    metric_add(METRIC_CACHE_MISSED, (int64_t)count);
+    for (size_t i = 0; i < count; i++)
+        phones[i] = entries[i].phone;
+    if (!ports->registry.is_blocked(ports->registry.self, phones, count, ignored, fault))
+        return STATUS_OK;
+    return fault_set(fault, STATUS_RETRY, "cache_missed", "the cache, which alone is asked here, does not know of it: %s", missed->text);
+}
+
+/* The cache first: it is faster, and to block a number that the registry does not know yet is harmless. */
 Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault)
 {
     Fault missed;
     bool has_cache = ports->live.block != NULL;
-    if (has_cache && ports->live.block(ports->live.self, entries, count, &missed))
-        metric_add(METRIC_CACHE_MISSED, (int64_t)count);
+    bool has_missed = has_cache && ports->live.block(ports->live.self, entries, count, &missed);
     Status status = ports->registry.block(ports->registry.self, entries, count, results, fault);
-    if (!status && has_cache && take_back_repeated(ports, entries, results, count, &missed))
+    if (status || !has_cache)
+        return status;
+    if (has_missed)
+        return check_missed(ports, entries, count, &missed, fault);
+    if (take_back_repeated(ports, entries, results, count, &missed))
         metric_add(METRIC_CACHE_MISSED, 1);
-    return status;
+    return STATUS_OK;
 }
 
 Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault)
 {
     Status status = ports->registry.unblock(ports->registry.self, phone, actor, reason, now_ms, ret_was_blocked, fault);
     Fault missed;
-    if (status || !ports->live.unblock || !ports->live.unblock(ports->live.self, phone, &missed))
+    Arena arena = {0};
+    if (status || !ports->live.unblock)
         return status;
+    bool has_missed = ports->live.unblock(ports->live.self, phone, &missed) || give_back_blocked(ports, phone, &arena, &missed);
+    arena_done(&arena);
+    if (!has_missed)
+        return STATUS_OK;
     return fault_set(fault, STATUS_RETRY, "cache_missed", "the number is off the list, but the cache still blocks it: repeat this when"
                      " the cache is back (%s)", missed.text);
 }
 
 /* ---- ask ---- */
 
-/* What the cache says where the registry never answers; who is unknown to it keeps all of them waiting. */
+/* What the cache says where the registry never answers; who is unknown to it keeps all of them waiting. Where the registry does
+ * answer and is away now, "clear" is not believed: somebody may have been put on the list whom the cache missed. */
 static Status ask_cache_alone(const LivePort *live, const Slice *phones, size_t count, bool *ret_blocked, const Fault *registry)
 {
     CacheAnswer answers[BATCH_MAX];
@@ -123,7 +145,7 @@ DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
         *ret_why = !status && !blocked ? SLICE("an opt-out is on its way into the do-not-call list") : SLICE("on the do-not-call list");
         return DNC_BLOCKED;
     }
-    if (!status || cache == CACHE_CLEAR)
+    if (!status || (cache == CACHE_CLEAR && !strcmp(fault.code, FAULT_CHECK_MISSING)))
         return DNC_CLEAR;
     *ret_why = arena_printf(arena, "the list cannot be read, so nobody can say: %s", fault.text);
     return DNC_UNKNOWN;

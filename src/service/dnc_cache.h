@@ -4,7 +4,8 @@
 
 #include "ports.h"
 
-/* Blocks in the registry, and in the cache as well as it can be reached. At most BATCH_MAX. */
+/* Blocks in the registry, and in the cache as well as it can be reached. At most BATCH_MAX. RETRY "cache_missed": the registry
+ * never says who is blocked, and the cache has not heard of it. */
 Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault);
 
 /* Off the registry's list first, then out of the cache. RETRY "cache_missed": it is still in there; repeat. */
@@ -21,7 +22,8 @@ typedef enum DncAnswer {
 Status dnc_are_blocked(const Ports *ports, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault);
 
 /* Whether the number may be called. Who is on the registry's list or in the cache may not: an opt-out that came while the
- * registry was away is in the cache alone until it is tried again. While the registry is away the cache can say "clear" too.
+ * registry was away is in the cache alone until it is tried again. That somebody is not in the cache means nothing while the
+ * registry is away; only where that never answers, a cache that knows all numbers is believed.
  * *ret_why is a sentence in arena, empty when it is clear. */
 DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why);
 

@@ -93,12 +93,30 @@ static Status open_http(Service *service, Fault *fault)
     return service->http ? STATUS_OK : STATUS_REJECT;
 }
 
+/* Processes that share a part and not the rest would count and text past each other. */
+static void warn_of_what_others_cannot_see(const Config *config)
+{
+    bool has_redis = *config->redis_url || *config->redis_host;
+    bool shares = has_redis || *config->mongodb_uri || *config->database_url || *config->database_api_url;
+    char kept[64] = "";
+    const struct { bool is_here; const char *what; } parts[] = {
+        {!*config->database_url, "texts"}, {!*config->mongodb_uri, "call records"}, {!has_redis, "live counters"},
+    };
+    for (size_t i = 0; shares && i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].is_here)
+            snprintf(kept + strlen(kept), sizeof kept - strlen(kept), "%s%s", *kept ? ", " : "", parts[i].what);
+    }
+    if (*kept)
+        log_line(LOG_WARN, "let no other process use these stores: a part is in this data folder alone", LOG_CSTR("part", kept));
+}
+
 static Status announce(Service *service, Fault *fault)
 {
     char url[128];
     bool is_ipv6 = strchr(service->config->listen_host, ':') != NULL;
     snprintf(url, sizeof url, is_ipv6 ? "http://[%s]:%u" : "http://%s:%u", service->config->listen_host, http_server_port(service->http));
     Status status = app_announce(&service->app, url, fault);
+    warn_of_what_others_cannot_see(service->config);
     if (!status)
         log_line(LOG_INFO, "listening", LOG_CSTR("address", url), LOG_CSTR("data", service->config->data_folder));
     return status;

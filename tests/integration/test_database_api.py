@@ -332,6 +332,24 @@ def test_cache_that_is_given_the_list_in_a_file_answers_where_there_is_no_check(
         api.stop()
 
 
+def test_optout_that_the_only_one_who_is_asked_has_not_heard_of_is_not_acknowledged(make_server, redis, tmp_path):
+    api, listed = ForeignApi(), tmp_path / "list.csv"
+    phone = unique_phone()
+    listed.write_text(f"phoneNumber\n{unique_phone()}\n")
+    try:
+        client = make_server(DATABASE_API_URL=api.url, REDIS_URL=redis.url, **SOON)
+        assert client.run("blacklist", "sync", listed).code == 4
+        assert not is_blocked(client, phone)
+        redis.pause()
+        assert press_9(client, phone).status == 503
+        redis.resume()
+        until(lambda: nothing_waits(client))
+        assert is_blocked(client, phone)
+    finally:
+        redis.resume()
+        api.stop()
+
+
 def test_action_whose_share_was_missed_counts_when_it_comes_again(make_server, redis):
     server = make_server(REDIS_URL=redis.url)
     action = {"id": "c1_optout", "actionType": "optout_blacklist_added", "status": "success", "phoneNumber": "+12125550100", "campaignId": "w"}

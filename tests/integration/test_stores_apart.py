@@ -193,6 +193,14 @@ def test_recount_mends_counters_that_are_apart_from_a_folder_in_use(make_server,
         assert redis_cli(settings, "GET", "campaign:w:answered") == "1"
 
 
+def test_process_that_shares_a_part_only_says_so(make_server, settings):
+    def warnings(server):
+        return [json.loads(line)["part"] for line in server.log if "no other process" in line]
+    assert warnings(make_server(**settings)) == []
+    assert warnings(make_server(REDIS_URL=settings["REDIS_URL"])) == ["texts, call records"]
+    assert warnings(make_server(**{**settings, "REDIS_URL": None})) == ["live counters"]
+
+
 def test_processes_on_the_same_stores_are_one_service(make_server, settings):
     servers = [make_server(**settings) for _ in range(3)]
     for i, server in enumerate(servers):
@@ -232,6 +240,7 @@ def test_optout_while_the_registry_is_away(server, settings, stores):
         assert not_yet(server, optout("c1", "w", PHONE))
         assert redis_cli(settings, "SISMEMBER", "blacklist:numbers", PHONE) == "1"
         assert check(server, PHONE)["blocked"] and check(server, "+12125550100")["blocked"]
+        assert check(server, "+12125550199")["unknown"]  # the cache may have missed somebody
         for phone in (PHONE, "+12125550100", "+12125550199"):
             assert (server.run("blacklist", "check", phone).code == 3) == check(server, phone)["blocked"]
         assert is_away(server, "postgresql")
