@@ -235,6 +235,7 @@ def test_who_has_no_data_folder_is_told_where_messages_wait(settings, tmp_path):
 
 def test_optout_while_the_registry_is_away(server, settings, stores):
     publish(server, "optout-events", optout("c0", "w", "+12125550100"))
+    until(lambda: redis_cli(settings, "EXISTS", "pledgeline:list_complete") == "1")
     stores.postgres.crash()
     try:
         assert not_yet(server, optout("c1", "w", PHONE))
