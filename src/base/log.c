@@ -10,7 +10,7 @@
 
 static LogLevel lowest = LOG_INFO;
 static bool phones_in_full;
-static const char *const level_names[] = {"debug", "info", "warn", "error"};
+static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
 
 bool log_init(const char *level, bool full_phones)
 {

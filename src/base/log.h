@@ -5,9 +5,9 @@
 #include "base/slice.h"
 #include "base/status.h"
 
-typedef enum LogLevel { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR } LogLevel;
+typedef enum LogLevel { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF /* no line is of that level */ } LogLevel;
 
-/* level: "debug", "info", "warn", "error"; full_phones: LOG_PHONE_NUMBERS=full. False for an unknown level. */
+/* level: "debug", "info", "warn", "error", "off"; full_phones: LOG_PHONE_NUMBERS=full. False for an unknown level. */
 bool log_init(const char *level, bool full_phones);
 
 /* A field of a line. A phone number is masked by its type, so no caller can forget it. */

@@ -249,20 +249,20 @@ static int check_arguments(const Invocation *invocation)
 
 /* ---- all of it ---- */
 
-/* A command prints its own results; what the line logs is for servers, unless somebody asks for it. */
+/* A command prints its own results and failures; the log is for servers, unless somebody asks for it. */
 static const char *log_level_of(const Verb *verb, const Config *config)
 {
     const ConfigRow *row = &config_rows[0];
     while (row->offset != offsetof(Config, log_level))
         row++;
     bool is_default = !strcmp(config_source(config, row), "default");
-    return is_default && strcmp(verb->name, "serve") ? "error" : config->log_level;
+    return is_default && strcmp(verb->name, "serve") ? "off" : config->log_level;
 }
 
 static int run_loaded(Reading *reading, const Config *config)
 {
     if (!log_init(log_level_of(reading->invocation.verb, config), !strcmp(config->log_phone_numbers, "full")))
-        return verb_usage("LOG_LEVEL is \"%.40s\"; it must be debug, info, warn or error", config->log_level);
+        return verb_usage("LOG_LEVEL is \"%.40s\"; it must be debug, info, warn, error or off", config->log_level);
     reading->invocation.config = config;
     return reading->invocation.verb->run(&reading->invocation);
 }
