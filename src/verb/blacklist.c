@@ -315,6 +315,8 @@ static Status sync_from_file(const Invocation *invocation, const App *app, Impor
 {
     Slice csv;
     ImportReader reader;
+    if (!*app->config->database_api_url)
+        return fault_set(fault, STATUS_REJECT, "sync_file", "FILE is for a list behind DATABASE_API_URL; this list can be read: leave FILE out");
     Status status = file_read(invocation->arguments[0], invocation->arena, &csv, fault);
     if (status)
         return status;

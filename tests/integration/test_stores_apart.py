@@ -347,6 +347,13 @@ def test_list_that_cannot_be_read_is_not_called_empty(settings, stores, tmp_path
     assert "no c" not in done.err
 
 
+def test_list_that_can_be_read_is_not_given_to_the_cache_from_a_file(server, tmp_path):
+    (tmp_path / "list.csv").write_text(f"phoneNumber\n{PHONE}\n")
+    done = server.run("blacklist", "sync", tmp_path / "list.csv")
+    assert done.code == 1 and "leave FILE out" in done.err
+    assert server.run("blacklist", "check", PHONE).code == 0
+
+
 def test_late_copy_of_an_optout_does_not_block_who_was_taken_off(server, settings):
     pressed = optout("c1", "w", PHONE, timestamp="2026-01-15T10:30:00Z")
     publish(server, "optout-events", pressed)
