@@ -239,7 +239,7 @@ static void run_batch(Batch *batch, Delivery *const *deliveries, size_t count)
     Status status = run_line(batch, &fault);
     if (status) {
         undo(batch);
-        if (status == STATUS_REJECT && count > 1) {
+        if (count > 1 && batch_is_for_one(&fault)) {
             for (size_t i = 0; i < count; i++)
                 run_batch(batch, deliveries + i, 1);
             return;

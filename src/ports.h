@@ -5,7 +5,8 @@
  *  - `self` is the adapter's own; only its verbs look inside. A Ports value belongs to one thread at a time.
  *  - They block for at most the adapter's deadline. The embedded adapters block for the disk.
  *  - OK: it holds, and will hold after a crash once the unit of work is committed. RETRY: nothing is promised, the same
- *    call may be repeated. REJECT: this input can never be stored. FATAL: the store is broken or full.
+ *    call may be repeated; also all that a store beyond a network says of itself, until somebody mends it. Fault.is_of_one: maybe
+ *    one item is in the way of others. REJECT: this input can never be stored. FATAL: our own disk is broken or full.
  *  - Every verb is repeat-safe: calling it again with the same input after a lost answer changes nothing more.
  *  - Inputs are borrowed for the call. Outputs live in the arena that the caller passes, or for the visitor's call.
  *  - Every batch verb takes at most BATCH_MAX items. */

@@ -140,6 +140,15 @@ static Status lose(Mongo *mongo, const char *code, const char *doing, const bson
     return STATUS_RETRY;
 }
 
+static Status refuse(Mongo *mongo, const char *doing, const bson_error_t *error, Fault *fault)
+{
+    mongo->refuses = true;
+    fault_set(&mongo->why, STATUS_RETRY, "mongodb_failed", "MongoDB, %s: %.150s (code %u)", doing, error->message, error->code);
+    if (fault)
+        *fault = mongo->why;
+    return STATUS_RETRY;
+}
+
 Status mongo_fault(Mongo *mongo, const bson_error_t *error, const char *doing, Fault *fault)
 {
     if (error->domain == MONGOC_ERROR_BSON || (error->domain == MONGOC_ERROR_COMMAND && error->code == MONGOC_ERROR_COMMAND_INVALID_ARG))
@@ -150,7 +159,7 @@ Status mongo_fault(Mongo *mongo, const bson_error_t *error, const char *doing, F
         return lose(mongo, "mongodb_unwell", doing, error, fault);
     if (IS_AMONG(error->code, refused_codes)) /* its words may quote the document */
         return fault_set(fault, STATUS_REJECT, "mongodb_refused", "MongoDB, %s: it does not take the request (code %u)", doing, error->code);
-    return fault_set(fault, STATUS_RETRY, "mongodb_failed", "MongoDB, %s: %.150s (code %u)", doing, error->message, error->code);
+    return refuse(mongo, doing, error, fault);
 }
 
 /* ---- indexes ---- */
@@ -254,7 +263,7 @@ Status mongo_enter(Mongo *mongo, Fault *fault)
         Status status = breaker_enter(mongo->breaker, fault);
         if (status)
             return status;
-        mongo->is_lost = false;
+        mongo->is_lost = mongo->refuses = false;
     }
     mongo->depth++;
     Status status = mongo->client ? STATUS_OK : connect_client(mongo, fault);
@@ -267,12 +276,15 @@ Status mongo_leave(Mongo *mongo, Status status)
 {
     if (--mongo->depth > 0)
         return status;
-    if (!mongo->is_lost) {
-        breaker_answered(mongo->breaker);
+    if (mongo->is_lost) {
+        disconnect(mongo);
+        breaker_failed(mongo->breaker, &mongo->why);
         return status;
     }
-    disconnect(mongo);
-    breaker_failed(mongo->breaker, &mongo->why);
+    if (status && mongo->refuses)
+        breaker_refused(mongo->breaker, &mongo->why);
+    else
+        breaker_answered(mongo->breaker);
     return status;
 }
 

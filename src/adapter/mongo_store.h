@@ -20,6 +20,7 @@ struct Mongo {
     bool has_indexes;
 
     int depth;    /* of verbs under way: a visitor may call another one */
+    bool refuses; /* the server is there, and cannot or will not */
     bool is_lost; /* the server is away: the connection goes when the outermost verb leaves */
     Fault why;
     Arena scratch; /* of save */

@@ -14,11 +14,13 @@ static const PostgresStatement find_statement = {
     "audit_find", "SELECT EXISTS (SELECT FROM audit WHERE subject = $1::text AND action_id = $2::text AND at = $3::timestamptz"
                   " AND kind = $4::text AND actor = $5::text AND reason = $6::text AND detail = $7::text)"};
 
-static Status read_head(const PGresult *answer, int64_t *ret_entries, uint8_t ret_hash[DIGEST_BYTES], Fault *fault)
+static Status read_head(Postgres *store, const PGresult *answer, int64_t *ret_entries, uint8_t ret_hash[DIGEST_BYTES], Fault *fault)
 {
     Slice hash = PQntuples(answer) == 1 ? postgres_cell(answer, 0, 1) : (Slice){0};
-    if (hash.bytes != DIGEST_BYTES)
-        return fault_set(fault, STATUS_FATAL, "audit_head_damaged", "PostgreSQL has lost the head of the audit chain: restore a backup");
+    if (hash.bytes != DIGEST_BYTES) {
+        store->health = POSTGRES_REFUSES;
+        return fault_set(fault, STATUS_RETRY, "audit_head_damaged", "PostgreSQL has lost the head of the audit chain: restore a backup");
+    }
     *ret_entries = postgres_cell_number(answer, 0, 0);
     memcpy(ret_hash, hash.at, DIGEST_BYTES);
     return STATUS_OK;
@@ -42,7 +44,7 @@ Status postgres_audit_append(Postgres *store, const PGresult *head, AuditEntry *
     uint8_t hash[DIGEST_BYTES];
     if (count == 0)
         return STATUS_OK;
-    Status status = read_head(head, &seq, hash, fault);
+    Status status = read_head(store, head, &seq, hash, fault);
     if (status)
         return status;
     const uint8_t *previous = hash;
@@ -147,7 +149,7 @@ static Status look_at_head(Postgres *store, void *verb, Fault *fault)
     const Head *head = verb;
     postgres_ask(store, &read_head_statement, NULL, 0);
     Status status = postgres_exchange(store, fault);
-    return status ? status : read_head(postgres_answer(store, 0), head->entries, head->hash, fault);
+    return status ? status : read_head(store, postgres_answer(store, 0), head->entries, head->hash, fault);
 }
 
 Status postgres_audit_head(void *self, int64_t *ret_entries, uint8_t ret_hash[DIGEST_BYTES], Fault *fault)

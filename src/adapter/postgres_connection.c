@@ -171,7 +171,7 @@ Status postgres_wait(Postgres *store, short events, Fault *fault)
             return postgres_fault(store, NULL, fault);
     }
     store->again = POSTGRES_ENDS;
-    store->is_away = true;
+    store->health = POSTGRES_AWAY;
     return fault_set(fault, STATUS_RETRY, "database_slow", "PostgreSQL did not answer within %lld ms", (long long)store->deadline_ms);
 }
 

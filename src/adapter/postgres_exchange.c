@@ -214,9 +214,9 @@ UnitPort postgres_view(Postgres *store)
 /* After a failure: the connection is either as new or gone. */
 static void clean_up(Postgres *store)
 {
-    bool is_lost = store->is_away || store->again == POSTGRES_RECONNECT || PQstatus(store->connection) == CONNECTION_BAD;
+    bool is_lost = store->health == POSTGRES_AWAY || store->again == POSTGRES_RECONNECT || PQstatus(store->connection) == CONNECTION_BAD;
     PostgresAgain again = store->again;
-    bool is_away = store->is_away;
+    PostgresHealth health = store->health;
     if (store->view == POSTGRES_VIEW_OPEN) {
         store->view = POSTGRES_VIEW_LOST;
         again = POSTGRES_ENDS;
@@ -228,26 +228,27 @@ static void clean_up(Postgres *store)
     if (is_lost)
         postgres_disconnect(store);
     store->again = again;
-    store->is_away = is_away;
+    store->health = health;
 }
 
 static Status try_once(Postgres *store, PostgresWork work, void *verb, Fault *fault)
 {
     arena_reset(&store->scratch);
     store->again = POSTGRES_ENDS;
-    store->is_away = store->commit_asked = false;
+    store->health = POSTGRES_WELL;
+    store->commit_asked = false;
     Status status = store->connection ? STATUS_OK : postgres_connect(store, fault);
     if (status) {
         postgres_disconnect(store);
         store->again = POSTGRES_ENDS;
-        store->is_away = true; /* also where it was reached and is not fit to work with: no use asking at every event */
+        store->health = POSTGRES_AWAY; /* also where it was reached and is not fit to work with: no use asking at every event */
         return status;
     }
     status = enter_view(store, fault);
     status = status ? status : work(store, verb, fault);
     if (!status)
         return STATUS_OK;
-    store->maybe_done = store->maybe_done || (store->commit_asked && (store->is_away || store->again == POSTGRES_RECONNECT));
+    store->maybe_done = store->maybe_done || (store->commit_asked && (store->health == POSTGRES_AWAY || store->again == POSTGRES_RECONNECT));
     clean_up(store);
     return status;
 }
@@ -280,8 +281,10 @@ Status postgres_run(Postgres *store, PostgresWork work, void *verb, Fault *fault
         status = try_once(store, work, verb, &why);
     while (status && goes_again(store, &tries));
 
-    if (status && store->is_away)
+    if (status && store->health == POSTGRES_AWAY)
         breaker_failed(store->breaker, &why);
+    else if (status && store->health == POSTGRES_REFUSES)
+        breaker_refused(store->breaker, &why);
     else
         breaker_answered(store->breaker);
     if (status && fault)

@@ -166,7 +166,7 @@ static Status refuse_encoding(Postgres *store, Fault *fault)
     const char *encoding = PQparameterStatus(store->connection, "server_encoding");
     if (!encoding || strcmp(encoding, "UTF8") == 0)
         return STATUS_OK;
-    return fault_set(fault, STATUS_FATAL, "database_encoding",
+    return fault_set(fault, STATUS_RETRY, "database_encoding",
                      "the database is in %.20s: create one with ENCODING 'UTF8' and name it in DATABASE_URL", encoding);
 }
 
@@ -181,7 +181,7 @@ Status postgres_prepare_session(Postgres *store, Fault *fault)
     status = postgres_exchange(store, fault);
     status = status ? status : find(store, false, &found, fault);
     if (!status && found.step > STEP_COUNT)
-        return fault_set(fault, STATUS_FATAL, "database_newer",
+        return fault_set(fault, STATUS_RETRY, "database_newer",
                          "the schema %s was written by a newer Pledgeline (step %lld, this one knows %d): run that version",
                          store->schema, (long long)found.step, STEP_COUNT);
     return status || found.step == STEP_COUNT ? status : migrate(store, fault);

@@ -28,6 +28,12 @@ typedef enum PostgresAgain {
     POSTGRES_RECONNECT, /* the connection is of no use: the same transaction on another one */
 } PostgresAgain;
 
+typedef enum PostgresHealth {
+    POSTGRES_WELL,    /* it is an answer */
+    POSTGRES_REFUSES, /* it is there, and cannot or will not until somebody mends it */
+    POSTGRES_AWAY,    /* ask it again later: the breaker opens */
+} PostgresHealth;
+
 /* Of one moment (postgres_view). */
 typedef enum PostgresView { POSTGRES_NO_VIEW, POSTGRES_VIEW_WANTED, POSTGRES_VIEW_OPEN, POSTGRES_VIEW_LOST } PostgresView;
 
@@ -51,7 +57,7 @@ struct Postgres {
 
     PostgresView view;
     PostgresAgain again;  /* of the last failure */
-    bool is_away;         /* the last failure says so of the server, not of a statement */
+    PostgresHealth health; /* what the last failure says of the server */
     bool commit_asked;    /* in the transaction that runs */
     bool maybe_done;      /* an earlier try of this verb asked to commit and never heard */
 };
@@ -118,7 +124,7 @@ Status postgres_prepare_session(Postgres *store, Fault *fault);
 
 /* ---- failures (postgres_faults.c) ---- */
 
-/* The fault of a failed answer, or of the connection where answer is NULL; sets again and is_away. */
+/* The fault of a failed answer, or of the connection where answer is NULL; sets again and health. */
 Status postgres_fault(Postgres *store, const PGresult *answer, Fault *fault);
 
 /* ---- the registry's files ---- */

@@ -168,11 +168,12 @@ static Status converse(Redis *redis, Slice commands, size_t count, redisReply **
 
 static Status complain(Redis *redis, Slice text, const RedisError *error, Fault *fault)
 {
-    fault_set(fault, error->status, error->code, "Redis at %.60s:%d says \"%.*s\": %s", redis->place.host, redis->place.port,
+    fault_set(fault, STATUS_RETRY, error->code, "Redis at %.60s:%d says \"%.*s\": %s", redis->place.host, redis->place.port,
               (int)(text.bytes < 90 ? text.bytes : 90), text.at, error->advice);
+    fault->is_of_one = error->health == REDIS_REFUSES_ONE;
     if (error->drops)
         disconnect(redis);
-    return error->status;
+    return STATUS_RETRY;
 }
 
 /* ---- the first words ---- */
@@ -202,7 +203,7 @@ static Status check_memory_policy(Redis *redis, const redisReply *reply, Fault *
     }
     if (slice_equal(limit, SLICE("0")) || slice_equal(policy, SLICE("noeviction")))
         return STATUS_OK;
-    return fault_set(fault, STATUS_FATAL, "redis_eviction",
+    return fault_set(fault, STATUS_RETRY, "redis_eviction",
                      "Redis at %.60s:%d has maxmemory-policy %.*s: when it is full it forgets counters and blocked numbers without a word."
                      " Set maxmemory-policy to noeviction", redis->place.host, redis->place.port, SLICE_ARG(policy));
 }
@@ -350,7 +351,7 @@ Status redis_run(Redis *redis, Fault *fault)
     status = run(redis, &health, &why);
     if (health == REDIS_AWAY)
         breaker_failed(redis->breaker, &why);
-    else if (health == REDIS_REFUSES)
+    else if (health != REDIS_WELL)
         breaker_refused(redis->breaker, &why);
     else
         breaker_answered(redis->breaker);

@@ -80,12 +80,12 @@ void redis_add_number(Text *out, int64_t number);
 typedef enum RedisHealth {
     REDIS_WELL,    /* it is an answer */
     REDIS_REFUSES, /* it is there, and cannot or will not */
+    REDIS_REFUSES_ONE, /* as that, and maybe for one key only */
     REDIS_AWAY,    /* ask it again later: the breaker opens */
 } RedisHealth;
 
 typedef struct RedisError {
     const char *starts; /* "READONLY" */
-    Status status;
     const char *code;
     const char *advice;
     RedisHealth health;

@@ -9,6 +9,7 @@ Status fault_set(Fault *fault, Status status, const char *code, const char *form
         return status;
 
     fault->status = status;
+    fault->is_of_one = false;
     snprintf(fault->code, sizeof fault->code, "%s", code);
     va_list args;
     va_start(args, format);

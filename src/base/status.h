@@ -2,6 +2,8 @@
  * caller's Fault once; it is logged where it ends (the pipeline, a verb), never in between. */
 #pragma once
 
+#include <stdbool.h>
+
 typedef enum Status {
     STATUS_OK,     /* done */
     STATUS_REJECT, /* can never succeed: the input is wrong */
@@ -15,6 +17,7 @@ typedef struct Fault {
     Status status;
     char code[FAULT_CODE_BYTES]; /* stable word for programs: "phone_invalid" */
     char text[FAULT_TEXT_BYTES]; /* what happened, where, what to do; for people, one line, no phone numbers */
+    bool is_of_one; /* of many that were asked together, maybe one is in the way: each is worth a try alone */
 } Fault;
 
 /* Fills *fault and returns status, so that a failing function can end with `return fault_set(...)`. fault may be NULL. */

@@ -18,8 +18,9 @@ void batch_put_off(Batch *batch, size_t i, const Fault *fault)
 
 Status batch_port_failed(Batch *batch, Status status, const Fault *fault, bool (*concerned)(const Decision *decision))
 {
-    bool is_for_one = status == STATUS_REJECT && batch->count > 1; /* which one shows when they run one by one */
-    if (!status || batch->ports->unit.atomic || status == STATUS_FATAL || is_for_one)
+    if (!status || batch->ports->unit.atomic || status == STATUS_FATAL)
+        return status;
+    if (batch->count > 1 && batch_is_for_one(fault))
         return status;
     for (size_t i = 0; i < batch->count; i++) {
         if (batch->decisions[i].verdict != VERDICT_RETRY && concerned(&batch->decisions[i]))

@@ -53,6 +53,9 @@ Status step_deliver(Batch *batch, Fault *fault);
 /* True while message i has neither been rejected nor put off. */
 static inline bool batch_is_alive(const Batch *batch, size_t i) { return batch->decisions[i].verdict == VERDICT_DONE; }
 
+/* Which message is in the way shows when they run one by one. */
+static inline bool batch_is_for_one(const Fault *fault) { return fault->status == STATUS_REJECT || fault->is_of_one; }
+
 /* Message i ends here with that fault. */
 void batch_stop(Batch *batch, size_t i, const Fault *fault);
 

@@ -178,6 +178,17 @@ static Status settle(Batch *batch, Effect *effects, size_t count, Fault *fault)
     return status;
 }
 
+/* The text is out, so its message is no dead letter, whatever fails now: it comes again, alone where one is in the way. In one unit
+ * the text is undone with the rest. */
+static Status stay_with_message(const Batch *batch, Status status, Fault *fault)
+{
+    if (!status || batch->ports->unit.atomic)
+        return status;
+    fault->is_of_one = batch_is_for_one(fault);
+    fault->status = STATUS_RETRY;
+    return STATUS_RETRY;
+}
+
 /* ---- both ways ---- */
 
 /* The ones that are ours, moved together; their places in `from` go to `places`. */
@@ -196,6 +207,12 @@ static size_t pick_claimed(const Effect *from, const bool *claimed, size_t count
 static Status close_unit(Batch *batch, Fault *fault) { return batch->ports->sms.joins_unit ? STATUS_OK : step_commit(batch, fault); }
 static Status open_unit(Batch *batch, Fault *fault) { return batch->ports->sms.joins_unit ? STATUS_OK : step_begin(batch, fault); }
 
+static Status settle_anew(Batch *batch, Effect *effects, size_t count, Fault *fault)
+{
+    Status status = open_unit(batch, fault);
+    return status ? status : settle(batch, effects, count, fault);
+}
+
 Status deliver_claimed(Batch *batch, Effect *effects, const bool *claimed, size_t count, Fault *fault)
 {
     Effect ours[BATCH_MAX];
@@ -206,8 +223,7 @@ Status deliver_claimed(Batch *batch, Effect *effects, const bool *claimed, size_
     status = status ? status : mark_sending(batch, ours, ours_count, fault);
     status = status ? status : close_unit(batch, fault);
     status = status ? status : send_texts(batch, ours, ours_count, fault);
-    status = status ? status : open_unit(batch, fault);
-    status = status ? status : settle(batch, ours, ours_count, fault);
+    status = status ? status : stay_with_message(batch, settle_anew(batch, ours, ours_count, fault), fault);
     for (size_t i = 0; !status && i < ours_count; i++)
         effects[places[i]] = ours[i];
     return status;
@@ -231,7 +247,8 @@ Status deliver_heal(Batch *batch, const Effect *effects, const bool *claimed, si
     if (!settled_count)
         return STATUS_OK;
     Status status = record_actions(batch, settled, settled_count, fault);
-    return status ? status : project_donations(batch, settled, settled_count, true, fault);
+    status = status ? status : project_donations(batch, settled, settled_count, true, fault);
+    return stay_with_message(batch, status, fault);
 }
 
 void deliver_wait(Batch *batch, size_t message)
@@ -258,12 +275,14 @@ static Status deliver_outside(Batch *batch, Effect *effects, const size_t *messa
 /* The ledger knows where it stopped, and lets it be taken up again when the lease is over; so the messages come again. */
 static void put_off_delivery(Batch *batch, const size_t *messages, size_t count, const Fault *why)
 {
-    Fault ignored;
+    Fault ignored, waits = *why;
+    bool is_its_own = count == 1 && why->status == STATUS_REJECT;
+    waits.status = is_its_own ? STATUS_REJECT : STATUS_RETRY;
     if (batch->in_unit)
         batch->ports->unit.rollback(batch->ports->unit.self);
     batch->in_unit = false;
     for (size_t k = 0; k < count; k++)
-        batch_put_off(batch, messages[k], why);
+        batch_put_off(batch, messages[k], &waits);
     Status status = step_begin(batch, &ignored);
     status = status ? status : verdict_again(batch, messages, count, &ignored);
     status = status ? status : step_commit(batch, &ignored);

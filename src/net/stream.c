@@ -129,7 +129,7 @@ static Status make_ssl(Stream *stream, const StreamSettings *settings, Fault *fa
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     if (!context)
-        return fault_set(fault, STATUS_FATAL, "tls_library", "OpenSSL: %s", tls_error());
+        return fault_set(fault, STATUS_RETRY, "tls_library", "OpenSSL: %s", tls_error());
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -138,10 +138,10 @@ static Status make_ssl(Stream *stream, const StreamSettings *settings, Fault *fa
     stream->ssl = is_trusting ? SSL_new(context) : NULL;
     SSL_CTX_free(context); /* the SSL holds it */
     if (!is_trusting)
-        return fault_set(fault, STATUS_FATAL, "tls_ca", "certificates of authorities cannot be read from %s: %s",
+        return fault_set(fault, STATUS_RETRY, "tls_ca", "certificates of authorities cannot be read from %s: %s",
                          settings->ca_file ? settings->ca_file : "the system's folder", tls_error());
     if (!stream->ssl || !expect_name(stream->ssl, settings->host) || !SSL_set_fd(stream->ssl, stream->fd))
-        return fault_set(fault, STATUS_FATAL, "tls_library", "OpenSSL: %s", tls_error());
+        return fault_set(fault, STATUS_RETRY, "tls_library", "OpenSSL: %s", tls_error());
     return STATUS_OK;
 }
 
@@ -166,7 +166,7 @@ static Status shake_hands(Stream *stream, int64_t deadline_ms, Fault *fault)
             return STATUS_OK;
         long verdict = SSL_get_verify_result(stream->ssl);
         if (verdict != X509_V_OK)
-            return fault_set(fault, STATUS_FATAL, "tls_refused", "%s: its certificate cannot be trusted: %s", stream->name,
+            return fault_set(fault, STATUS_RETRY, "tls_refused", "%s: its certificate cannot be trusted: %s", stream->name,
                              X509_verify_cert_error_string(verdict));
         Status status = wait_for_tls(stream, result, deadline_ms, fault);
         if (status)

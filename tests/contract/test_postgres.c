@@ -400,7 +400,7 @@ static void schema_of_a_newer_version_is_refused(void **state)
     run_in_schema(c, "INSERT INTO schema_step (step) VALUES (999)", sqlstate);
     assert_string_equal(sqlstate, "");
     open_other(c, &other, 0);
-    assert_int_equal(block_one(&other, "+12125550100", "a", &result), STATUS_FATAL);
+    assert_int_equal(block_one(&other, "+12125550100", "a", &result), STATUS_RETRY);
     assert_string_equal(other.fault.code, "database_newer");
     close_other(&other);
 }
@@ -591,8 +591,9 @@ static void failures_of_the_server_are_named_and_passed_over_where_they_pass(voi
     const struct { const char *sqlstate; int times; Status status; const char *code; } rows[] = {
         {"40001", 3, STATUS_OK, ""},      {"40P01", 2, STATUS_OK, ""},      {"57P01", 1, STATUS_OK, ""},
         {"25006", 1, STATUS_OK, ""},      {"25006", 9, STATUS_RETRY, "database_read_only"}, {"08006", 9, STATUS_RETRY, "database_away"},
-        {"53100", 1, STATUS_FATAL, "database_full"}, {"23514", 1, STATUS_REJECT, "value_refused"}, {"22001", 1, STATUS_REJECT, "value_invalid"},
-        {"42501", 1, STATUS_FATAL, "database_denied"}, {"P0001", 1, STATUS_RETRY, "database_failed"},
+        {"53100", 1, STATUS_RETRY, "database_full"}, {"23514", 1, STATUS_REJECT, "value_refused"}, {"22001", 1, STATUS_REJECT, "value_invalid"},
+        {"42501", 1, STATUS_RETRY, "database_denied"}, {"P0001", 1, STATUS_RETRY, "database_failed"},
+        {"42P01", 1, STATUS_RETRY, "database_foreign"}, {"XX001", 1, STATUS_RETRY, "database_damaged"},
     };
     contract_is_blocked(c, "+1");
     int64_t stored = 0;
@@ -607,6 +608,8 @@ static void failures_of_the_server_are_named_and_passed_over_where_they_pass(voi
         if (rows[i].status) {
             assert_string_equal(other.fault.code, rows[i].code);
             assert_null(strstr(other.fault.text, phone));
+            Fault why;
+            assert_int_equal(breaker_is_unwell(&other.breaker, &why), rows[i].status == STATUS_RETRY);
         }
         stored += !rows[i].status;
         close_other(&other);

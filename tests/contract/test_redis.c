@@ -105,7 +105,7 @@ static void list_is_not_complete_after_a_block_that_was_missed(void **state)
     complete_list(w);
     world_says(w, "RENAME blacklist:numbers aside");
     world_says(w, "SET blacklist:numbers text");
-    assert_int_equal(w->live.block(w->live.self, &entry, 1, &w->fault), STATUS_FATAL);
+    assert_int_equal(w->live.block(w->live.self, &entry, 1, &w->fault), STATUS_RETRY);
     world_says(w, "DEL blacklist:numbers");
     assert_int_equal(ask(w, "+12125550100"), CACHE_UNKNOWN);
     complete_list(w);
@@ -146,8 +146,9 @@ static void key_of_another_program_leaves_the_batch_undone(void **state)
     for (size_t i = 0; i < sizeof spoils / sizeof *spoils; i++) {
         world_says(w, "FLUSHDB");
         world_says(w, "%s", spoils[i]);
-        assert_int_equal(w->live.project(w->live.self, items, 2, &w->fault), STATUS_FATAL);
+        assert_int_equal(w->live.project(w->live.self, items, 2, &w->fault), STATUS_RETRY);
         assert_string_equal(w->fault.code, "redis_wrong_type");
+        assert_true(w->fault.is_of_one);
         assert_string_equal(world_says(w, "EXISTS campaign:spring:busy pledgeline:0:call-1 pledgeline:0:call-2"), "0");
     }
     world_says(w, "FLUSHDB");

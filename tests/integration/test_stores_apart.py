@@ -1,8 +1,10 @@
 """The program on Redis, MongoDB and PostgreSQL: the same meaning as on a folder, also while one of them is away."""
+import contextlib
 import datetime
 import json
 
 import bson
+import psycopg2
 import pymongo
 import pytest
 from support.events import donation, ended, event, optout
@@ -316,6 +318,76 @@ def test_redis_that_is_full_is_named_and_what_it_missed_comes_again(server, sett
         redis_cli(settings, "CONFIG", "SET", "maxmemory", "0")
     until(lambda: nothing_waits(server))
     assert redis_cli(settings, "GET", "campaign:w:total_attempts") == "2"
+
+
+def refuses(server, name, code):
+    ready = server.get("/readyz")
+    return ready.status == 200 and ready.json()["status"] == "degraded" and ready.json()["dependencies"][name]["code"] == code
+
+
+def states(server, *events):
+    """What becomes of one event of each topic, published alone."""
+    return [server.post(f"/v1/events/{topic}-events", event).status for topic, event in zip(("optout", "call", "donation"), events)]
+
+
+ONE_OF_EACH = (optout("c1", "w", PHONE), ended("c1", "w", PHONE, "opted_out"), donation("c2", "w", "+12125550102"))
+
+
+@pytest.mark.parametrize("rights, mend", [
+    (("resetkeys", "~campaign:*", "~blacklist:*", "~*_action:*"), "allkeys"),
+    (("-evalsha",), "allcommands"),
+    (("-set", "-incrby"), "allcommands")], ids=["keys", "scripts", "commands"])
+def test_redis_that_lacks_rights_is_waited_for(make_server, settings, rights, mend):
+    server = make_server(**settings, PLEDGELINE_MAX_ATTEMPTS=1)
+    publish(server, "call-events", ended("c0", "w", "+12125550100"))
+    redis_cli(settings, "ACL", "SETUSER", "default", *rights)
+    try:
+        assert states(server, *ONE_OF_EACH) == [202, 202, 202]
+        assert refuses(server, "redis", "redis_auth")
+        assert check(server, PHONE)["blocked"] and len(server.json("sms", "list")) == 1
+        assert server.json("dlq", "list") == []
+    finally:
+        redis_cli(settings, "ACL", "SETUSER", "default", mend)
+    until(lambda: nothing_waits(server))
+    assert server.json("dlq", "list") == [] and len(server.json("sms", "list")) == 1
+    assert until(lambda: server.run("recount").code == 0)
+    assert redis_cli(settings, "GET", "campaign:w:donations") == redis_cli(settings, "GET", "campaign:w:optouts") == "1"
+
+
+def test_key_of_another_program_holds_up_its_own_campaign_only(make_server, settings):
+    server = make_server(**settings, PLEDGELINE_MAX_ATTEMPTS=1)
+    redis_cli(settings, "SET", "campaign:w:donations", "abc")
+    publish(server, "donation-events", *(donation(f"c{n}", campaign, f"+1212555{n:04d}") for n, campaign in enumerate("swswsw")))
+    assert refuses(server, "redis", "redis_wrong_type")
+    until(lambda: redis_cli(settings, "GET", "campaign:s:donations") == "3")
+    until(lambda: len(server.get("/v1/dlq?state=waiting").json()["messages"]) == 3)
+    assert server.json("dlq", "list") == [] and len(server.json("sms", "list")) == 6
+    redis_cli(settings, "DEL", "campaign:w:donations")
+    until(lambda: nothing_waits(server))
+    assert redis_cli(settings, "GET", "campaign:w:donations") == "3" and len(server.json("sms", "list")) == 6
+
+
+@pytest.mark.parametrize("sqlstate, code", [("42501", "database_denied"), ("53100", "database_full"), ("42P01", "database_foreign")])
+def test_postgresql_that_refuses_is_waited_for(make_server, settings, stores, sqlstate, code):
+    server = make_server(**settings, PLEDGELINE_MAX_ATTEMPTS=1)
+    publish(server, "call-events", ended("c0", "w", "+12125550100"))
+    publish(server, "optout-events", optout("c0", "w", "+12125550100"))
+    with contextlib.closing(psycopg2.connect(settings["DATABASE_URL"])) as database:
+        database.autocommit = True
+        database.cursor().execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'made to refuse'"
+            f" USING ERRCODE = '{sqlstate}'; END $$; CREATE TRIGGER refuses BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION refuse()")
+        try:
+            assert states(server, *ONE_OF_EACH) == [503, 200, 202]
+            assert refuses(server, "postgresql", code)
+            assert len(server.json("sms", "list")) == 1 and server.json("dlq", "list") == []
+        finally:
+            database.cursor().execute("DROP TRIGGER refuses ON audit")
+    until(lambda: nothing_waits(server))
+    assert server.json("dlq", "list") == [] and len(server.json("sms", "list")) == 1
+    assert server.run("blacklist", "check", PHONE).code == 3
+    assert server.run("audit", "verify").code == 0
+    assert until(lambda: redis_cli(settings, "GET", "campaign:w:donations") == "1")
 
 
 def test_a_flush_of_redis_heals_by_itself(server, settings):

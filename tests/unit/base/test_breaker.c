@@ -7,7 +7,7 @@
 #include "base/breaker.h"
 #include "base/clock.h"
 
-static const Fault refused = {STATUS_RETRY, "store_unreachable", "connection refused"};
+static const Fault refused = {.status = STATUS_RETRY, .code = "store_unreachable", .text = "connection refused"};
 
 static void a_store_that_answers_is_asked(void **state)
 {
