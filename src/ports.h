@@ -165,9 +165,10 @@ typedef struct CdrsPort {
     /* Call ids (in arena) of records that have no end and whose last event is older than before_ms, oldest start first.
      * after: goes on behind that record ({0,0} = from the oldest), and becomes the last one shown. */
     Status (*stale)(void *self, int64_t before_ms, CdrCursor *after, size_t max, Arena *arena, Slice *out, size_t *ret_count, Fault *fault);
-    /* Deletes up to max records that were stored before before_ms; visits each first, so that counters can follow. */
-    Status (*expire)(void *self, int64_t before_ms, size_t max, const Rating *rating,
-                     bool (*visit)(void *context, const Cdr *cdr), void *context, size_t *ret_deleted, Fault *fault);
+    /* Deletes up to max records that were stored before before_ms. Visits each first (false: it stays, and so do all behind it),
+     * then calls before_delete once, and deletes nothing unless that returns OK: counters let go of a record while it is there. */
+    Status (*expire)(void *self, int64_t before_ms, size_t max, const Rating *rating, bool (*visit)(void *context, const Cdr *cdr),
+                     Status (*before_delete)(void *context, Fault *fault), void *context, size_t *ret_deleted, Fault *fault);
     Status (*count)(void *self, int64_t *ret_records, Fault *fault);
     Status (*started_since)(void *self, Slice campaign_id, int64_t since_ms, int64_t *ret_calls, Fault *fault); /* dialing rate */
 } CdrsPort;
