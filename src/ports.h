@@ -182,9 +182,11 @@ typedef struct Projection {
     const Contribution *before; /* its share at the revision that was read; NULL = none. Only an adapter that commits
                                    together with the source may rely on it; others keep (rev, share) themselves */
     const Contribution *after;
-    int64_t changed_ms;            /* when this revision was stored. What a store that keeps (rev, share) for a time has
-                                      forgotten, and what is older than that time, it leaves to a recount */
-    int64_t before_ms;             /* when `before` was stored, by the same clock; what the times of events say is no help */
+    /* For a store that keeps (rev, share) for a time only; by our clock, what the times of events say is no help. Where these
+     * do not tell whether a share that it does not know was counted and forgotten, it leaves that to a recount. */
+    int64_t changed_ms; /* when this revision was stored: now, when this batch stored it */
+    int64_t before_ms;  /* when `before` was stored */
+    int64_t created_ms; /* when the thing was first there; 0 = long ago, or not known */
 } Projection;
 
 typedef enum CacheAnswer {

@@ -199,7 +199,8 @@ static bool take_back(void *context, const Cdr *cdr)
     cdr_contribution(cdr, arena, &share);
     before = contribution_copy(&share, arena);
     *after = (Contribution){.campaign_id = before->campaign_id};
-    expiry->gone[expiry->count++] = (Projection){arena_copy(arena, cdr->call_id), cdr->rev + 1, before, after, expiry->batch->now_ms, cdr->updated_ms};
+    expiry->gone[expiry->count++] = (Projection){arena_copy(arena, cdr->call_id), cdr->rev + 1, before, after, expiry->batch->now_ms, cdr->updated_ms,
+                                                 cdr->created_ms};
     return true;
 }
 
