@@ -278,12 +278,13 @@ static Status open_redis(AppStores *stores, const Config *config, Fault *fault)
     return redis_open(&settings, &stores->redis, fault);
 }
 
-/* The server's own deletion is a safety net a day behind ours, which takes what it deletes out of the counters. */
+/* The server's own deletion, which leaves the counters as they are, is a net for when nobody here is there to delete. */
 static Status open_mongo(AppStores *stores, const Config *config, Fault *fault)
 {
     if (!*config->mongodb_uri)
         return STATUS_OK;
-    int retention_days = config->cdr_retention_days ? (int)config->cdr_retention_days + 1 : 0;
+    enum { NET_DAYS = 30 };
+    int retention_days = config->cdr_retention_days ? (int)config->cdr_retention_days + NET_DAYS : 0;
     MongoSettings settings = {.uri = config->mongodb_uri, .database = config->mongodb_database, .retention_days = retention_days,
                               .breaker = use_breaker(stores, &stores->breakers->mongo, "mongodb")};
     return mongo_open(&settings, &stores->mongo, fault);

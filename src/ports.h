@@ -166,9 +166,10 @@ typedef struct CdrsPort {
     /* Call ids (in arena) of records that have no end and whose last event is older than before_ms, oldest start first.
      * after: goes on behind that record ({0,0} = from the oldest), and becomes the last one shown. */
     Status (*stale)(void *self, int64_t before_ms, CdrCursor *after, size_t max, Arena *arena, Slice *out, size_t *ret_count, Fault *fault);
-    /* Deletes up to max records that were stored before before_ms; visits each first, so that counters can follow. */
-    Status (*expire)(void *self, int64_t before_ms, size_t max, const Rating *rating,
-                     bool (*visit)(void *context, const Cdr *cdr), void *context, size_t *ret_deleted, Fault *fault);
+    /* Deletes up to max records that were stored before before_ms. Visits each first (false: it stays, and so do all behind it),
+     * then calls before_delete once, and deletes nothing unless that returns OK: counters let go of a record while it is there. */
+    Status (*expire)(void *self, int64_t before_ms, size_t max, const Rating *rating, bool (*visit)(void *context, const Cdr *cdr),
+                     Status (*before_delete)(void *context, Fault *fault), void *context, size_t *ret_deleted, Fault *fault);
     Status (*count)(void *self, int64_t *ret_records, Fault *fault);
     Status (*started_since)(void *self, Slice campaign_id, int64_t since_ms, int64_t *ret_calls, Fault *fault); /* dialing rate */
 } CdrsPort;
@@ -182,9 +183,11 @@ typedef struct Projection {
     const Contribution *before; /* its share at the revision that was read; NULL = none. Only an adapter that commits
                                    together with the source may rely on it; others keep (rev, share) themselves */
     const Contribution *after;
-    int64_t changed_ms;            /* when this revision was stored. What a store that keeps (rev, share) for a time has
-                                      forgotten, and what is older than that time, it leaves to a recount */
-    int64_t before_ms;             /* when `before` was stored, by the same clock; what the times of events say is no help */
+    /* For a store that keeps (rev, share) for a time only; by our clock, what the times of events say is no help. Where these
+     * do not tell whether a share that it does not know was counted and forgotten, it leaves that to a recount. */
+    int64_t changed_ms; /* when this revision was stored: now, when this batch stored it */
+    int64_t before_ms;  /* when `before` was stored */
+    int64_t created_ms; /* when the thing was first there; 0 = long ago, or not known */
 } Projection;
 
 typedef enum CacheAnswer {

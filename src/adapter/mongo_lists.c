@@ -304,7 +304,7 @@ static Status find_old(Mongo *mongo, int64_t before_ms, size_t max, Showing *sho
 }
 
 Status mongo_cdrs_expire(void *self, int64_t before_ms, size_t max, const Rating *rating, bool (*visit)(void *context, const Cdr *cdr),
-                         void *context, size_t *ret_deleted, Fault *fault)
+                         Status (*before_delete)(void *context, Fault *fault), void *context, size_t *ret_deleted, Fault *fault)
 {
     Mongo *mongo = self;
     Status status = mongo_enter(mongo, fault);
@@ -315,6 +315,7 @@ Status mongo_cdrs_expire(void *self, int64_t before_ms, size_t max, const Rating
     Showing showing = {.rating = rating, .visit = visit, .context = context,
                        .removals = mongoc_collection_create_bulk_operation_with_opts(mongo->records, &options)};
     status = find_old(mongo, before_ms, max, &showing, fault);
+    status = status ? status : before_delete(context, fault);
     status = status ? status : remove_shown(mongo, &showing, ret_deleted, fault);
     mongoc_bulk_operation_destroy(showing.removals);
     bson_destroy(&options);

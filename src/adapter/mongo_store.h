@@ -80,7 +80,7 @@ Status mongo_cdrs_scan(void *self, const Rating *rating, bool (*visit)(void *con
 Status mongo_cdrs_stale(void *self, int64_t before_ms, CdrCursor *after, size_t max, Arena *arena, Slice *out, size_t *ret_count,
                         Fault *fault);
 Status mongo_cdrs_expire(void *self, int64_t before_ms, size_t max, const Rating *rating, bool (*visit)(void *context, const Cdr *cdr),
-                         void *context, size_t *ret_deleted, Fault *fault);
+                         Status (*before_delete)(void *context, Fault *fault), void *context, size_t *ret_deleted, Fault *fault);
 Status mongo_cdrs_stats(void *self, const CdrFilter *filter, bool (*visit)(void *context, const CampaignStats *stats), void *context,
                         Fault *fault);
 Status mongo_cdrs_count(void *self, int64_t *ret_records, Fault *fault);

@@ -50,6 +50,20 @@ static Slice forgotten_share(const Projection *item, int64_t trusted_ms, Arena *
     return is_forgotten ? encode_share(before, arena) : SLICE("");
 }
 
+/* Whether it may be counted where it has no guard, in the words of the script. An old thing whose share is young may have been
+ * counted or not: its guard may have gone, or never have been. */
+static Slice may_count(const Projection *item, int64_t trusted_ms)
+{
+    bool was_there = item->before && item->before->count;
+    if (!was_there && !item->after->count)
+        return SLICE("2");
+    if (item->changed_ms < trusted_ms)
+        return SLICE("0");
+    if (!was_there)
+        return SLICE("2");
+    return item->before_ms < trusted_ms || item->created_ms >= trusted_ms ? SLICE("1") : SLICE("0");
+}
+
 static Status project_for(Redis *redis, Slice recount, const Projection *items, size_t count, Fault *fault)
 {
     enum { HEAD = 3, WIDTH = 6 };
@@ -63,7 +77,7 @@ static Status project_for(Redis *redis, Slice recount, const Projection *items, 
     for (size_t i = 0; i < count; i++) {
         *at++ = items[i].key;
         *at++ = redis_print_number(redis, items[i].rev);
-        *at++ = items[i].changed_ms >= trusted_ms ? SLICE("1") : SLICE("0");
+        *at++ = may_count(&items[i], trusted_ms);
         *at++ = forgotten_share(&items[i], trusted_ms, arena);
         *at++ = encode_share(items[i].after, arena);
         *at++ = slice_empty(items[i].after->campaign_id) ? SLICE("") : print_time(items[i].after->last_activity_ms, arena);

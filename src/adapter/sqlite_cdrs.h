@@ -23,6 +23,6 @@ Status sqlite_cdrs_stats(void *self, const CdrFilter *filter, bool (*visit)(void
 Status sqlite_cdrs_stale(void *self, int64_t before_ms, CdrCursor *after, size_t max, Arena *arena, Slice *out, size_t *ret_count,
                          Fault *fault);
 Status sqlite_cdrs_expire(void *self, int64_t before_ms, size_t max, const Rating *rating, bool (*visit)(void *context, const Cdr *cdr),
-                          void *context, size_t *ret_deleted, Fault *fault);
+                          Status (*before_delete)(void *context, Fault *fault), void *context, size_t *ret_deleted, Fault *fault);
 Status sqlite_cdrs_count(void *self, int64_t *ret_records, Fault *fault);
 Status sqlite_cdrs_started_since(void *self, Slice campaign_id, int64_t since_ms, int64_t *ret_calls, Fault *fault);

@@ -200,6 +200,7 @@ static Status find_share(SqliteLive *live, const Projection *item, Arena *arena,
     return STATUS_OK;
 }
 
+/* What counts for nothing is kept at revision 0: what comes to be under the key of a record that is gone counts again. */
 static Status keep_share(SqliteLive *live, const Projection *item, Arena *arena, Fault *fault)
 {
     Status status = sql_keep(live->store, &live->keep_share,
@@ -207,7 +208,7 @@ static Status keep_share(SqliteLive *live, const Projection *item, Arena *arena,
                              " ON CONFLICT DO UPDATE SET rev = ?3, share = ?4", fault);
     if (status)
         return status;
-    sql_bind(live->keep_share, SQL_NUMBER((int64_t)slice_hash(item->key)), SQL_TEXT(item->key), SQL_NUMBER(item->rev),
+    sql_bind(live->keep_share, SQL_NUMBER((int64_t)slice_hash(item->key)), SQL_TEXT(item->key), SQL_NUMBER(item->after->count ? item->rev : 0),
              SQL_BYTES(encode_share(item->after, arena)));
     return sql_run(live->store, live->keep_share, fault);
 }

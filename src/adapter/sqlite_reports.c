@@ -186,7 +186,7 @@ static Status remove_rows(SqliteCdrs *cdrs, const Expiry *expiry, Fault *fault)
 }
 
 Status sqlite_cdrs_expire(void *self, int64_t before_ms, size_t max, const Rating *rating, bool (*visit)(void *context, const Cdr *cdr),
-                          void *context, size_t *ret_deleted, Fault *fault)
+                          Status (*before_delete)(void *context, Fault *fault), void *context, size_t *ret_deleted, Fault *fault)
 {
     SqliteCdrs *cdrs = self;
     SqliteWork work;
@@ -197,6 +197,7 @@ Status sqlite_cdrs_expire(void *self, int64_t before_ms, size_t max, const Ratin
     arena_init(&arena);
     Expiry expiry = {.visit = visit, .context = context, .rows = ARENA_ARRAY(&arena, int64_t, max)};
     status = show_expired(cdrs, before_ms, max, rating, &expiry, fault);
+    status = status ? status : before_delete(context, fault);
     status = status ? status : remove_rows(cdrs, &expiry, fault);
     cdrs->store->epoch++;
     status = sqlite_leave(&work, status, fault);

@@ -66,7 +66,7 @@ static Status put_action(const Ports *ports, const ActionRecord *record, bool *r
         return status;
     int64_t stored_ms = *ret_new ? clock_wall_ms() : record->timestamp_ms;
     share.last_activity_ms = *ret_new ? share.last_activity_ms : 0;
-    Projection item = {record->id, 1, *ret_new ? NULL : &share, &share, stored_ms, stored_ms};
+    Projection item = {record->id, 1, *ret_new ? NULL : &share, &share, stored_ms, stored_ms, stored_ms};
     return ports->live.project(ports->live.self, &item, 1, fault);
 }
 

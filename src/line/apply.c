@@ -84,7 +84,8 @@ static Status record_optouts(Batch *batch, Fault *fault)
         if (!share->count)
             continue;
         share->last_activity_ms = is_new[i] ? share->last_activity_ms : 0; /* a repeat is no activity */
-        items[projected++] = (Projection){records[i].id, 1, is_new[i] ? NULL : share, share, records[i].timestamp_ms, records[i].timestamp_ms};
+        items[projected++] = (Projection){records[i].id, 1, is_new[i] ? NULL : share, share, is_new[i] ? batch->now_ms : records[i].timestamp_ms,
+                                          records[i].timestamp_ms, is_new[i] ? batch->now_ms : 0};
     }
     return projected ? ports->live.project(ports->live.self, items, projected, fault) : STATUS_OK;
 }
@@ -153,6 +154,7 @@ static Status save_calls(Batch *batch, Fault *fault)
         Status status = batch->ports->cdrs.save(batch->ports->cdrs.self, cdrs, count, batch->now_ms, conflict, fault);
         for (size_t i = 0; !status && i < count; i++) {
             batch->calls[indices[i]].changed = false;
+            batch->calls[indices[i]].is_saved = !conflict[i];
             any |= conflict[i];
             if (conflict[i])
                 status = fold_again(batch, indices[i], fault);
@@ -169,9 +171,11 @@ static Status project_calls(Batch *batch, Fault *fault)
     Projection items[BATCH_MAX];
     size_t count = 0;
     for (size_t i = 0; i < batch->call_count; i++) {
-        BatchCall *call = &batch->calls[i];
+        const BatchCall *call = &batch->calls[i];
+        const Cdr *cdr = call->cdr;
+        int64_t changed_ms = call->is_saved ? batch->now_ms : cdr->updated_ms;
         if (call->cdr->fact_count)
-            items[count++] = (Projection){call->cdr->call_id, call->cdr->rev, &call->before, &call->after, call->cdr->updated_ms, call->before_ms};
+            items[count++] = (Projection){cdr->call_id, cdr->rev, &call->before, &call->after, changed_ms, call->before_ms, cdr->created_ms};
     }
     return count ? batch->ports->live.project(batch->ports->live.self, items, count, fault) : STATUS_OK;
 }

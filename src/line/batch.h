@@ -11,6 +11,7 @@ typedef struct BatchCall {
     Contribution before, after;
     int64_t before_ms;      /* when that was stored */
     bool changed;
+    bool is_saved;          /* what it is now was stored by this batch */
 } BatchCall;
 
 typedef struct Batch {

@@ -199,8 +199,16 @@ static bool take_back(void *context, const Cdr *cdr)
     cdr_contribution(cdr, arena, &share);
     before = contribution_copy(&share, arena);
     *after = (Contribution){.campaign_id = before->campaign_id};
-    expiry->gone[expiry->count++] = (Projection){arena_copy(arena, cdr->call_id), cdr->rev + 1, before, after, expiry->batch->now_ms, cdr->updated_ms};
-    return expiry->count < DUE_MAX;
+    expiry->gone[expiry->count++] = (Projection){arena_copy(arena, cdr->call_id), cdr->rev + 1, before, after, expiry->batch->now_ms, cdr->updated_ms,
+                                                 cdr->created_ms};
+    return true;
+}
+
+static Status take_back_all(void *context, Fault *fault)
+{
+    const Expiry *expiry = context;
+    const LivePort *live = &expiry->batch->ports->live;
+    return expiry->count ? live->project(live->self, expiry->gone, expiry->count, fault) : STATUS_OK;
 }
 
 Status pipeline_expire(Pipeline *line, int64_t now_ms, int64_t retention_ms, size_t *ret_count, Fault *fault)
@@ -217,8 +225,6 @@ Status pipeline_expire(Pipeline *line, int64_t now_ms, int64_t retention_ms, siz
     if (status)
         return status;
     status = ports->cdrs.expire(ports->cdrs.self, now_ms - retention_ms, DUE_MAX, &batch->settings->event.rating, take_back,
-                                &expiry, ret_count, fault);
-    if (!status && expiry.count)
-        status = ports->live.project(ports->live.self, expiry.gone, expiry.count, fault);
+                                take_back_all, &expiry, ret_count, fault);
     return finish(batch, status, fault);
 }

@@ -141,7 +141,7 @@ static Status project_donations(Batch *batch, const Effect *effects, size_t coun
         Contribution *share = ARENA_NEW(&batch->arena, Contribution);
         donation_contribution(&effects[i], share);
         items[projected++] = (Projection){effects[i].action_id, 1, is_repeat ? share : NULL, share,
-                                          is_repeat ? effects[i].created_ms : batch->now_ms, effects[i].created_ms};
+                                          is_repeat ? effects[i].created_ms : batch->now_ms, effects[i].created_ms, effects[i].created_ms};
     }
     return projected ? batch->ports->live.project(batch->ports->live.self, items, projected, fault) : STATUS_OK;
 }

@@ -30,7 +30,7 @@ static Status load_calls(Batch *batch, const Slice *call_ids, Fault *fault)
     for (size_t i = 0; i < batch->call_count; i++) {
         BatchCall *call = &batch->calls[i];
         call->cdr = cdrs[i];
-        call->changed = false;
+        call->changed = call->is_saved = false;
         call->before.count = 0;
         call->before.campaign_id = (Slice){0};
         if (!cdrs[i]->fact_count)

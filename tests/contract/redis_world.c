@@ -85,7 +85,7 @@ Contribution world_share(const char *campaign_id, const char *first, const char 
 
 Status world_project(RedisWorld *world, const char *key, int64_t rev, const Contribution *after)
 {
-    Projection item = {slice_of(key), rev, NULL, after, NOON_MS, 0};
+    Projection item = {slice_of(key), rev, NULL, after, NOON_MS, 0, 0};
     return world->live.project(world->live.self, &item, 1, &world->fault);
 }
 

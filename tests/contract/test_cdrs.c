@@ -20,6 +20,12 @@ static bool see_id(void *context, const Cdr *cdr)
     return seen->count != seen->stop_after;
 }
 
+static Status go_on(void *context, Fault *fault)
+{
+    (void)context, (void)fault;
+    return STATUS_OK;
+}
+
 static bool see_listed(void *context, const Cdr *cdr, CdrCursor cursor)
 {
     Seen *seen = context;
@@ -165,7 +171,7 @@ static void record_that_is_gone_conflicts(void **state)
     Cdr *mine = contract_load(c, "call-1");
     Seen seen = {.arena = &c->arena};
     size_t deleted;
-    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, NOON_MS + 1, 10, &contract_rating, see_id, &seen, &deleted, &c->fault));
+    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, NOON_MS + 1, 10, &contract_rating, see_id, go_on, &seen, &deleted, &c->fault));
     store(c, "call-2", "winter", CALL_INITIATED, NOON_MS);
     assert_false(save(c, fold(c, mine, "winter", CALL_ENDED, NOON_MS)));
     assert_int_equal(contract_load(c, "call-2")->fact_count, 1);
@@ -474,10 +480,10 @@ static void expire_shows_and_deletes_the_oldest(void **state)
     }
     Seen seen = {.arena = &c->arena};
     size_t deleted;
-    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, NOON_MS + 3000, 2, &contract_rating, see_id, &seen, &deleted, &c->fault));
+    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, NOON_MS + 3000, 2, &contract_rating, see_id, go_on, &seen, &deleted, &c->fault));
     assert_int_equal(deleted, 2);
     assert_ids(&seen, "a b");
-    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, NOON_MS + 3000, 2, &contract_rating, see_id, &seen, &deleted, &c->fault));
+    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, NOON_MS + 3000, 2, &contract_rating, see_id, go_on, &seen, &deleted, &c->fault));
     assert_int_equal(deleted, 1);
     assert_int_equal(query(c, (CdrFilter){0}).count, 1);
     assert_int_equal(contract_load(c, "a")->rev, 0);
@@ -492,10 +498,33 @@ static void record_that_moves_in_keeps_its_age(void **state)
     Seen seen = {.arena = &c->arena};
     Cdr *cdr = fold(c, contract_load(c, "a"), "winter", CALL_INITIATED, NOON_MS);
     must(c, c->ports.cdrs.save(c->ports.cdrs.self, &cdr, 1, 0, &conflict, &c->fault));
-    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, cdr->created_ms, 10, &contract_rating, see_id, &seen, &deleted, &c->fault));
+    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, cdr->created_ms, 10, &contract_rating, see_id, go_on, &seen, &deleted, &c->fault));
     assert_int_equal(deleted, 0);
-    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, cdr->created_ms + 1, 10, &contract_rating, see_id, &seen, &deleted, &c->fault));
+    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, cdr->created_ms + 1, 10, &contract_rating, see_id, go_on, &seen, &deleted, &c->fault));
     assert_int_equal(deleted, 1);
+}
+
+static Status note_and_fail(void *context, Fault *fault)
+{
+    Seen *seen = context;
+    seen->stop_after = seen->count; /* how many there were when it was called */
+    return fault_set(fault, STATUS_RETRY, "counters_away", "the counters are away");
+}
+
+static void expire_deletes_nothing_that_the_counters_have_not_let_go(void **state)
+{
+    Contract *c = *state;
+    Seen seen = {.arena = &c->arena};
+    size_t deleted = 0;
+    store(c, "a", "winter", CALL_INITIATED, NOON_MS);
+    store(c, "b", "winter", CALL_INITIATED, NOON_MS);
+    assert_int_equal(c->ports.cdrs.expire(c->ports.cdrs.self, NOON_MS + 1, 10, &contract_rating, see_id, note_and_fail, &seen, &deleted, &c->fault),
+                     STATUS_RETRY);
+    assert_string_equal(c->fault.code, "counters_away");
+    assert_int_equal(seen.stop_after, 2);
+    assert_int_equal(deleted, 0);
+    assert_int_equal(contract_load(c, "a")->rev, 1);
+    assert_int_equal(contract_load(c, "b")->rev, 1);
 }
 
 static void expire_keeps_what_the_visitor_refuses(void **state)
@@ -504,7 +533,7 @@ static void expire_keeps_what_the_visitor_refuses(void **state)
     store(c, "a", "winter", CALL_INITIATED, NOON_MS);
     Seen seen = {.arena = &c->arena, .stop_after = 1};
     size_t deleted;
-    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, NOON_MS + 1, 10, &contract_rating, see_id, &seen, &deleted, &c->fault));
+    must(c, c->ports.cdrs.expire(c->ports.cdrs.self, NOON_MS + 1, 10, &contract_rating, see_id, go_on, &seen, &deleted, &c->fault));
     assert_int_equal(deleted, 0);
     assert_int_equal(contract_load(c, "a")->rev, 1);
 }
@@ -534,6 +563,7 @@ int main(void)
         CONTRACT_TEST(stale_goes_on_behind_what_it_showed),
         CONTRACT_TEST(stale_finds_calls_without_a_start_first),
         CONTRACT_TEST(expire_shows_and_deletes_the_oldest),
+        CONTRACT_TEST(expire_deletes_nothing_that_the_counters_have_not_let_go),
         CONTRACT_TEST(expire_keeps_what_the_visitor_refuses),
         CONTRACT_TEST(record_that_moves_in_keeps_its_age),
     };

@@ -47,7 +47,7 @@ static Contribution share(const char *campaign_id, int64_t at_ms, const char *fi
 
 static void project(Contract *c, const char *key, int64_t rev, const Contribution *before, const Contribution *after)
 {
-    Projection item = {slice_of(key), rev, before, after, NOON_MS, 0};
+    Projection item = {slice_of(key), rev, before, after, NOON_MS, 0, 0};
     must(c, c->ports.live.project(c->ports.live.self, &item, 1, &c->fault));
 }
 
@@ -116,7 +116,7 @@ static void batch_adds_up(void **state)
     Contribution winter = share("winter", NOON_MS, "total_attempts", "busy"), spring = share("spring", NOON_MS, "total_attempts", NULL);
     Projection items[BATCH_MAX];
     for (int i = 0; i < BATCH_MAX; i++)
-        items[i] = (Projection){arena_printf(&c->arena, "call-%d", i), 1, NULL, i % 4 ? &winter : &spring, NOON_MS, 0};
+        items[i] = (Projection){arena_printf(&c->arena, "call-%d", i), 1, NULL, i % 4 ? &winter : &spring, NOON_MS, 0, 0};
     must(c, c->ports.live.project(c->ports.live.self, items, BATCH_MAX, &c->fault));
     assert_int_equal(counter(c, "winter", "busy"), BATCH_MAX * 3 / 4);
     assert_int_equal(counter(c, "spring", "total_attempts"), BATCH_MAX / 4);
@@ -142,6 +142,22 @@ static void thing_that_is_gone_counts_for_nothing(void **state)
     project(c, "call-2", 5, &was, &nothing);
     assert_int_equal(counter(c, "winter", "busy"), 1);
     assert_int_equal(counter(c, "winter", "failed"), 0);
+}
+
+/* Two processes delete it; then a late event makes it anew, at the first revision. */
+static void thing_that_is_gone_goes_once_and_may_come_again(void **state)
+{
+    Contract *c = *state;
+    Contribution stays = share("winter", NOON_MS, "busy", NULL), was = share("winter", NOON_MS, "busy", "failed");
+    Contribution nothing = {.campaign_id = SLICE("winter")};
+    project(c, "call-1", 1, NULL, &stays);
+    project(c, "call-2", 4, NULL, &was);
+    project(c, "call-2", 5, &was, &nothing);
+    project(c, "call-2", 5, &was, &nothing);
+    assert_int_equal(counter(c, "winter", "busy"), 1);
+    project(c, "call-2", 1, NULL, &was);
+    assert_int_equal(counter(c, "winter", "busy"), 2);
+    assert_int_equal(counter(c, "winter", "failed"), 1);
 }
 
 static void adjust_adds_what_was_missing(void **state)
@@ -287,6 +303,7 @@ int main(void)
     };
     const struct CMUnitTest guarded_tests[] = {
         CONTRACT_TEST(older_revision_that_comes_late_is_not_counted),
+        CONTRACT_TEST(thing_that_is_gone_goes_once_and_may_come_again),
     };
     const struct CMUnitTest unit_tests[] = {
         CONTRACT_TEST(adjust_adds_what_was_missing),

@@ -142,7 +142,7 @@ static void key_of_another_program_leaves_the_batch_undone(void **state)
     const char *const spoils[] = {"RPUSH campaign:winter:busy x", "SET campaign:winter:busy many", "RPUSH campaign:winter:last_activity x",
                                   "SET pledgeline:names:winter x", "SET pledgeline:campaigns x", "RPUSH pledgeline:generation x"};
     Contribution winter = world_share("winter", "busy", NULL), spring = world_share("spring", "busy", NULL);
-    Projection items[] = {{SLICE("call-1"), 1, NULL, &spring, NOON_MS, 0}, {SLICE("call-2"), 1, NULL, &winter, NOON_MS, 0}};
+    Projection items[] = {{SLICE("call-1"), 1, NULL, &spring, NOON_MS, 0, 0}, {SLICE("call-2"), 1, NULL, &winter, NOON_MS, 0, 0}};
     for (size_t i = 0; i < sizeof spoils / sizeof *spoils; i++) {
         world_says(w, "FLUSHDB");
         world_says(w, "%s", spoils[i]);
@@ -162,9 +162,98 @@ static void old_thing_without_a_guard_is_left_to_a_recount(void **state)
 {
     RedisWorld *w = begin(state);
     Contribution share = world_share("winter", "busy", NULL);
-    Projection old = {SLICE("call-1"), 1, NULL, &share, NOON_MS - 7 * (int64_t)DAY_MS, 0};
+    Projection old = {SLICE("call-1"), 1, NULL, &share, NOON_MS - 7 * (int64_t)DAY_MS, 0, 0};
     well(w, w->live.project(w->live.self, &old, 1, &w->fault));
     assert_int_equal(world_counter(w, "winter", "busy"), 0);
+}
+
+static void project_item(RedisWorld *w, Projection item) { well(w, w->live.project(w->live.self, &item, 1, &w->fault)); }
+
+static bool has_whole_counters(RedisWorld *w)
+{
+    bool counters, list;
+    well(w, w->live.is_whole(w->live.self, &counters, &list, &w->fault));
+    return counters;
+}
+
+/* It is asked for once: afterwards everything that is stored has a guard. */
+static void what_is_left_to_a_recount_makes_it_happen(void **state)
+{
+    RedisWorld *w = begin(state);
+    Contribution share = world_share("winter", "busy", NULL);
+    Projection old = {SLICE("call-1"), 1, &share, &share, NOON_MS - 7 * (int64_t)DAY_MS, NOON_MS - 7 * (int64_t)DAY_MS, 0};
+    recount(w);
+    project_item(w, old);
+    assert_false(has_whole_counters(w));
+    well(w, w->live.generation_begin(w->live.self, NOON_MS, &w->fault));
+    project_item(w, old);
+    well(w, w->live.generation_add(w->live.self, &old, 1, &w->fault));
+    well(w, w->live.generation_end(w->live.self, true, &w->fault));
+    for (int again = 0; again < 3; again++)
+        project_item(w, old);
+    assert_true(has_whole_counters(w));
+    assert_int_equal(world_counter(w, "winter", "busy"), 1);
+}
+
+/* The first try stored it and could not project it; whether it had been counted before, nobody knows any more. */
+static void repeat_of_a_late_event_is_left_to_a_recount(void **state)
+{
+    RedisWorld *w = begin(state);
+    Contribution before = world_share("winter", "active_calls", NULL), after = world_share("winter", "busy", NULL);
+    int64_t long_ago = NOON_MS - 30 * (int64_t)DAY_MS;
+    recount(w);
+    world_says(w, "SADD pledgeline:names:winter busy");
+    world_says(w, "SET campaign:winter:busy 1");
+    project_item(w, (Projection){SLICE("call-1"), 2, &after, &after, NOON_MS, NOON_MS, long_ago});
+    project_item(w, (Projection){SLICE("call-1"), 3, &before, &after, NOON_MS, NOON_MS, long_ago});
+    assert_int_equal(world_counter(w, "winter", "busy"), 1);
+    assert_false(has_whole_counters(w));
+}
+
+/* ---- things that go ---- */
+
+static void thing_that_is_gone_goes_once_and_may_come_again(void **state)
+{
+    RedisWorld *w = begin(state);
+    Contribution stays = world_share("winter", "busy", NULL), was = world_share("winter", "busy", NULL), nothing = {.campaign_id = SLICE("winter")};
+    recount(w);
+    well(w, world_project(w, "call-1", 1, &stays));
+    well(w, world_project(w, "call-2", 5, &was));
+    for (int again = 0; again < 2; again++)
+        project_item(w, (Projection){SLICE("call-2"), 6, &was, &nothing, NOON_MS, NOON_MS, NOON_MS});
+    assert_int_equal(world_counter(w, "winter", "busy"), 1);
+    assert_true(has_whole_counters(w));
+    well(w, world_project(w, "call-2", 1, &was));
+    assert_int_equal(world_counter(w, "winter", "busy"), 2);
+}
+
+/* Another process had read it before it went. */
+static void late_repeat_of_what_is_gone_is_left_to_a_recount(void **state)
+{
+    RedisWorld *w = begin(state);
+    Contribution was = world_share("winter", "busy", NULL), nothing = {.campaign_id = SLICE("winter")};
+    recount(w);
+    well(w, world_project(w, "call-1", 5, &was));
+    project_item(w, (Projection){SLICE("call-1"), 6, &was, &nothing, NOON_MS, NOON_MS, NOON_MS});
+    project_item(w, (Projection){SLICE("call-1"), 5, &was, &was, NOON_MS, NOON_MS, NOON_MS});
+    assert_int_equal(world_counter(w, "winter", "busy"), 0);
+    assert_false(has_whole_counters(w));
+}
+
+static void what_goes_during_a_recount_does_not_come_back_with_it(void **state)
+{
+    RedisWorld *w = begin(state);
+    Contribution was = world_share("winter", "busy", NULL), nothing = {.campaign_id = SLICE("winter")};
+    Projection read_before = {SLICE("call-1"), 5, NULL, &was, NOON_MS, 0, 0};
+    well(w, world_project(w, "call-1", 5, &was));
+    well(w, w->live.generation_begin(w->live.self, NOON_MS, &w->fault));
+    project_item(w, (Projection){SLICE("call-1"), 6, &was, &nothing, NOON_MS, NOON_MS, NOON_MS});
+    well(w, w->live.generation_add(w->live.self, &read_before, 1, &w->fault));
+    well(w, world_project(w, "call-2", 1, &was));
+    well(w, w->live.generation_end(w->live.self, true, &w->fault));
+    assert_int_equal(world_counter(w, "winter", "busy"), 1);
+    well(w, world_project(w, "call-1", 1, &was));
+    assert_int_equal(world_counter(w, "winter", "busy"), 2);
 }
 
 /* What it said before never came here, however old its events say they are. */
@@ -174,7 +263,7 @@ static void whole_share_of_a_thing_is_added_where_its_guard_never_was(void **sta
     Contribution before = world_share("winter", "total_attempts", "active_calls"), after = world_share("winter", "total_attempts", "busy");
     before.last_activity_ms = after.last_activity_ms = NOON_MS - 30 * (int64_t)DAY_MS;
     recount(w);
-    Projection second = {SLICE("call-1"), 2, &before, &after, NOON_MS, NOON_MS};
+    Projection second = {SLICE("call-1"), 2, &before, &after, NOON_MS, NOON_MS, NOON_MS};
     well(w, w->live.project(w->live.self, &second, 1, &w->fault));
     assert_int_equal(world_counter(w, "winter", "total_attempts"), 1);
     assert_int_equal(world_counter(w, "winter", "active_calls"), 0);
@@ -189,7 +278,7 @@ static void late_event_of_an_old_call_adds_the_difference(void **state)
     world_says(w, "SET campaign:winter:total_attempts 1");
     world_says(w, "SET campaign:winter:active_calls 1");
     world_says(w, "DEL pledgeline:1:call-1");
-    Projection late = {SLICE("call-1"), 2, &before, &after, NOON_MS, NOON_MS - 30 * (int64_t)DAY_MS};
+    Projection late = {SLICE("call-1"), 2, &before, &after, NOON_MS, NOON_MS - 30 * (int64_t)DAY_MS, 0};
     for (int again = 0; again < 2; again++)
         well(w, w->live.project(w->live.self, &late, 1, &w->fault));
     assert_string_equal(world_says(w, "GET campaign:winter:total_attempts"), "1");
@@ -228,7 +317,7 @@ static Status lossy_project(void *context, Fault *fault)
 {
     Lossy *lossy = context;
     Contribution share = world_share("winter", "busy", NULL);
-    Projection item = {SLICE("call-1"), 1, NULL, &share, NOON_MS, 0};
+    Projection item = {SLICE("call-1"), 1, NULL, &share, NOON_MS, 0, 0};
     return lossy->live.project(lossy->live.self, &item, 1, fault);
 }
 
@@ -242,7 +331,7 @@ static Status lossy_add(void *context, Fault *fault)
 {
     Lossy *lossy = context;
     Contribution share = world_share("winter", "busy", NULL);
-    Projection item = {SLICE("call-1"), 1, NULL, &share, NOON_MS, 0};
+    Projection item = {SLICE("call-1"), 1, NULL, &share, NOON_MS, 0, 0};
     return lossy->live.generation_add(lossy->live.self, &item, 1, fault);
 }
 
@@ -322,7 +411,7 @@ static void recount_shows_and_mends_what_differs(void **state)
 {
     RedisWorld *w = begin(state);
     Contribution share = world_share("winter", "busy", "failed");
-    Projection item = {SLICE("call-1"), 3, NULL, &share, 1, 0};
+    Projection item = {SLICE("call-1"), 3, NULL, &share, 1, 0, 0};
     Differences noted = {0};
     well(w, world_project(w, "call-1", 3, &share));
     world_says(w, "INCRBY campaign:winter:busy 7");
@@ -374,7 +463,7 @@ static void one_recount_at_a_time(void **state)
 {
     RedisWorld *w = begin(state);
     Contribution share = world_share("winter", "busy", NULL);
-    Projection item = {SLICE("call-1"), 1, NULL, &share, NOON_MS, 0};
+    Projection item = {SLICE("call-1"), 1, NULL, &share, NOON_MS, 0, 0};
     Redis *other = world_handle(w->url, &w->breaker, 0);
     LivePort second = redis_live(other);
     well(w, w->live.generation_begin(w->live.self, NOON_MS, &w->fault));
@@ -393,7 +482,7 @@ static void thing_twice_in_a_batch_counts_once(void **state)
 {
     RedisWorld *w = begin(state);
     Contribution first = world_share("winter", "active_calls", NULL), second = world_share("spring", "busy", NULL);
-    Projection items[] = {{SLICE("call-1"), 1, NULL, &first, NOON_MS, 0}, {SLICE("call-1"), 2, NULL, &second, NOON_MS, 0}, {SLICE("call-1"), 1, NULL, &first, NOON_MS, 0}};
+    Projection items[] = {{SLICE("call-1"), 1, NULL, &first, NOON_MS, 0, 0}, {SLICE("call-1"), 2, NULL, &second, NOON_MS, 0, 0}, {SLICE("call-1"), 1, NULL, &first, NOON_MS, 0, 0}};
     well(w, w->live.project(w->live.self, items, 3, &w->fault));
     assert_int_equal(world_counter(w, "winter", "active_calls"), 0);
     assert_int_equal(world_counter(w, "spring", "busy"), 1);
@@ -403,11 +492,11 @@ static void what_is_projected_during_a_recount_is_in_it(void **state)
 {
     RedisWorld *w = begin(state);
     Contribution first = world_share("winter", "active_calls", NULL), second = world_share("spring", "busy", NULL);
-    Projection stored = {SLICE("call-1"), 1, NULL, &first, NOON_MS, 0};
+    Projection stored = {SLICE("call-1"), 1, NULL, &first, NOON_MS, 0, 0};
     well(w, world_project(w, "call-1", 1, &first));
     well(w, w->live.generation_begin(w->live.self, NOON_MS, &w->fault));
     well(w, world_project(w, "call-2", 5, &second)); /* before it is counted … */
-    Projection older = {SLICE("call-2"), 4, NULL, &first, NOON_MS, 0};
+    Projection older = {SLICE("call-2"), 4, NULL, &first, NOON_MS, 0, 0};
     well(w, w->live.generation_add(w->live.self, &stored, 1, &w->fault));
     well(w, w->live.generation_add(w->live.self, &older, 1, &w->fault));
     well(w, world_project(w, "call-1", 2, &second)); /* … and after */
@@ -443,7 +532,7 @@ static Projection save(Store *store, unsigned *seed, Contribution *ret_share, Sl
     store->shares[call] = *ret_share;
     int64_t rev = ++store->revs[call];
     pthread_mutex_unlock(&store->lock);
-    return (Projection){key, rev, NULL, ret_share, NOON_MS, 0};
+    return (Projection){key, rev, NULL, ret_share, NOON_MS, 0, 0};
 }
 
 static void *change_calls(void *context)
@@ -476,7 +565,7 @@ static void count_again(RedisWorld *w, Store *store)
         pthread_mutex_lock(&store->lock);
         for (size_t call = from; call < CALLS && count < RECOUNT_BATCH; call++) {
             shares[count] = store->shares[call];
-            items[count] = (Projection){arena_printf(&w->arena, "%zu", call), store->revs[call], NULL, &shares[count], 1, 0};
+            items[count] = (Projection){arena_printf(&w->arena, "%zu", call), store->revs[call], NULL, &shares[count], 1, 0, 0};
             count += store->revs[call] > 0;
         }
         pthread_mutex_unlock(&store->lock);
@@ -528,6 +617,11 @@ int main(void)
         REDIS_TEST(flush_is_noticed),
         REDIS_TEST(key_of_another_program_leaves_the_batch_undone),
         REDIS_TEST(old_thing_without_a_guard_is_left_to_a_recount),
+        REDIS_TEST(what_is_left_to_a_recount_makes_it_happen),
+        REDIS_TEST(repeat_of_a_late_event_is_left_to_a_recount),
+        REDIS_TEST(thing_that_is_gone_goes_once_and_may_come_again),
+        REDIS_TEST(late_repeat_of_what_is_gone_is_left_to_a_recount),
+        REDIS_TEST(what_goes_during_a_recount_does_not_come_back_with_it),
         REDIS_TEST(whole_share_of_a_thing_is_added_where_its_guard_never_was),
         REDIS_TEST(late_event_of_an_old_call_adds_the_difference),
         REDIS_TEST(verbs_are_repeated_after_lost_answers_without_harm),

@@ -60,7 +60,7 @@ static Status project(Own *own)
     char call_id[24];
     Contribution share = world_share("winter", "busy", NULL);
     snprintf(call_id, sizeof call_id, "call-%d", own->calls++);
-    Projection item = {slice_of(call_id), 1, NULL, &share, NOON_MS, 0};
+    Projection item = {slice_of(call_id), 1, NULL, &share, NOON_MS, 0, 0};
     return own->live.project(own->live.self, &item, 1, &own->fault);
 }
 

@@ -1,8 +1,8 @@
 -- Adds what things say now to the counters, in place of what they said before. Everything is read and looked at before the
 -- first write: an error leaves nothing half done.
 -- ARGV: life of a guard (s), the recount that this is for ('' = the counters that are read), its lease (ms), then for each
--- thing: key, revision, '1' when it may be counted though its guard is gone, the share it had then ('' = none known),
--- its share, last activity ('' = none).
+-- thing: key, revision, whether it may be counted though its guard is gone ('0' = a recount must tell, '1' = yes, '2' = yes, it is
+-- new), the share it had then ('' = none known), its share, last activity ('' = none).
 -- A share is "6:spring1 14:total_attempts": campaign, then value and name, each text with its length before it.
 local GUARD_LIFE, RECOUNT, LEASE = ARGV[1], ARGV[2], ARGV[3]
 local FIRST, WIDTH = 4, 6
@@ -27,32 +27,46 @@ local function parse(text)
   return share
 end
 
--- How often each share comes and goes, the guards to be written, and the last activity of each campaign.
-local function compare(prefix, counts_unguarded, believes_before)
-  local weights, fresh, latest, keys = {}, {}, {}, {}
+-- What counts for nothing: a record that is gone, or one whose campaign is not known yet. It is remembered at revision 0, so that
+-- it goes once, and what comes to be under the same key counts from its first revision on.
+local function is_nothing(share) return next(parse(share).values) == nil end
+
+-- What was there before may have been taken back with its record, or have come since: only what is new is sure to be counted.
+local function is_doubtful(old_rev, old_share, may_count, share)
+  return old_rev == '0' and parse(old_share).campaign ~= '' and may_count ~= '2' and not is_nothing(share)
+end
+
+-- How often each share comes and goes, the guards to be written, and the last activity of each campaign; and whether
+-- something was left to a recount.
+local function compare(prefix, is_building, believes_before)
+  local weights, fresh, latest, keys, is_left = {}, {}, {}, {}, false
   for at = FIRST, #ARGV, WIDTH do keys[#keys + 1] = prefix .. ARGV[at] end
   local guards = #keys > 0 and redis.call('MGET', unpack(keys)) or {}
   for i, key in ipairs(keys) do
     local at = FIRST + (i - 1) * WIDTH
     local rev, may_count, before, share, activity = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
     local guard = fresh[key] or guards[i]
-    local counts = counts_unguarded or may_count == '1'
+    local counts, is_known = is_building or may_count ~= '0', true
     if guard then
       local old_rev, old_share = string.match(guard, '^(%d+) (.*)$')
       counts = tonumber(rev) > tonumber(old_rev)
       before = old_share
+      is_known = is_building or not is_doubtful(old_rev, old_share, may_count, share)
+      -- read by the recount before it was taken back, or before traffic says what it is
+      if RECOUNT ~= '' and old_rev == '0' then counts = false end
     elseif not believes_before then
       before = ''
     end
-    if counts then
+    is_left = is_left or not is_known or (not guard and not counts)
+    if counts and is_known then
       if before ~= '' then weights[before] = (weights[before] or 0) - 1 end
       weights[share] = (weights[share] or 0) + 1
-      fresh[key] = rev .. ' ' .. share
+      fresh[key] = (is_nothing(share) and '0' or rev) .. ' ' .. share
       local campaign = parse(share).campaign
       if activity > (latest[campaign] or '') then latest[campaign] = activity end
     end
   end
-  return weights, fresh, latest
+  return weights, fresh, latest, is_left
 end
 
 -- { campaign = { name = difference } }
@@ -141,8 +155,8 @@ local generation = redis.call('GET', 'pledgeline:generation')
 
 local live, building
 if RECOUNT == '' then
-  local weights, fresh, latest = compare('pledgeline:' .. (generation or '0') .. ':', false, generation)
-  live = { sums = sum(weights), fresh = fresh, latest = latest }
+  local weights, fresh, latest, is_left = compare('pledgeline:' .. (generation or '0') .. ':', false, generation)
+  live = { sums = sum(weights), fresh = fresh, latest = latest, is_left = is_left }
 end
 if recount then
   local weights, fresh, latest = compare('pledgeline:' .. string.match(recount, '^%d+') .. ':', true, false)
@@ -154,6 +168,8 @@ if refused then return refused end
 if live then
   write_counters(live.sums, live.latest)
   write_guards(live.fresh)
+  -- whoever looks after the counters recounts; all things have guards then, so that comes once in the life of a guard at most
+  if live.is_left and generation then redis.call('DEL', 'pledgeline:whole') end
 end
 if building then
   write_building(building.sums, building.latest)
