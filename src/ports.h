@@ -242,6 +242,7 @@ typedef enum SmsResult {
     SMS_REFUSED,  /* it said no for good (a definite 4xx) */
     SMS_UNSENT,   /* it certainly does not have it: may be tried later */
     SMS_UNKNOWN,  /* nobody can say */
+    SMS_OVERTAKEN, /* somebody else has the effect by now: this call sent nothing, and the ledger says what becomes of it */
 } SmsResult;
 
 typedef struct SmsOutcome {
@@ -267,7 +268,8 @@ typedef struct SmsPort {
     void *self;
     bool joins_unit;       /* send() becomes durable with the unit of work, and undone with it */
     bool is_idempotent;    /* sending an action id twice is one message */
-    /* outcomes[i] answers effects[i]. The action id is the idempotency key. */
+    /* outcomes[i] answers effects[i], which are SENDING. The action id is the idempotency key. A gateway that can see the ledger
+     * takes a text only while the ledger has it as SENDING with this fence. */
     Status (*send)(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault);
     /* Newest first; NULL where the gateway keeps no list. */
     Status (*list)(void *self, const SmsFilter *filter, bool (*visit)(void *context, const SmsRecord *record), void *context, Fault *fault);

@@ -7,12 +7,17 @@
 
 #define SMS_COLUMNS "number, id, action_id, call_id, campaign_id, contact_id, phone, message, status, failure_reason, queued_at"
 
+/* Whoever slept through its lease may wake up here, when another process has seen that the number is blocked: the ledger's row
+ * is locked, so nobody claims it between this look and the text. */
 static const PostgresStatement enter_statement = {
-    "sms_enter", "INSERT INTO sms (id, action_id, call_id, campaign_id, contact_id, phone, message, status, failure_reason, queued_at)"
+    "sms_enter", "WITH ours AS (SELECT new.*"
+                 " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $9::bigint[])"
+                 " WITH ORDINALITY AS new (id, action_id, call_id, campaign_id, contact_id, phone, message, fence, n)"
+                 " JOIN effect AS held ON held.action_id = new.action_id AND held.fence = new.fence AND held.state = 'sending'"
+                 " ORDER BY held.action_id, new.n FOR UPDATE OF held)"
+                 " INSERT INTO sms (id, action_id, call_id, campaign_id, contact_id, phone, message, status, failure_reason, queued_at)"
                  " SELECT id, action_id, call_id, campaign_id, contact_id, phone, message, 'queued', '', $8::timestamptz"
-                 " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) WITH ORDINALITY"
-                 " AS new (id, action_id, call_id, campaign_id, contact_id, phone, message, n)"
-                 " ORDER BY action_id COLLATE \"C\", n ON CONFLICT DO NOTHING"};
+                 " FROM ours ON CONFLICT DO NOTHING"};
 
 /* An empty id: there is no message of that action. */
 static const PostgresStatement find_statement = {
@@ -38,11 +43,11 @@ static void fill(Sending *sending)
         Effect filled = *effect;
         Fault fault;
         char uuid[37];
-        sending->outcomes[i] = (SmsOutcome){.result = SMS_REFUSED};
         if (text_template_fill(effect->message, variables, sizeof variables / sizeof *variables, sending->arena, &filled.message, &fault)) {
-            sending->outcomes[i].reason = arena_copy(sending->arena, slice_of(fault.text));
+            sending->outcomes[i] = (SmsOutcome){.result = SMS_REFUSED, .reason = arena_copy(sending->arena, slice_of(fault.text))};
             continue;
         }
+        sending->outcomes[i] = (SmsOutcome){.result = SMS_OVERTAKEN};
         digest_uuid(uuid);
         filled.message_id = arena_copy(sending->arena, slice_of(uuid));
         sending->filled[sending->filled_count++] = filled;
@@ -55,10 +60,11 @@ static void ask_to_enter(Postgres *store, const Effect *filled, size_t count, in
     ASK(store, &enter_statement, POSTGRES_COLUMN(texts, arena, filled, count, message_id), POSTGRES_COLUMN(texts, arena, filled, count, action_id),
         POSTGRES_COLUMN(texts, arena, filled, count, call_id), POSTGRES_COLUMN(texts, arena, filled, count, campaign_id),
         POSTGRES_COLUMN(texts, arena, filled, count, contact_id), POSTGRES_COLUMN(texts, arena, filled, count, phone),
-        POSTGRES_COLUMN(texts, arena, filled, count, message), postgres_time(arena, now_ms));
+        POSTGRES_COLUMN(texts, arena, filled, count, message), postgres_time(arena, now_ms),
+        POSTGRES_COLUMN(numbers, arena, filled, count, fence));
 }
 
-/* What was sent before counts as accepted, whatever its text would be now. */
+/* What was sent before, by whomever, counts as accepted, whatever its text would be now. */
 static Status send_all(Postgres *store, void *verb, Fault *fault)
 {
     const Sending *sending = verb;

@@ -26,16 +26,22 @@ static Status find_message(SqliteSms *sms, Slice action_id, Arena *arena, Slice 
     return status;
 }
 
-static Status enter_message(SqliteSms *sms, const Effect *effect, Slice id, Slice message, int64_t now_ms, Fault *fault)
+/* Whoever slept through its lease may wake up here: the text is entered only while the ledger has it as SENDING (2) with our fence. */
+static Status enter_message(SqliteSms *sms, const Effect *effect, Slice message, int64_t now_ms, SmsOutcome *outcome, Fault *fault)
 {
     Status status = sql_keep(sms->store, &sms->enter,
                              "INSERT INTO sms (id, action_id, call_id, campaign_id, contact_id, phone, message, status, failure_reason,"
-                             " queued_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', '', ?8)", fault);
+                             " queued_ms) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', '', ?8"
+                             " FROM effect WHERE action_id = ?2 AND fence = ?9 AND state = 2", fault);
     if (status)
         return status;
-    sql_bind(sms->enter, SQL_TEXT(id), SQL_TEXT(effect->action_id), SQL_TEXT(effect->call_id), SQL_TEXT(effect->campaign_id),
-             SQL_TEXT(effect->contact_id), SQL_TEXT(effect->phone), SQL_TEXT(message), SQL_NUMBER(now_ms));
-    return sql_run(sms->store, sms->enter, fault);
+    sql_bind(sms->enter, SQL_TEXT(outcome->message_id), SQL_TEXT(effect->action_id), SQL_TEXT(effect->call_id), SQL_TEXT(effect->campaign_id),
+             SQL_TEXT(effect->contact_id), SQL_TEXT(effect->phone), SQL_TEXT(message), SQL_NUMBER(now_ms),
+             SQL_NUMBER(effect->fence));
+    status = sql_run(sms->store, sms->enter, fault);
+    if (!status && !sqlite3_changes(sms->store->db))
+        *outcome = (SmsOutcome){.result = SMS_OVERTAKEN};
+    return status;
 }
 
 static bool fill_message(const Effect *effect, Arena *arena, Slice *ret_message, SmsOutcome *outcome)
@@ -60,7 +66,7 @@ static Status send_one(SqliteSms *sms, const Effect *effect, int64_t now_ms, Are
     char uuid[37];
     digest_uuid(uuid);
     outcome->message_id = arena_copy(arena, slice_of(uuid));
-    return enter_message(sms, effect, outcome->message_id, message, now_ms, fault);
+    return enter_message(sms, effect, message, now_ms, outcome, fault);
 }
 
 static Status send_texts(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes,

@@ -74,6 +74,10 @@ static void put_back(Batch *batch, Effect *effect, Slice reason)
 static void take_outcome(Batch *batch, Effect *effect, const SmsOutcome *outcome)
 {
     static const EffectState states[] = {[SMS_ACCEPTED] = EFFECT_SENT, [SMS_REFUSED] = EFFECT_FAILED, [SMS_UNKNOWN] = EFFECT_UNKNOWN};
+    if (outcome->result == SMS_OVERTAKEN) {
+        effect->state = EFFECT_CLAIMED;
+        return;
+    }
     if (outcome->result == SMS_UNSENT) {
         put_back(batch, effect, outcome->reason);
         return;
@@ -160,16 +164,24 @@ static void account(const Effect *effects, size_t count)
  * CLAIMED here: its message comes again, and then the ledger says what became of it. */
 static Status settle(Batch *batch, Effect *effects, size_t count, Fault *fault)
 {
-    Effect settled[BATCH_MAX];
+    Effect leaving[BATCH_MAX], settled[BATCH_MAX];
     bool moved[BATCH_MAX] = {0};
-    size_t settled_count = 0;
+    size_t indices[BATCH_MAX], leaving_count = 0, settled_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (effects[i].state == EFFECT_CLAIMED)
+            continue;
+        indices[leaving_count] = i;
+        leaving[leaving_count++] = effects[i];
+    }
+    if (!leaving_count)
+        return STATUS_OK;
     const EffectsPort *ledger = &batch->ports->effects;
-    Status status = ledger->settle(ledger->self, effects, count, batch->now_ms, moved, fault);
-    for (size_t i = 0; !status && i < count; i++) {
+    Status status = ledger->settle(ledger->self, leaving, leaving_count, batch->now_ms, moved, fault);
+    for (size_t i = 0; !status && i < leaving_count; i++) {
         if (moved[i])
-            settled[settled_count++] = effects[i];
+            settled[settled_count++] = leaving[i];
         else
-            effects[i].state = EFFECT_CLAIMED;
+            effects[indices[i]].state = EFFECT_CLAIMED;
     }
     status = status ? status : record_actions(batch, settled, settled_count, fault);
     status = status ? status : project_donations(batch, settled, settled_count, false, fault);

@@ -218,3 +218,16 @@ Effect contract_donation(const char *action_id, const char *phone)
                     .phone = slice_of(phone), .campaign_name = SLICE("Winter"), .donation_link = SLICE("https://donate.example.org?ref=x"),
                     .message = SLICE("Thank you from {{campaignName}}: {{donationLink}}"), .created_ms = NOON_MS};
 }
+
+Effect contract_sending(Contract *contract, const char *action_id, const char *phone)
+{
+    const EffectsPort *ledger = &contract->ports.effects;
+    Effect effect = contract_donation(action_id, phone);
+    bool is_ours = false;
+    must(contract, ledger->claim(ledger->self, &effect, 1, NOON_MS, 30000, true, &contract->arena, &is_ours, &contract->fault));
+    assert_true(is_ours);
+    must(contract, ledger->sending(ledger->self, &effect, 1, NOON_MS + 30000, &is_ours, &contract->fault));
+    assert_true(is_ours);
+    effect.state = EFFECT_SENDING;
+    return effect;
+}

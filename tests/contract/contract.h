@@ -90,3 +90,5 @@ Cdr *contract_load(Contract *contract, const char *call_id);
 Cdr *contract_store(Contract *contract, const Event *event);
 
 Effect contract_donation(const char *action_id, const char *phone);
+/* The same, claimed and SENDING in the ledger. */
+Effect contract_sending(Contract *contract, const char *action_id, const char *phone);

@@ -120,14 +120,16 @@ static Status race_effects(Racer *racer, int round)
     Other *other = &racer->other;
     Effect effects[EACH];
     SmsOutcome outcomes[EACH];
-    bool claimed[EACH], moved[EACH];
+    bool claimed[EACH], is_ours[EACH], moved[EACH];
     for (int i = 0; i < EACH; i++)
         effects[i] = contract_donation(name_of(&other->arena, "e", round, racer->number, i).at, "+12125550100");
     Status status = other->effects.claim(other->effects.self, effects, EACH, NOON_MS, 30000, true, &other->arena, claimed, &other->fault);
+    for (int i = 0; i < EACH && !status; i++)
+        effects[i].fence -= !claimed[i]; /* whoever did not get it shows no valid fence */
+    status = status ? status : other->effects.sending(other->effects.self, effects, EACH, NOON_MS + 30000, is_ours, &other->fault);
     status = status ? status : other->sms.send(other->sms.self, effects, EACH, NOON_MS, &other->arena, outcomes, &other->fault);
     for (int i = 0; i < EACH && !status; i++) {
         effects[i].state = EFFECT_SENT;
-        effects[i].fence -= !claimed[i]; /* whoever did not get it shows no valid fence */
         racer->race->claimed[round] += claimed[i];
     }
     status = status ? status : other->effects.settle(other->effects.self, effects, EACH, NOON_MS, moved, &other->fault);
@@ -188,6 +190,33 @@ static void of_many_that_race_each_thing_is_done_by_one(void **state)
     assert_int_equal(messages, ROUNDS * EACH);
     int64_t entries = contract_check_chain(c), optouts = ROUNDS * EACH;
     assert_in_range(entries, optouts + 1, optouts * 2); /* which half is audited depends on who came first */
+}
+
+/* ---- a sender that sleeps ---- */
+
+static void text_to_a_number_that_was_blocked_while_its_sender_slept_stays_in(void **state)
+{
+    Contract *c = *state;
+    Other other = {0};
+    BlockResult result;
+    SmsOutcome outcome;
+    bool is_claimed = false, moved = false;
+    int messages = 0;
+    Effect slept = contract_sending(c, "e", "+12125550100"), taken = slept;
+    open_other(c, &other, 0);
+    assert_int_equal(block_one(&other, "+12125550100", "a", &result), STATUS_OK);
+    assert_int_equal(other.effects.claim(other.effects.self, &taken, 1, NOON_MS + 60000, 30000, true, &other.arena, &is_claimed, &other.fault),
+                     STATUS_OK);
+    assert_true(is_claimed);
+    taken.state = EFFECT_CANCELLED;
+    assert_int_equal(other.effects.settle(other.effects.self, &taken, 1, NOON_MS + 60000, &moved, &other.fault), STATUS_OK);
+    assert_true(moved);
+
+    must(c, c->ports.sms.send(c->ports.sms.self, &slept, 1, NOON_MS + 60000, &c->arena, &outcome, &c->fault));
+    assert_int_equal(outcome.result, SMS_OVERTAKEN);
+    must(c, c->ports.sms.list(c->ports.sms.self, &(SmsFilter){0}, count_message, &messages, &c->fault));
+    assert_int_equal(messages, 0);
+    close_other(&other);
 }
 
 /* ---- the server goes and comes back ---- */
@@ -342,7 +371,7 @@ static void lost_answer_to_a_commit_does_nothing_twice(void **state)
     Contract *c = *state;
     Other other = {0};
     BlockResult result;
-    bool was_blocked = false, claimed = false, moved;
+    bool was_blocked = false, moved;
     contract_is_blocked(c, "+1");
     CutProxy *proxy = cut_proxy_start(getenv("TEST_DATABASE_URL"));
     char server[300];
@@ -368,12 +397,10 @@ static void lost_answer_to_a_commit_does_nothing_twice(void **state)
     assert_int_equal(other.registry.audit_append(other.registry.self, &import, &other.fault), STATUS_OK);
     assert_int_equal(contract_check_chain(c), 5);
 
-    Effect effect = contract_donation("e", "+12125550100");
+    Effect effect = contract_sending(c, "e", "+12125550100");
     SmsOutcome outcome;
     int messages = 0;
     int64_t sent = 0;
-    assert_int_equal(other.effects.claim(other.effects.self, &effect, 1, NOON_MS, 30000, true, &other.arena, &claimed, &other.fault), STATUS_OK);
-    assert_true(claimed);
     cut_proxy_cut_next_commit(proxy);
     assert_int_equal(other.sms.send(other.sms.self, &effect, 1, NOON_MS, &other.arena, &outcome, &other.fault), STATUS_OK);
     assert_int_equal(outcome.result, SMS_ACCEPTED);
@@ -621,6 +648,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CONTRACT_TEST(of_many_that_race_each_thing_is_done_by_one),
+        CONTRACT_TEST(text_to_a_number_that_was_blocked_while_its_sender_slept_stays_in),
         CONTRACT_TEST(server_that_crashes_under_load_loses_nothing_acknowledged),
         CONTRACT_TEST(connection_that_the_server_ended_is_made_anew_without_a_failure),
         CONTRACT_TEST(server_that_is_away_opens_the_breaker),

@@ -33,7 +33,7 @@ static Seen list(Contract *c, SmsFilter filter)
 static void message_is_filled_and_queued(void **state)
 {
     Contract *c = *state;
-    Effect effect = contract_donation("call-1_donation", "+12125550100");
+    Effect effect = contract_sending(c, "call-1_donation", "+12125550100");
     SmsOutcome outcome = send(c, &effect);
     assert_int_equal(outcome.result, SMS_ACCEPTED);
     Seen seen = list(c, (SmsFilter){0});
@@ -48,7 +48,7 @@ static void message_is_filled_and_queued(void **state)
 static void action_sent_twice_is_one_message(void **state)
 {
     Contract *c = *state;
-    Effect effect = contract_donation("call-1_donation", "+12125550100"), other = effect;
+    Effect effect = contract_sending(c, "call-1_donation", "+12125550100"), other = effect;
     other.message = SLICE("another text");
     SmsOutcome first = send(c, &effect), second = send(c, &other);
     assert_int_equal(second.result, SMS_ACCEPTED);
@@ -58,10 +58,38 @@ static void action_sent_twice_is_one_message(void **state)
     assert_slice(seen.records[0].message, "Thank you from Winter: https://donate.example.org?ref=x");
 }
 
-static void placeholder_without_value_is_refused(void **state)
+static void effect_that_is_not_sending_is_no_message(void **state)
 {
     Contract *c = *state;
     Effect effect = contract_donation("call-1_donation", "+12125550100");
+    bool is_claimed;
+    assert_int_equal(send(c, &effect).result, SMS_OVERTAKEN);
+    must(c, c->ports.effects.claim(c->ports.effects.self, &effect, 1, NOON_MS, 30000, true, &c->arena, &is_claimed, &c->fault));
+    assert_int_equal(send(c, &effect).result, SMS_OVERTAKEN);
+    assert_int_equal(list(c, (SmsFilter){0}).count, 0);
+}
+
+static void effect_that_somebody_claimed_since_is_no_message(void **state)
+{
+    Contract *c = *state;
+    const EffectsPort *ledger = &c->ports.effects;
+    Effect slept = contract_sending(c, "call-1_donation", "+12125550100"), taken = slept;
+    bool is_ours = false;
+    must(c, ledger->claim(ledger->self, &taken, 1, NOON_MS + 60000, 30000, true, &c->arena, &is_ours, &c->fault));
+    must(c, ledger->sending(ledger->self, &taken, 1, NOON_MS + 90000, &is_ours, &c->fault));
+    assert_true(is_ours);
+    assert_int_equal(send(c, &slept).result, SMS_OVERTAKEN);
+    assert_int_equal(list(c, (SmsFilter){0}).count, 0);
+    SmsOutcome sent = send(c, &taken), again = send(c, &slept);
+    assert_int_equal(sent.result, SMS_ACCEPTED);
+    assert_true(slice_equal(sent.message_id, again.message_id));
+    assert_int_equal(list(c, (SmsFilter){0}).count, 1);
+}
+
+static void placeholder_without_value_is_refused(void **state)
+{
+    Contract *c = *state;
+    Effect effect = contract_sending(c, "call-1_donation", "+12125550100");
     effect.message = SLICE("Dear {{firstName}}");
     SmsOutcome outcome = send(c, &effect);
     assert_int_equal(outcome.result, SMS_REFUSED);
@@ -74,7 +102,7 @@ static void list_is_newest_first_and_filters(void **state)
     Contract *c = *state;
     const char *const ids[] = {"a", "b", "c"};
     for (size_t i = 0; i < 3; i++) {
-        Effect effect = contract_donation(ids[i], i ? "+12125550100" : "+12125550109");
+        Effect effect = contract_sending(c, ids[i], i ? "+12125550100" : "+12125550109");
         effect.campaign_id = i == 2 ? SLICE("spring") : SLICE("winter");
         send(c, &effect);
     }
@@ -94,8 +122,8 @@ static void rollback_takes_the_message_back_where_it_joins_the_unit(void **state
     Contract *c = *state;
     if (!c->ports.sms.joins_unit)
         skip();
-    Effect effect = contract_donation("call-1_donation", "+12125550100");
     contract_begin(c);
+    Effect effect = contract_sending(c, "call-1_donation", "+12125550100");
     send(c, &effect);
     contract_rollback(c);
     assert_int_equal(list(c, (SmsFilter){0}).count, 0);
@@ -104,7 +132,7 @@ static void rollback_takes_the_message_back_where_it_joins_the_unit(void **state
 static void messages_are_entered_as_they_are_in_their_order(void **state)
 {
     Contract *c = *state;
-    Effect known = contract_donation("a", "+12125550100");
+    Effect known = contract_sending(c, "a", "+12125550100");
     SmsOutcome sent = send(c, &known);
     SmsRecord records[] = {
         {.id = SLICE("m-z"), .action_id = SLICE("z"), .phone = SLICE("+12125550101"), .message = SLICE("one"), .status = SLICE("delivered"), .queued_ms = NOON_MS - 2000},
@@ -130,7 +158,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CONTRACT_TEST(message_is_filled_and_queued), CONTRACT_TEST(action_sent_twice_is_one_message),
-        CONTRACT_TEST(placeholder_without_value_is_refused), CONTRACT_TEST(list_is_newest_first_and_filters),
+        CONTRACT_TEST(effect_that_is_not_sending_is_no_message),
+        CONTRACT_TEST(effect_that_somebody_claimed_since_is_no_message), CONTRACT_TEST(placeholder_without_value_is_refused),
+        CONTRACT_TEST(list_is_newest_first_and_filters),
         CONTRACT_TEST(messages_are_entered_as_they_are_in_their_order),
     };
     const struct CMUnitTest unit_tests[] = {
