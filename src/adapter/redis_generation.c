@@ -49,12 +49,12 @@ typedef struct Sweep {
     int64_t ended, current; /* generations up to `ended` go, except the one that is read */
 } Sweep;
 
-static const char guard_prefix[] = "pledgeline:";
+static const Slice guard_prefix = SLICE_INIT("pledgeline:");
 
 static bool is_useless_guard(const Sweep *sweep, const redisReply *key)
 {
     char *end;
-    int64_t generation = strtoll(key->str + sizeof guard_prefix - 1, &end, 10);
+    int64_t generation = strtoll(key->str + guard_prefix.bytes, &end, 10);
     return *end == ':' && generation <= sweep->ended && generation != sweep->current;
 }
 
