@@ -459,6 +459,29 @@ static void recount_given_up_changes_nothing(void **state)
     assert_string_equal(world_says(w, "EXISTS pledgeline:recount pledgeline:generation"), "0");
 }
 
+/* Of three generations with guards, and of one that nobody ended. */
+static void recount_leaves_only_the_guards_that_are_read(void **state)
+{
+    RedisWorld *w = begin(state);
+    Contribution share = world_share("winter", "busy", NULL);
+    world_says(w, "SET pledgeline:names:spring:7: aside");
+    world_says(w, "SET pledgeline:99:call-1 later");
+    for (int i = 0; i < 3000; i++)
+        world_says(w, "SET pledgeline:0:old-%d text", i);
+    for (int round = 0; round < 3; round++) {
+        bool keep = round == 1;
+        well(w, w->live.generation_begin(w->live.self, NOON_MS, &w->fault));
+        well(w, world_project(w, "call-1", round + 1, &share));
+        well(w, w->live.generation_end(w->live.self, keep, &w->fault));
+        assert_string_equal(world_says(w, "EXISTS pledgeline:%d:call-1", round + 1), keep ? "1" : "0");
+        assert_string_equal(world_says(w, "EXISTS pledgeline:0:call-1"), round == 0 ? "1" : "0");
+    }
+    assert_string_equal(world_says(w, "EXISTS pledgeline:2:call-1 pledgeline:names:spring:7: pledgeline:99:call-1"), "3");
+    assert_string_equal(world_says(w, "EXISTS pledgeline:0:old-0 pledgeline:0:old-2999"), "0");
+    well(w, world_project(w, "call-1", 3, &share));
+    assert_int_equal(world_counter(w, "winter", "busy"), 1);
+}
+
 static void one_recount_at_a_time(void **state)
 {
     RedisWorld *w = begin(state);
@@ -628,6 +651,7 @@ int main(void)
         REDIS_TEST(recount_shows_and_mends_what_differs),
         REDIS_TEST(recount_compares_without_changing_anything),
         REDIS_TEST(recount_given_up_changes_nothing),
+        REDIS_TEST(recount_leaves_only_the_guards_that_are_read),
         REDIS_TEST(one_recount_at_a_time),
         REDIS_TEST(thing_twice_in_a_batch_counts_once),
         REDIS_TEST(what_is_projected_during_a_recount_is_in_it),

@@ -281,16 +281,26 @@ static void password_opens(void **state)
     expect(own, STATUS_OK, "");
 }
 
-/* What the documentation asks for, and nothing else: no INFO, no CONFIG. */
+/* What the documentation asks for, and nothing else. */
 static void account_with_few_rights_is_enough(void **state)
 {
     Own *own = start(state, OPTIONS("--user", "pledge", "on", ">secret", "~campaign:*", "~blacklist:*", "~*_action:*", "~pledgeline:*",
-                                    "+@read", "+@write", "+evalsha", "+script|load", "+select"));
+                                    "+@read", "+@write", "+@connection", "-@dangerous", "+evalsha", "+script|load", "+info"));
+    ActionRecord record = {.id = SLICE("c1_donation"), .timestamp_ms = NOON_MS};
+    bool counters, list;
     snprintf(own->url, sizeof own->url, "redis://pledge:secret@127.0.0.1:%d/1", own->server.port);
     use(own, own->url, 1000);
     expect(own, STATUS_OK, "");
     complete_list(own);
     assert_int_equal(ask(own), CACHE_CLEAR);
+    world_must(&own->fault, own->live.remember(own->live.self, &record, 1, &own->fault), "remember");
+    world_must(&own->fault, own->live.generation_begin(own->live.self, NOON_MS, &own->fault), "begin");
+    expect(own, STATUS_OK, "");
+    world_must(&own->fault, own->live.generation_end(own->live.self, true, &own->fault), "end");
+    world_must(&own->fault, own->live.is_whole(own->live.self, &counters, &list, &own->fault), "whole");
+    assert_true(counters && list);
+    Fault why;
+    assert_false(breaker_is_unwell(&own->breaker, &why));
 }
 
 static void unknown_database_is_refused(void **state)

@@ -337,6 +337,31 @@ static void a_record_that_was_saved_uncounted_is_counted_by_the_repeat(void **st
     world_done(&world);
 }
 
+/* Whatever failed behind the gateway: the message comes again, alone where one is in the way, and never as a dead letter. */
+static void a_text_that_went_out_is_no_dead_letter(void **state)
+{
+    (void)state;
+    static const Status failures[] = {STATUS_REJECT, STATUS_RETRY, STATUS_FATAL};
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+        World world;
+        world_init(&world, false, false);
+        world.settings.max_attempts = 1;
+        world.counters_status = failures[i];
+        for (int again = 0; again < 3; again++) {
+            Delivery delivery = world_delivery("donation-events", DONATION);
+            world_run(&world, &delivery, 1);
+            assert_int_equal(delivery.verdict, VERDICT_RETRY);
+            assert_true(delivery.kept);
+        }
+        assert_int_equal(world.effects[0].state, EFFECT_SENT);
+        assert_int_equal(world.sent, 1);
+        world.counters_status = STATUS_OK;
+        assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_DONE);
+        assert_int_equal(world.donations, 1);
+        world_done(&world);
+    }
+}
+
 /* The row leaves the spool behind the gateway, not before it. */
 static void what_still_has_to_go_out_keeps_its_row(void **state)
 {
@@ -501,6 +526,7 @@ int main(void)
         cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything_in_stores_apart),
         cmocka_unit_test(a_text_that_went_out_uncounted_is_counted_by_the_repeat),
         cmocka_unit_test(a_record_that_was_saved_uncounted_is_counted_by_the_repeat),
+        cmocka_unit_test(a_text_that_went_out_is_no_dead_letter),
         cmocka_unit_test(what_still_has_to_go_out_keeps_its_row),
         cmocka_unit_test(an_effect_that_is_due_comes_back_as_its_press),
         cmocka_unit_test(in_one_store_a_failure_undoes_everything), cmocka_unit_test(who_cannot_be_asked_about_is_not_texted_now),
