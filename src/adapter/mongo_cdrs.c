@@ -212,8 +212,11 @@ static Status judge(Saving *saving, const bson_t *reply, bool executed, const bs
     bson_error_t other;
     if (note_collisions(saving, reply, &other))
         return mongo_fault(saving->mongo, &other, "saving call records", fault);
-    if (has_concern_errors(reply))
-        return fault_set(fault, STATUS_RETRY, "mongodb_majority", "MongoDB: a majority of its servers has not confirmed the call records");
+    if (has_concern_errors(reply)) {
+        Fault why;
+        fault_set(&why, STATUS_RETRY, "mongodb_majority", "MongoDB: a majority of its servers has not confirmed the call records");
+        return mongo_refuses(saving->mongo, &why, fault);
+    }
     if (accounts_for_all(saving, reply))
         return take_back_resurrected(saving, reply, fault);
     if (!executed)

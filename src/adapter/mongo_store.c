@@ -140,12 +140,12 @@ static Status lose(Mongo *mongo, const char *code, const char *doing, const bson
     return STATUS_RETRY;
 }
 
-static Status refuse(Mongo *mongo, const char *doing, const bson_error_t *error, Fault *fault)
+Status mongo_refuses(Mongo *mongo, const Fault *why, Fault *fault)
 {
     mongo->refuses = true;
-    fault_set(&mongo->why, STATUS_RETRY, "mongodb_failed", "MongoDB, %s: %.150s (code %u)", doing, error->message, error->code);
+    mongo->why = *why;
     if (fault)
-        *fault = mongo->why;
+        *fault = *why;
     return STATUS_RETRY;
 }
 
@@ -159,7 +159,9 @@ Status mongo_fault(Mongo *mongo, const bson_error_t *error, const char *doing, F
         return lose(mongo, "mongodb_unwell", doing, error, fault);
     if (IS_AMONG(error->code, refused_codes)) /* its words may quote the document */
         return fault_set(fault, STATUS_REJECT, "mongodb_refused", "MongoDB, %s: it does not take the request (code %u)", doing, error->code);
-    return refuse(mongo, doing, error, fault);
+    Fault why;
+    fault_set(&why, STATUS_RETRY, "mongodb_failed", "MongoDB, %s: %.150s (code %u)", doing, error->message, error->code);
+    return mongo_refuses(mongo, &why, fault);
 }
 
 /* ---- indexes ---- */

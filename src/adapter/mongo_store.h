@@ -34,6 +34,8 @@ Status mongo_leave(Mongo *mongo, Status status);
 
 /* What a failed call of the client library means; doing is "loading call records". */
 Status mongo_fault(Mongo *mongo, const bson_error_t *error, const char *doing, Fault *fault);
+/* It is there and cannot do this: RETRY, and named by readyz. */
+Status mongo_refuses(Mongo *mongo, const Fault *why, Fault *fault);
 
 /* How long the server may work on one request. */
 int mongo_work_ms(const Mongo *mongo);

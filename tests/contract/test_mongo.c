@@ -524,6 +524,9 @@ static void save_without_a_majority_is_not_done(void **state)
     assert_fault(c, save(c, cdr, &conflict), "mongodb_majority");
     assert_int_equal(cdr->rev, 0);
     assert_away(bench, false);
+    Fault why;
+    assert_true(breaker_is_unwell(&bench->breaker, &why));
+    assert_string_equal(why.code, "mongodb_majority");
 }
 
 static void server_that_stepped_down_is_looked_for_anew(void **state)
