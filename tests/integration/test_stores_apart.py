@@ -399,6 +399,56 @@ def test_a_flush_of_redis_heals_by_itself(server, settings):
     assert server.run("recount").code == 0
 
 
+# ---- what comes so late that the counters have forgotten it ----
+
+def generation(settings):
+    return redis_cli(settings, "GET", "pledgeline:generation")
+
+
+def wait_it_out(server, clock):
+    """The wall clock of the server stands still, so what waits is due only when it is moved."""
+    until(lambda: clock.advance(minutes=1) or nothing_waits(server))
+
+
+def test_what_waited_for_eight_days_is_counted(make_server, settings, stores, clock, tmp_path):
+    server = make_server(tmp_path / "data", **settings, **clock.settings)
+    counted = until(lambda: generation(settings))
+    stores.mongo.pause()
+    try:
+        publish(server, "call-events", ended("c1", "w", PHONE))
+        assert not nothing_waits(server)
+        server.stop()
+        clock.advance(days=8)
+    finally:
+        stores.mongo.resume()
+    server.start()
+    wait_it_out(server, clock)
+    assert redis_cli(settings, "GET", "campaign:w:total_attempts") == "1"
+    assert generation(settings) == counted
+    assert server.run("recount").code == 0
+
+
+def test_late_event_that_redis_missed_is_recounted_once(make_server, settings, clock):
+    server = make_server(**settings, **clock.settings)
+    counted = until(lambda: generation(settings))
+    publish(server, "call-events", ended("c1", "w", PHONE))
+    clock.advance(days=8)
+    redis_cli(settings, "DEL", f"pledgeline:{counted}:c1")  # its life is over
+    redis_cli(settings, "CONFIG", "SET", "maxmemory", "1")
+    try:
+        publish(server, "call-events", event("c1", "w", PHONE, eventType="call_answered", timestamp="2024-01-15T10:30:00Z"))
+        assert not nothing_waits(server)
+    finally:
+        redis_cli(settings, "CONFIG", "SET", "maxmemory", "0")
+    wait_it_out(server, clock)
+    recounted = until(lambda: generation(settings) != counted and generation(settings))
+    assert redis_cli(settings, "GET", "campaign:w:total_attempts") == "1"
+    publish(server, "call-events", event("c1", "w", PHONE, eventType="call_answered", timestamp="2024-01-15T10:30:00Z"))
+    assert redis_cli(settings, "EXISTS", "pledgeline:whole") == "1"
+    assert generation(settings) == recounted
+    assert server.run("recount").code == 0
+
+
 def test_number_taken_off_leaves_the_cache(server, settings):
     publish(server, "optout-events", optout("c1", "w", PHONE))
     assert server.run("blacklist", "remove", PHONE, "--actor", "jane", "--reason", "asked").code == 0

@@ -2,6 +2,9 @@
 #include "world.h"
 
 #include "base/clock.h"
+#include "line/batch.h"
+
+static const int64_t NOW_MS = 1705320000000;
 
 #define OPTOUT "{\"callId\":\"c1\",\"campaignId\":\"w\",\"phoneNumber\":\"+972501234567\"}"
 #define DONATION "{\"callId\":\"c1\",\"campaignId\":\"w\",\"phoneNumber\":\"+972501234567\",\"dtmfInput\":\"1\"}"
@@ -362,6 +365,62 @@ static void a_text_that_went_out_is_no_dead_letter(void **state)
     }
 }
 
+/* Retention waits for a clock that has kept step for an hour. */
+static void be_steady(World *world)
+{
+    int64_t elapsed_ms = clock_elapsed_ms();
+    pipeline_batch(world->line)->watch = (ClockWatch){NOW_MS - elapsed_ms, elapsed_ms - 2 * 60 * 60 * 1000, true};
+}
+
+static void a_record_leaves_the_counters_before_it_is_deleted(void **state)
+{
+    (void)state;
+    World world;
+    Fault fault;
+    size_t deleted = 0;
+    world_init(&world, false, false);
+    run_one(&world, "call-events", INITIATED("c1"));
+    assert_int_equal(world.attempts, 1);
+    be_steady(&world);
+    world.counters_status = STATUS_RETRY;
+    assert_int_equal(pipeline_expire(world.line, NOW_MS, 1, &deleted, &fault), STATUS_RETRY);
+    assert_int_equal(world.record_count, 1);
+    assert_int_equal(world.attempts, 1);
+    world.counters_status = STATUS_OK;
+    world.log.bytes = 0;
+    assert_int_equal(pipeline_expire(world.line, NOW_MS, 1, &deleted, &fault), STATUS_OK);
+    assert_log(&world, "begin project expire commit");
+    assert_int_equal(world.record_count, 0);
+    assert_int_equal(world.attempts, 0);
+    world_done(&world);
+}
+
+/* What was visited leaves the counters, so all of it has to be deleted. */
+static Status expire_a_full_page(void *self, int64_t before_ms, size_t max, const Rating *rating, bool (*visit)(void *context, const Cdr *cdr),
+                                 Status (*before_delete)(void *context, Fault *fault), void *context, size_t *ret_deleted, Fault *fault)
+{
+    World *world = self;
+    (void)before_ms, (void)rating;
+    for (*ret_deleted = 0; *ret_deleted < max; ++*ret_deleted)
+        assert_true(visit(context, world->records[0]));
+    return before_delete(context, fault);
+}
+
+static void a_full_page_of_old_records_is_deleted_to_the_last(void **state)
+{
+    (void)state;
+    World world;
+    Fault fault;
+    size_t deleted = 0;
+    world_init(&world, true, true);
+    run_one(&world, "call-events", INITIATED("c1"));
+    be_steady(&world);
+    world.ports.cdrs.expire = expire_a_full_page;
+    assert_int_equal(pipeline_expire(world.line, NOW_MS, 1, &deleted, &fault), STATUS_OK);
+    assert_true(deleted > 0);
+    world_done(&world);
+}
+
 /* The row leaves the spool behind the gateway, not before it. */
 static void what_still_has_to_go_out_keeps_its_row(void **state)
 {
@@ -525,6 +584,8 @@ int main(void)
         cmocka_unit_test(a_text_that_was_taken_over_is_recorded_as_the_ledger_has_it),
         cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything_in_stores_apart),
         cmocka_unit_test(a_text_that_went_out_uncounted_is_counted_by_the_repeat),
+        cmocka_unit_test(a_record_leaves_the_counters_before_it_is_deleted),
+        cmocka_unit_test(a_full_page_of_old_records_is_deleted_to_the_last),
         cmocka_unit_test(a_record_that_was_saved_uncounted_is_counted_by_the_repeat),
         cmocka_unit_test(a_text_that_went_out_is_no_dead_letter),
         cmocka_unit_test(what_still_has_to_go_out_keeps_its_row),

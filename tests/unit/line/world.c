@@ -240,6 +240,29 @@ static Status stale(void *self, int64_t before_ms, CdrCursor *after, size_t max,
     return STATUS_OK;
 }
 
+/* All records are too old. */
+static Status expire(void *self, int64_t before_ms, size_t max, const Rating *rating, bool (*visit)(void *context, const Cdr *cdr),
+                     Status (*before_delete)(void *context, Fault *fault), void *context, size_t *ret_deleted, Fault *fault)
+{
+    (void)before_ms, (void)max;
+    World *world = self;
+    size_t leaving = 0;
+    for (; leaving < world->record_count; leaving++) {
+        Cdr cdr = *world->records[leaving];
+        cdr_derive(&cdr, rating, &world->arena);
+        if (!visit(context, &cdr))
+            break;
+    }
+    Status status = before_delete(context, fault);
+    if (status)
+        return status;
+    noted(world, "expire");
+    memmove(world->records, world->records + leaving, (world->record_count - leaving) * sizeof *world->records);
+    world->record_count -= leaving;
+    *ret_deleted = leaving;
+    return STATUS_OK;
+}
+
 /* ---- counters ---- */
 
 static int64_t share(const Contribution *contribution, const char *name)
@@ -346,7 +369,7 @@ void world_init(World *world, bool atomic, bool sms_joins)
         .unit = {.self = world, .atomic = atomic, .begin = begin, .commit = commit, .rollback = rollback},
         .registry = {.self = world, .block = block, .is_blocked = is_blocked, .record_actions = record_actions},
         .effects = {.self = world, .claim = claim, .sending = sending, .settle = settle_effects, .due = due_effects, .pull_in = pull_in},
-        .cdrs = {.self = world, .load = load, .save = save, .stale = stale},
+        .cdrs = {.self = world, .load = load, .save = save, .stale = stale, .expire = expire},
         .live = {.self = world, .project = project, .is_blocked = is_cached},
         .sms = {.self = world, .joins_unit = sms_joins, .is_idempotent = true, .send = send_sms},
         .calls = {.self = world, .hang_up = hang_up},
