@@ -239,14 +239,61 @@ static AppStores *stores_new(App *app, const Config *config)
     return stores;
 }
 
+/* ---- a folder that was moved ---- */
+
+enum { STORE_SETTINGS = 3 };
+
+typedef struct StoreSetting { const char *name; bool is_set; } StoreSetting;
+
+static void store_settings(const Config *config, StoreSetting ret[STORE_SETTINGS])
+{
+    ret[0] = (StoreSetting){"DATABASE_URL", *config->database_url};
+    ret[1] = (StoreSetting){"MONGODB_URI", *config->mongodb_uri};
+    ret[2] = (StoreSetting){"REDIS_URL", *config->redis_url || *config->redis_host};
+}
+
+Status app_mark_moved(const App *app, Fault *fault)
+{
+    StoreSetting settings[STORE_SETTINGS];
+    Text names = text_in(&app->stores->arena);
+    store_settings(app->config, settings);
+    for (size_t i = 0; i < STORE_SETTINGS; i++) {
+        if (settings[i].is_set)
+            text_printf(&names, "%s%s", names.bytes ? " " : "", settings[i].name);
+    }
+    return data_folder_mark_moved(app->config->data_folder, text_slice(&names), fault);
+}
+
+/* What came since the move is in the stores alone: a number that was blocked there would be clear here. */
+static Status refuse_moved(const Config *config, Arena *arena, Fault *fault)
+{
+    StoreSetting settings[STORE_SETTINGS];
+    Slice names;
+    store_settings(config, settings);
+    Status status = data_folder_moved(config->data_folder, arena, &names, fault);
+    for (size_t i = 0; i < STORE_SETTINGS && !status; i++) {
+        if (!settings[i].is_set && slice_holds(names, slice_of(settings[i].name)))
+            status = fault_set(fault, STATUS_REJECT, "data_folder_moved",
+                               "%.80s was moved to %.*s: set them (%s is not set), or delete its file \"moved\" to go"
+                               " back to what it held then", config->data_folder, SLICE_ARG(names), settings[i].name);
+    }
+    return status;
+}
+
 enum { FOLDER_WAIT_MS = 5000 };
+
+static Status hold_folder(AppStores *stores, const Config *config, Fault *fault)
+{
+    Status status = data_folder_make(config->data_folder, fault);
+    return status ? status : data_folder_hold(&stores->folder, config->data_folder, FOLDER_WAIT_MS, fault);
+}
 
 static Status open_folder(AppStores *stores, const Config *config, AppMode mode, Fault *fault)
 {
-    if (mode == APP_READER)
-        return STATUS_OK;
-    Status status = data_folder_make(config->data_folder, fault);
-    return status ? status : data_folder_hold(&stores->folder, config->data_folder, FOLDER_WAIT_MS, fault);
+    Status status = mode == APP_WRITER ? hold_folder(stores, config, fault) : STATUS_OK;
+    if (status || config == &stores->folder_alone)
+        return status;
+    return refuse_moved(config, &stores->arena, fault);
 }
 
 static Status open_secret(App *app, AppMode mode, Fault *fault)

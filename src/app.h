@@ -34,6 +34,10 @@ Status app_open_folder(App *app, const Config *config, const char *folder, AppMo
 /* Whether the settings name a store beside the data folder. */
 bool app_has_stores_apart(const Config *config);
 
+/* Leaves a mark in the data folder: its content was moved into the stores that the settings of app name. From now on app_open
+ * refuses this folder, "data_folder_moved", unless the settings name such stores; app_open_folder does not. */
+Status app_mark_moved(const App *app, Fault *fault);
+
 /* Of the stores beyond a network, ended by NULL; they live as long as app. */
 Breaker *const *app_breakers(const App *app);
 

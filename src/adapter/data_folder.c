@@ -209,7 +209,7 @@ void data_folder_release(DataFolder *folder)
 
 Status data_folder_announce(const DataFolder *folder, const char *base_url, Fault *fault) { return write_holder(folder, base_url, fault); }
 
-/* ---- secrets ---- */
+/* ---- small files ---- */
 
 static Status read_secret(const char *path, Arena *arena, Slice *ret_secret, bool *ret_found, Fault *fault)
 {
@@ -241,7 +241,7 @@ static bool sync_folder(const char *path)
 }
 
 /* Written whole under another name, synced, then renamed: no crash leaves half a key. */
-static Status write_secret(const char *folder, const char *path, Slice text, Arena *arena, Fault *fault)
+static Status write_file(const char *folder, const char *path, Slice text, Arena *arena, Fault *fault)
 {
     const char *draft = arena_printf(arena, "%s.new", path).at;
     int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -249,7 +249,7 @@ static Status write_secret(const char *folder, const char *path, Slice text, Are
     if (fd >= 0)
         close(fd);
     if (!written || rename(draft, path) || !sync_folder(folder))
-        return fault_set(fault, STATUS_FATAL, "secret_unwritable", "cannot write %s: %s", path, strerror(errno));
+        return fault_set(fault, STATUS_FATAL, "data_folder_unusable", "cannot write %s: %s", path, strerror(errno));
     return STATUS_OK;
 }
 
@@ -264,5 +264,38 @@ Status data_folder_secret(const char *path, const char *name, bool make, Arena *
     uint8_t random[SECRET_BYTES];
     digest_random(random, sizeof random);
     *ret_secret = digest_hex(arena, random, sizeof random);
-    return write_secret(path, file, *ret_secret, arena, fault);
+    return write_file(path, file, *ret_secret, arena, fault);
+}
+
+/* ---- the mark of a folder that was moved ---- */
+
+static const char *mark_path(const char *path, Arena *arena) { return arena_printf(arena, "%s/moved", path).at; }
+
+Status data_folder_mark_moved(const char *path, Slice names, Fault *fault)
+{
+    Arena arena;
+    arena_init(&arena);
+    Slice line = arena_printf(&arena, "%.*s\n", SLICE_ARG(names));
+    Status status = write_file(path, mark_path(path, &arena), line, &arena, fault);
+    arena_done(&arena);
+    return status;
+}
+
+Status data_folder_moved(const char *path, Arena *arena, Slice *ret_names, Fault *fault)
+{
+    char text[256];
+    const char *file = mark_path(path, arena);
+    *ret_names = (Slice){0};
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return STATUS_OK;
+    ssize_t bytes = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (fd >= 0)
+        close(fd);
+    if (bytes < 0)
+        return fault_set(fault, STATUS_FATAL, "data_folder_unusable", "cannot read %s: %s", file, strerror(errno));
+    while (bytes > 0 && (text[bytes - 1] == '\n' || text[bytes - 1] == ' '))
+        bytes--;
+    *ret_names = bytes ? arena_copy(arena, (Slice){text, (size_t)bytes}) : SLICE("DATABASE_URL");
+    return STATUS_OK;
 }

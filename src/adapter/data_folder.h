@@ -27,5 +27,10 @@ Status data_folder_announce(const DataFolder *folder, const char *base_url, Faul
 typedef struct FolderHolder { Slice pid, command, since, base_url; } FolderHolder;
 bool data_folder_holder(const char *path, Arena *arena, FolderHolder *ret);
 
+/* The mark of a folder whose content was moved into stores apart: the names of the settings of these, with spaces between. Empty
+ * when it was not moved. Texts in arena. */
+Status data_folder_mark_moved(const char *path, Slice names, Fault *fault);
+Status data_folder_moved(const char *path, Arena *arena, Slice *ret_names, Fault *fault);
+
 /* The secret in the file of that name; made of random bytes when it is missing and `make`. Empty when missing and not. */
 Status data_folder_secret(const char *path, const char *name, bool make, Arena *arena, Slice *ret_secret, Fault *fault);

@@ -21,7 +21,7 @@ typedef struct AnswerRow {
 static const AnswerRow rows[] = {
     {0,   0,   STATUS_RETRY,  AWAY,         "database_api_away",    "look at DATABASE_API_URL, and whether the API runs"},
     {401, 401, STATUS_RETRY,  AWAY,         "database_api_login",   "look at DATABASE_API_TOKEN"},
-    {403, 403, STATUS_RETRY,  AWAY_BY_PATH, "database_api_login",   "the token of DATABASE_API_TOKEN may not do this"},
+    {403, 403, STATUS_RETRY,  AWAY_BY_PATH, "database_api_login",   "the DATABASE_API_TOKEN of the program that asked it (the server, where one has the folder) may not do this"},
     {404, 405, STATUS_RETRY,  AWAY_BY_PATH, "database_api_path",    "look at the path of DATABASE_API_URL"},
     {407, 407, STATUS_RETRY,  AWAY,         "database_api_login",   "a proxy stands in between and wants a login"},
     {408, 408, STATUS_RETRY,  AWAY,         "database_api_slow",    "it did not get our request in time"},

@@ -231,7 +231,10 @@ static Status is_blocked(void *self, const Slice *phones, size_t count, bool *re
 static Status audit_append(void *self, const AuditEntry *entry, Fault *fault)
 {
     (void)entry;
-    return http_lacks(self, "close an import in its audit log (the numbers themselves are blocked)", fault);
+    const HttpRegistry *registry = self;
+    return fault_set(fault, STATUS_REJECT, "database_api_lacks",
+                     "the numbers are blocked; the database API %.80s takes no audit entry about the import itself: import at the database"
+                     " itself to have one", registry->url);
 }
 
 static Status audit_head(void *self, int64_t *ret_entries, uint8_t ret_hash[DIGEST_BYTES], Fault *fault)

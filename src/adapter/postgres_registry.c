@@ -2,6 +2,7 @@
  * entry, one stores what follows from it. Nobody else blocks, unblocks or appends in between. */
 #include "adapter/postgres_store.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 
 #define BLOCKED_COLUMNS "phone, added_at, reason, source, call_id, campaign_id, contact_id, timestamp, actor, action_id"
@@ -19,6 +20,16 @@ static void add_member(Text *out, const char *name, Slice value)
     json_add_string(out, value);
 }
 
+/* The entry's own time is when we were told. */
+static void add_since(Text *out, const BlockEntry *entry)
+{
+    char since[TIME_TEXT_BYTES];
+    if (!entry->recorded_ms || entry->recorded_ms == entry->added_ms)
+        return;
+    time_print(entry->added_ms, since);
+    add_member(out, "addedAt", slice_of(since));
+}
+
 static Slice detail_of(const BlockEntry *entry, Arena *arena)
 {
     Text out = text_in(arena);
@@ -27,6 +38,7 @@ static Slice detail_of(const BlockEntry *entry, Arena *arena)
     add_member(&out, "callId", entry->call_id);
     add_member(&out, "campaignId", entry->campaign_id);
     add_member(&out, "contactId", entry->contact_id);
+    add_since(&out, entry);
     text_add_byte(&out, '}');
     return text_slice(&out);
 }

@@ -215,9 +215,12 @@ Status sqlite_leave(const SqliteWork *work, Status status, Fault *fault)
 
 /* ---- the unit port ---- */
 
+/* Where there is no file there is nothing to view; what is read from another store needs none. */
 static Status unit_begin(void *self, Fault *fault)
 {
     SqliteStore *store = self;
+    if (store->is_missing)
+        return STATUS_OK;
     Status status = start(store, fault);
     store->in_unit = !status;
     return status;

@@ -3,18 +3,29 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "event/phone.h"
+
+/* What an entry says that put a number on the list. */
+typedef struct Said {
+    struct Said *next;
+    int64_t seq, added_ms;
+    uint64_t actor, reason; /* digests */
+} Said;
 
 typedef struct ProvenNumber {
     uint64_t digits;    /* of E.164, which begins with no 0; 0 = the slot is free */
     int64_t seq;        /* the last entry about it */
     bool is_blocked;    /* by that entry */
     bool is_listed;
+    bool is_own;        /* `said` is the one of this chain that wrote the number; else each that came with a move may be it */
+    Said *said;
 } ProvenNumber;
 
 struct ListProof {
     ProvenNumber *slots; /* open addressing, at most half full */
     size_t slot_count, used;
+    Arena arena;
 };
 
 typedef struct Comparison {
@@ -81,6 +92,7 @@ ListProof *list_proof_new(void)
     if (!proof)
         abort();
     *proof = (ListProof){.slots = slots_new(SLOTS_FIRST), .slot_count = SLOTS_FIRST};
+    arena_init(&proof->arena);
     return proof;
 }
 
@@ -88,8 +100,53 @@ void list_proof_free(ListProof *proof)
 {
     if (!proof)
         return;
+    arena_done(&proof->arena);
     free(proof->slots);
     free(proof);
+}
+
+/* ---- what entries say ---- */
+
+/* Of a kind that nobody finds another text for. */
+static uint64_t digest_of(Slice text)
+{
+    uint8_t hash[DIGEST_BYTES];
+    uint64_t first;
+    digest_sha256(&text, 1, hash);
+    memcpy(&first, hash, sizeof first);
+    return first;
+}
+
+/* An import says in its detail since when the number is blocked; else that is the time of the entry. */
+static int64_t added_of(const AuditEntry *entry)
+{
+    static const Slice name = SLICE_INIT("\"addedAt\":\"");
+    const char *at = entry->detail.bytes ? memmem(entry->detail.at, entry->detail.bytes, name.at, name.bytes) : NULL;
+    if (!at)
+        return entry->at_ms;
+    Slice rest = {at + name.bytes, (size_t)(entry->detail.at + entry->detail.bytes - at) - name.bytes};
+    const char *end = memchr(rest.at, '"', rest.bytes);
+    int64_t added_ms;
+    return end && time_parse((Slice){rest.at, (size_t)(end - rest.at)}, &added_ms) ? added_ms : entry->at_ms;
+}
+
+static bool is_carried(const AuditEntry *entry)
+{
+    Slice chain;
+    AuditEntry original;
+    return audit_origin(entry, &chain, &original);
+}
+
+/* Whoever finds a number on the list leaves it as it is, so of an own entry and those that came with a move the own one wrote it. */
+static void note_what_is_said(ListProof *proof, ProvenNumber *number, const AuditEntry *entry)
+{
+    bool is_own = !is_carried(entry);
+    if (slice_equal(entry->kind, SLICE("block_again")) || (number->is_own && !is_own))
+        return;
+    Said *said = ARENA_NEW(&proof->arena, Said);
+    *said = (Said){is_own ? NULL : number->said, entry->seq, added_of(entry), digest_of(entry->actor), digest_of(entry->reason)};
+    number->said = said;
+    number->is_own = is_own;
 }
 
 /* ---- comparing ---- */
@@ -102,6 +159,32 @@ void list_proof_add(ListProof *proof, const AuditEntry *entry)
     ProvenNumber *number = enter(proof, entry->subject);
     number->seq = entry->seq;
     number->is_blocked = blocks;
+    if (blocks) {
+        note_what_is_said(proof, number, entry);
+    } else if (!is_carried(entry)) {
+        number->said = NULL;
+        number->is_own = false;
+    }
+}
+
+static bool is_said(const Said *said, const BlockEntry *entry)
+{
+    uint64_t actor = digest_of(entry->actor), reason = digest_of(entry->reason);
+    for (; said; said = said->next) {
+        if (said->added_ms == entry->added_ms && said->actor == actor && said->reason == reason)
+            return true;
+    }
+    return false;
+}
+
+static void report_changed(const Comparison *comparison, const ProvenNumber *number, const BlockEntry *entry)
+{
+    Fault finding;
+    const Said *said = number->said;
+    fault_set(&finding, STATUS_REJECT, "list_changed", "+%llu is on the do-not-call list as entry %lld did not put it there; changed:%s%s%s",
+              (unsigned long long)number->digits, (long long)said->seq, said->added_ms != entry->added_ms ? " addedAt" : "",
+              said->actor != digest_of(entry->actor) ? " actor" : "", said->reason != digest_of(entry->reason) ? " reason" : "");
+    comparison->wrong(comparison->context, &finding);
 }
 
 static bool compare_listed(void *context, const BlockEntry *entry)
@@ -110,6 +193,8 @@ static bool compare_listed(void *context, const BlockEntry *entry)
     Fault finding;
     ProvenNumber *number = enter(comparison->proof, entry->phone);
     number->is_listed = true;
+    if (number->is_blocked && number->said && !is_said(number->said, entry))
+        report_changed(comparison, number, entry);
     if (number->is_blocked)
         return true;
     if (number->seq)

@@ -88,7 +88,7 @@ static void note_rest(const Migration *migration)
         verb_note("%lld call records had more events in both places together than one may have", (long long)migration->cut_records);
 }
 
-static int move(const Invocation *invocation, const App *source, const App *destination)
+static int move(const Invocation *invocation, const App *source, const App *destination, bool marks_source)
 {
     Telling telling = {0};
     Fault fault;
@@ -102,7 +102,9 @@ static int move(const Invocation *invocation, const App *source, const App *dest
         verb_note("what was moved so far is safe; the same command goes on");
         return EXIT_FAILED;
     }
-    status = migrate_verify(&migration, &fault);
+    if (marks_source)
+        status = app_mark_moved(destination, &fault);
+    status = status ? status : migrate_verify(&migration, &fault);
     show_counts(invocation, &migration);
     note_rest(&migration);
     if (status)
@@ -134,7 +136,7 @@ int migrate_verb(const Invocation *invocation)
         app_close(&source);
         return refuse(&fault);
     }
-    int code = move(invocation, &source, &destination);
+    int code = move(invocation, &source, &destination, true);
     app_close(&source);
     app_close(&destination);
     return code;
@@ -156,6 +158,8 @@ int export_verb(const Invocation *invocation)
     Fault fault;
     if (!folder || !*folder)
         return verb_usage("export where to? Name a new data folder with --to FOLDER");
+    if (!app_has_stores_apart(config))
+        return verb_usage("export from where? Name the stores with REDIS_URL, MONGODB_URI and DATABASE_URL, or with their flags");
     if (is_same_folder(folder, config->data_folder))
         return verb_usage("--to %.200s is the data folder itself; name a new one", folder);
     if (app_open(&source, config, APP_READER, &fault))
@@ -164,7 +168,7 @@ int export_verb(const Invocation *invocation)
         app_close(&source);
         return verb_fail(&fault);
     }
-    int code = move(invocation, &source, &destination);
+    int code = move(invocation, &source, &destination, false);
     app_close(&destination);
     app_close(&source);
     return code;

@@ -162,6 +162,40 @@ def test_token_goes_along_and_a_wrong_one_loses_nothing(make_server, tmp_path):
     assert wrong.json("dlq", "list") == [] and not nothing_waits(wrong)
 
 
+def test_token_without_the_role_is_said_to_be_that_of_the_server(make_server):
+    database = make_server(PLEDGELINE_TOKENS=TOKENS)
+    front = make_server(DATABASE_API_URL=f"{database.url}/v1", DATABASE_API_TOKEN="s3rvice-token-0123456789")
+    phone = unique_phone()
+    assert press_9(front, phone).status == 200
+    done = front.run("blacklist", "remove", phone, "--actor", "jane", "--reason", "asked")
+    assert done.code == 1 and "DATABASE_API_TOKEN of the program that asked it (the server, where one has the folder)" in done.err
+    assert is_blocked(front, phone)
+
+
+def test_who_only_looks_needs_no_folder(database, tmp_path):
+    press_9(database, unique_phone(), "c1")
+    nowhere = tmp_path / "nowhere"
+    seen = run(nowhere, "actions", "list", "--output", "json", DATABASE_API_URL=f"{database.url}/v1")
+    assert [action["id"] for action in json.loads(seen.out)] == ["c1_optout"]
+    done = run(nowhere, "audit", "verify", DATABASE_API_URL=f"{database.url}/v1")
+    assert done.code == 1 and "cannot show its audit log" in done.err and "pledgeline.db" not in done.err
+
+
+def test_what_somebody_elses_api_cannot_show_is_said_without_a_folder(tmp_path):
+    api = ForeignApi()
+    try:
+        done = run(tmp_path / "nowhere", "actions", "list", DATABASE_API_URL=api.url)
+        assert done.code == 1 and api.url in done.err and "at the database itself" in done.err
+    finally:
+        api.stop()
+
+
+def test_import_says_that_only_its_entry_in_the_log_is_missing(database, tmp_path):
+    done = run(tmp_path / "front", "blacklist", "import", "-", stdin="+12125550100\n", DATABASE_API_URL=f"{database.url}/v1")
+    assert is_blocked(database, "+12125550100")
+    assert "the numbers are blocked; the database API" in done.err and "import at the database itself to have one" in done.err
+
+
 def test_registry_in_two_places_is_refused_at_the_start(tmp_path):
     done = run(tmp_path, "serve", DATABASE_URL="postgresql://127.0.0.1/x", DATABASE_API_URL="http://127.0.0.1:1/v1")
     assert done.code != 0 and "DATABASE_URL and DATABASE_API_URL" in done.err

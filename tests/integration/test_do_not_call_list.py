@@ -4,6 +4,7 @@ import io
 import json
 
 import pytest
+from support import apart
 from support.events import event, optout
 from support.forger import forge
 from support.program import run
@@ -122,6 +123,24 @@ def test_audit_verify_finds_a_number_that_was_put_on_behind_its_back(data):
     forge(data, f"UPDATE blocked SET phone = '{ISRAELI[:-1]}9'")
     done = run(data, "audit", "verify")
     assert done.code == 1 and "no entry put it there" in done.out and "entry 1 put it there" in done.out
+
+
+ONE_MS_LATER = "added_at = added_at + interval '1 millisecond'" if apart.WANTED else "added_ms = added_ms + 1"
+
+
+@pytest.mark.parametrize("change, named", [(ONE_MS_LATER, "addedAt"), ("actor = 'mallory'", "actor"), ("reason = 'none'", "reason")],
+                         ids=["addedAt", "actor", "reason"])
+@pytest.mark.parametrize("imported", [False, True], ids=["added", "imported"])
+def test_audit_verify_finds_a_number_whose_row_was_changed(data, imported, change, named):
+    if imported:
+        run(data, "blacklist", "import", "-", stdin=f"phone,addedAt\n{ISRAELI},2019-05-01T00:00:00.250Z\n")
+    else:
+        run(data, "blacklist", "add", ISRAELI, "--reason", "letter", "--actor", "jane")
+    run(data, "blacklist", "add", ISRAELI, "--reason", "again", "--actor", "joe")
+    assert run(data, "audit", "verify").code == 0
+    forge(data, f"UPDATE blocked SET {change}")
+    done = run(data, "audit", "verify")
+    assert done.code == 1 and f"{ISRAELI} is on the do-not-call list as entry 1 did not put it there; changed: {named}\n" in done.out
 
 
 def test_audit_verify_is_content_after_removal_and_return(data):

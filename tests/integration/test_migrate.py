@@ -52,6 +52,10 @@ class Place:
         """The table of `migrate` or `export`, by kind."""
         return {row["kind"]: row for row in self.json(*arguments)}
 
+    def go_back(self):
+        """By itself again, as it was before it moved."""
+        (self.data / "moved").unlink(missing_ok=True)
+
     def reports(self):
         """What the verbs say, without what a store gives each thing itself: places in a chain, and the order of equal times."""
         said = {name: self.json(*arguments) for name, arguments in REPORTS.items()}
@@ -70,6 +74,8 @@ def first_detail(entry):
 
 
 def assert_same(place, other):
+    for each in (place, other):
+        each.go_back()
     one, two = place.reports(), other.reports()
     for name in REPORTS:
         assert two[name] == one[name], name
@@ -124,7 +130,9 @@ def test_everything_is_the_same_on_the_stores(ran, beside):
 
 def test_history_of_the_folder_is_proven_by_that_of_the_stores(ran, beside):
     beside.move("migrate")
-    source, destination = ran.json("audit", "verify"), beside.json("audit", "verify")
+    destination = beside.json("audit", "verify")
+    ran.go_back()
+    source = ran.json("audit", "verify")
     [carried] = destination["carried"]
     assert (carried["head"], carried["entries"], carried["first"], carried["last"], carried["gaps"]) == \
         (source["head"], source["entries"], 1, source["entries"], 0)
@@ -140,6 +148,7 @@ def test_history_that_was_changed_before_the_move_shows_afterwards(ran, beside):
 
 def test_folder_that_goes_on_moves_what_is_new(ran, beside):
     beside.move("migrate")
+    ran.go_back()
     ran.publish("optout-events", optout("late", "w", PHONE))
     ran.publish("donation-events", donation("later", "w", "+12125550177"))
     table = beside.move("migrate")
@@ -185,6 +194,36 @@ def test_one_store_gets_what_is_kept_in_it(ran, settings, names, kinds):
     assert_same(ran, beside)
     if "REDIS_URL" in names:
         assert int(redis_cli(beside.settings, "SCARD", "blacklist:numbers")) == len(ran.json("blacklist", "list", "--limit", 0))
+
+
+# ---- a folder that was moved ----
+
+def test_folder_that_was_moved_is_refused_without_its_stores(ran, beside, tmp_path):
+    beside.move("migrate")
+    beside.publish("optout-events", optout("since", "w", PHONE))
+    for arguments in (("blacklist", "check", PHONE), ("blacklist", "add", PHONE), ("serve", "--port", "0"), ("audit", "verify")):
+        said = ran.run(*arguments, code=3 if "check" in arguments else 1).err
+        assert "DATABASE_URL is not set" in said and str(ran.data) in said and said.endswith("go back to what it held then\n"), said
+    assert "not set" not in beside.run("blacklist", "check", PHONE, code=3).err
+    assert moved(beside.move("migrate")) == NOTHING
+    ran.go_back()
+    ran.run("blacklist", "check", PHONE)
+
+
+def test_folder_that_moved_to_one_store_needs_only_that(ran, settings):
+    beside = Place(ran.data, DATABASE_URL=settings["DATABASE_URL"])
+    beside.move("migrate")
+    assert (ran.data / "moved").read_text() == "DATABASE_URL\n"
+    assert "REDIS_URL" not in ran.run("stats", code=1).err
+    beside.run("stats")
+
+
+def test_export_without_stores_is_refused(ran, beside, tmp_path):
+    assert "DATABASE_URL" in ran.run("export", "--to", tmp_path / "copy", code=2).err
+    beside.move("migrate")
+    only = {"REDIS_URL": beside.settings["REDIS_URL"]}
+    assert "DATABASE_URL is not set" in Place(ran.data, **only).run("export", "--to", tmp_path / "copy", code=1).err
+    assert not (tmp_path / "copy").exists()
 
 
 # ---- what stands beside ----
