@@ -2,13 +2,14 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "service/dnc_cache.h"
 #include "service/recount.h"
 
-enum { LOOK_EVERY_MS = 2000 };
+enum { LOOK_EVERY_MS = 2000, LOOK_AGAIN_MS = 100 };
 
 struct Caretaker {
     const Ports *ports;
@@ -18,6 +19,7 @@ struct Caretaker {
     pthread_cond_t changed;
     bool is_stopping;
     bool missed_list; /* the cache may have missed numbers: at our start, and whenever it was away */
+    bool waits_for_turn; /* somebody else recounts, to look only perhaps */
     bool cannot_list, cannot_count; /* the registry never tells us all that it holds: others may give it to the cache */
 };
 
@@ -49,6 +51,9 @@ static void give_counters(Caretaker *caretaker)
     int64_t drifts = 0;
     Status status = recount_fix(caretaker->ports, caretaker->rating, &drifts, &fault);
     caretaker->cannot_count = status == STATUS_REJECT;
+    caretaker->waits_for_turn = status == STATUS_RETRY && !strcmp(fault.code, "recount_running");
+    if (caretaker->waits_for_turn)
+        return;
     if (status)
         log_failure("the counters could not be recounted", &fault);
     else
@@ -74,7 +79,8 @@ static void look(Caretaker *caretaker)
 
 static void wait_for_the_next_look(Caretaker *caretaker)
 {
-    int64_t until_ms = clock_elapsed_ms() + LOOK_EVERY_MS;
+    int64_t until_ms = clock_elapsed_ms() + (caretaker->waits_for_turn ? LOOK_AGAIN_MS : LOOK_EVERY_MS);
+    caretaker->waits_for_turn = false;
     struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
     while (!caretaker->is_stopping && clock_elapsed_ms() < until_ms)
         pthread_cond_timedwait(&caretaker->changed, &caretaker->lock, &until);
