@@ -1,6 +1,8 @@
 /* The record of actions: what was done for whom, and what came of it. The first record of an action id stands. */
 #include "adapter/postgres_store.h"
 
+#include "event/audit_entries.h"
+
 #define ACTION_COLUMNS \
     "id, call_id, campaign_id, contact_id, phone, action_type, donation_link, sms_message_id, tts_fallback_triggered, timestamp," \
     " status, failure_reason"
@@ -18,13 +20,10 @@ typedef struct Recording {
     bool *is_new;
 } Recording;
 
-/* Opt-outs were audited when the number was blocked. */
-static bool is_audited(const ActionRecord *record) { return !slice_starts_with(record->action_type, SLICE("optout_")); }
-
 static bool any_audited(const Recording *recording)
 {
     for (size_t i = 0; i < recording->count; i++) {
-        if (is_audited(&recording->records[i]))
+        if (action_is_audited(&recording->records[i]))
             return true;
     }
     return false;
@@ -46,19 +45,13 @@ static void read_new(const Recording *recording, const PGresult *entered)
     postgres_first_of_each(entered, &recording->records[0].id, sizeof *recording->records, recording->count, recording->is_new);
 }
 
-static AuditEntry entry_of(const ActionRecord *record)
-{
-    return (AuditEntry){.at_ms = record->timestamp_ms, .kind = record->action_type, .subject = record->phone, .action_id = record->id,
-                        .actor = SLICE("pledgeline"), .reason = record->failure_reason};
-}
-
 static Status audit_new(Postgres *store, const Recording *recording, const PGresult *head, Fault *fault)
 {
     AuditEntry *entries = ARENA_ARRAY(&store->scratch, AuditEntry, recording->count + 1);
     size_t count = 0;
     for (size_t i = 0; i < recording->count; i++) {
-        if (recording->is_new[i] && is_audited(&recording->records[i]))
-            entries[count++] = entry_of(&recording->records[i]);
+        if (recording->is_new[i] && action_is_audited(&recording->records[i]))
+            entries[count++] = audit_entry_of_action(&recording->records[i]);
     }
     return postgres_audit_append(store, head, entries, count, fault);
 }

@@ -2,53 +2,12 @@
  * entry, one stores what follows from it. Nobody else blocks, unblocks or appends in between. */
 #include "adapter/postgres_store.h"
 
-#include "base/clock.h"
-#include "base/json.h"
+#include "event/audit_entries.h"
 
 #define BLOCKED_COLUMNS "phone, added_at, reason, source, call_id, campaign_id, contact_id, timestamp, actor, action_id"
 
 /* Not EXISTS, which the server may choose to answer by reading the whole list first. */
 #define LISTED "coalesce((SELECT true FROM blocked WHERE blocked.phone = wanted.phone), false)"
-
-/* ---- audit entries ---- */
-
-static void add_member(Text *out, const char *name, Slice value)
-{
-    if (slice_empty(value))
-        return;
-    text_printf(out, "%s\"%s\":", out->bytes > 1 ? "," : "", name);
-    json_add_string(out, value);
-}
-
-/* The entry's own time is when we were told. */
-static void add_since(Text *out, const BlockEntry *entry)
-{
-    char since[TIME_TEXT_BYTES];
-    if (!entry->recorded_ms || entry->recorded_ms == entry->added_ms)
-        return;
-    time_print(entry->added_ms, since);
-    add_member(out, "addedAt", slice_of(since));
-}
-
-static Slice detail_of(const BlockEntry *entry, Arena *arena)
-{
-    Text out = text_in(arena);
-    text_add_byte(&out, '{');
-    add_member(&out, "source", entry->source);
-    add_member(&out, "callId", entry->call_id);
-    add_member(&out, "campaignId", entry->campaign_id);
-    add_member(&out, "contactId", entry->contact_id);
-    add_since(&out, entry);
-    text_add_byte(&out, '}');
-    return text_slice(&out);
-}
-
-static AuditEntry audit_of(const BlockEntry *entry, BlockResult result, Arena *arena)
-{
-    return (AuditEntry){.at_ms = entry->recorded_ms ? entry->recorded_ms : entry->added_ms,
-                        .kind = result == BLOCK_ADDED ? SLICE("block") : SLICE("block_again"), .subject = entry->phone,
-                        .action_id = entry->action_id, .actor = entry->actor, .reason = entry->reason, .detail = detail_of(entry, arena)};
-}
 
 /* ---- block ---- */
 
@@ -126,7 +85,7 @@ static Status enter_and_audit(Postgres *store, const Blocking *blocking, const P
         if (blocking->results[i] == BLOCK_ADDED)
             added[added_count++] = blocking->entries[i];
         if (blocking->results[i] != BLOCK_REPEATED)
-            audited[audited_count++] = audit_of(&blocking->entries[i], blocking->results[i], arena);
+            audited[audited_count++] = audit_entry_of_block(&blocking->entries[i], blocking->results[i] != BLOCK_ADDED, arena);
     }
     ask_to_enter(store, added, added_count);
     return postgres_audit_append(store, head, audited, audited_count, fault);

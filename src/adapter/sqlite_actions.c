@@ -1,6 +1,8 @@
 /* The record of actions: what was done for whom, and what came of it. The first record of an action id stands. */
 #include "adapter/sqlite_registry.h"
 
+#include "event/audit_entries.h"
+
 static Status enter_record(SqliteRegistry *registry, const ActionRecord *record, bool *ret_new, Fault *fault)
 {
     Status status = sql_keep(registry->store, &registry->record,
@@ -16,20 +18,13 @@ static Status enter_record(SqliteRegistry *registry, const ActionRecord *record,
     return status;
 }
 
-/* Opt-outs were audited when the number was blocked. */
-static Status audit_record(SqliteRegistry *registry, const ActionRecord *record, Fault *fault)
-{
-    if (slice_starts_with(record->action_type, SLICE("optout_")))
-        return STATUS_OK;
-    AuditEntry entry = {.at_ms = record->timestamp_ms, .kind = record->action_type, .subject = record->phone, .action_id = record->id,
-                        .actor = SLICE("pledgeline"), .reason = record->failure_reason};
-    return sqlite_audit_add(&registry->audit, &entry, fault);
-}
-
 static Status record_one(SqliteRegistry *registry, const ActionRecord *record, bool *ret_new, Fault *fault)
 {
     Status status = enter_record(registry, record, ret_new, fault);
-    return status || !*ret_new ? status : audit_record(registry, record, fault);
+    if (status || !*ret_new || !action_is_audited(record))
+        return status;
+    AuditEntry entry = audit_entry_of_action(record);
+    return sqlite_audit_add(&registry->audit, &entry, fault);
 }
 
 typedef Status (*EnterOne)(SqliteRegistry *registry, const ActionRecord *record, bool *ret_new, Fault *fault);

@@ -2,49 +2,7 @@
  * a number stays in the audit chain, which also tells an opt-out that was applied before from a new one. */
 #include "adapter/sqlite_registry.h"
 
-#include "base/clock.h"
-#include "base/json.h"
-
-/* ---- audit entries ---- */
-
-static void add_member(Text *out, const char *name, Slice value)
-{
-    if (slice_empty(value))
-        return;
-    text_printf(out, "%s\"%s\":", out->bytes > 1 ? "," : "", name);
-    json_add_string(out, value);
-}
-
-/* The entry's own time is when we were told. */
-static void add_since(Text *out, const BlockEntry *entry)
-{
-    char since[TIME_TEXT_BYTES];
-    if (!entry->recorded_ms || entry->recorded_ms == entry->added_ms)
-        return;
-    time_print(entry->added_ms, since);
-    add_member(out, "addedAt", slice_of(since));
-}
-
-static Slice detail_of(const BlockEntry *entry, Arena *arena)
-{
-    Text out = text_in(arena);
-    text_add_byte(&out, '{');
-    add_member(&out, "source", entry->source);
-    add_member(&out, "callId", entry->call_id);
-    add_member(&out, "campaignId", entry->campaign_id);
-    add_member(&out, "contactId", entry->contact_id);
-    add_since(&out, entry);
-    text_add_byte(&out, '}');
-    return text_slice(&out);
-}
-
-static Status audit_block(SqliteRegistry *registry, const BlockEntry *entry, BlockResult result, Fault *fault)
-{
-    AuditEntry audited = {.at_ms = entry->recorded_ms ? entry->recorded_ms : entry->added_ms, .kind = result == BLOCK_ADDED ? SLICE("block") : SLICE("block_again"),
-                          .subject = entry->phone, .action_id = entry->action_id, .actor = entry->actor, .reason = entry->reason,
-                          .detail = detail_of(entry, &registry->store->scratch)};
-    return sqlite_audit_add(&registry->audit, &audited, fault);
-}
+#include "event/audit_entries.h"
 
 /* ---- block ---- */
 
@@ -93,7 +51,8 @@ static Status block_one(SqliteRegistry *registry, const BlockEntry *entry, Block
     if (status)
         return status;
     *ret = entered ? BLOCK_ADDED : BLOCK_KNOWN;
-    return audit_block(registry, entry, *ret, fault);
+    AuditEntry audited = audit_entry_of_block(entry, *ret != BLOCK_ADDED, &registry->store->scratch);
+    return sqlite_audit_add(&registry->audit, &audited, fault);
 }
 
 static Status block(void *self, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault)

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "base/clock.h"
+#include "event/audit_entries.h"
 #include "event/phone.h"
 
 /* What an entry says that put a number on the list. */
@@ -117,19 +117,6 @@ static uint64_t digest_of(Slice text)
     return first;
 }
 
-/* An import says in its detail since when the number is blocked; else that is the time of the entry. */
-static int64_t added_of(const AuditEntry *entry)
-{
-    static const Slice name = SLICE_INIT("\"addedAt\":\"");
-    const char *at = entry->detail.bytes ? memmem(entry->detail.at, entry->detail.bytes, name.at, name.bytes) : NULL;
-    if (!at)
-        return entry->at_ms;
-    Slice rest = {at + name.bytes, (size_t)(entry->detail.at + entry->detail.bytes - at) - name.bytes};
-    const char *end = memchr(rest.at, '"', rest.bytes);
-    int64_t added_ms;
-    return end && time_parse((Slice){rest.at, (size_t)(end - rest.at)}, &added_ms) ? added_ms : entry->at_ms;
-}
-
 static bool is_carried(const AuditEntry *entry)
 {
     Slice chain;
@@ -144,7 +131,7 @@ static void note_what_is_said(ListProof *proof, ProvenNumber *number, const Audi
     if (slice_equal(entry->kind, SLICE("block_again")) || (number->is_own && !is_own))
         return;
     Said *said = ARENA_NEW(&proof->arena, Said);
-    *said = (Said){is_own ? NULL : number->said, entry->seq, added_of(entry), digest_of(entry->actor), digest_of(entry->reason)};
+    *said = (Said){is_own ? NULL : number->said, entry->seq, audit_blocked_since_ms(entry), digest_of(entry->actor), digest_of(entry->reason)};
     number->said = said;
     number->is_own = is_own;
 }

@@ -1,7 +1,7 @@
-/* Entries that go from one audit chain into another. */
+/* What entries of the audit chain say, also those that go from one chain into another. */
 #include "../check.h"
 
-#include "event/audit.h"
+#include "event/audit_entries.h"
 
 static AuditEntry sealed(int64_t seq, Slice detail)
 {
@@ -56,11 +56,28 @@ static void other_details_are_no_origin(void **state)
     }
 }
 
+/* Whatever a publisher calls its call. */
+static void entry_says_since_when_a_number_is_blocked(void **state)
+{
+    (void)state;
+    const struct { int64_t added_ms, recorded_ms; } rows[] = {{1736942400000, 0}, {1736942400000, 1736942400000}, {1600000000000, 1736942400000}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Arena arena;
+        arena_init(&arena);
+        BlockEntry block = {.phone = SLICE("+12125550100"), .call_id = SLICE("\"addedAt\":\"2020-01-01T00:00:00Z\""),
+                            .added_ms = rows[i].added_ms, .recorded_ms = rows[i].recorded_ms};
+        AuditEntry entry = audit_entry_of_block(&block, false, &arena);
+        assert_int_equal(entry.at_ms, 1736942400000);
+        assert_int_equal(audit_blocked_since_ms(&entry), rows[i].added_ms);
+        arena_done(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(carried_entry_tells_what_it_was), cmocka_unit_test(entry_is_known_by_every_chain_it_came_through),
-        cmocka_unit_test(other_details_are_no_origin),
+        cmocka_unit_test(other_details_are_no_origin), cmocka_unit_test(entry_says_since_when_a_number_is_blocked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
