@@ -29,23 +29,39 @@ void redis_add_number(Text *out, int64_t number)
     text_add(out, digits_of(number, room));
 }
 
-/* As RESP has it: every word with its length before it. */
-static void add_command(Text *out, const Slice *words, size_t count)
+static char *put(char *at, Slice bytes)
 {
-    enum { AROUND_BYTES = NUMBER_BYTES + 5 };
-    size_t bytes = AROUND_BYTES;
-    for (size_t i = 0; i < count; i++)
-        bytes += words[i].bytes + AROUND_BYTES;
-    text_grow(out, bytes);
+    if (bytes.bytes)
+        memcpy(at, bytes.at, bytes.bytes);
+    return at + bytes.bytes;
+}
+
+/* As RESP has it: every word with its length before it. */
+static void add_word(Text *out, Slice word)
+{
+    static const Slice LINE_END = SLICE_INIT("\r\n");
+    char room[NUMBER_BYTES];
+    char *start = text_grow(out, 1 + NUMBER_BYTES + 2 + word.bytes + 2), *at = start;
+    *at++ = '$';
+    at = put(at, digits_of((int64_t)word.bytes, room));
+    at = put(at, LINE_END);
+    at = put(at, word);
+    at = put(at, LINE_END);
+    out->bytes += (size_t)(at - start);
+}
+
+static void open_command(Text *out, size_t count)
+{
     text_add_byte(out, '*');
     redis_add_number(out, (int64_t)count);
-    for (size_t i = 0; i < count; i++) {
-        text_add(out, SLICE("\r\n$"));
-        redis_add_number(out, (int64_t)words[i].bytes);
-        text_add(out, SLICE("\r\n"));
-        text_add(out, words[i]);
-    }
     text_add(out, SLICE("\r\n"));
+}
+
+static void add_command(Text *out, const Slice *words, size_t count)
+{
+    open_command(out, count);
+    for (size_t i = 0; i < count; i++)
+        add_word(out, words[i]);
 }
 
 static void free_replies(redisReply **replies, size_t count)
@@ -84,16 +100,30 @@ void redis_add(Redis *redis, const Slice *words, size_t count)
     redis->scripts[redis->count++] = NULL;
 }
 
+void redis_open_script(Redis *redis, const RedisScript *script, size_t count)
+{
+    make_room(redis);
+    open_command(&redis->commands, count + 3);
+    redis_add_word(redis, SLICE("EVALSHA"));
+    redis_add_word(redis, slice_of(script->sha1));
+    redis_add_word(redis, SLICE("0"));
+    redis->replies[redis->count] = NULL;
+    redis->scripts[redis->count++] = script;
+}
+
+void redis_add_word(Redis *redis, Slice word) { add_word(&redis->commands, word); }
+
+void redis_add_number_word(Redis *redis, int64_t number)
+{
+    char room[NUMBER_BYTES];
+    add_word(&redis->commands, digits_of(number, room));
+}
+
 void redis_add_script(Redis *redis, const RedisScript *script, const Slice *words, size_t count)
 {
-    Slice *all = ARENA_ARRAY(&redis->scratch, Slice, count + 3);
-    all[0] = SLICE("EVALSHA");
-    all[1] = slice_of(script->sha1);
-    all[2] = SLICE("0");
+    redis_open_script(redis, script, count);
     for (size_t i = 0; i < count; i++)
-        all[3 + i] = words[i];
-    redis_add(redis, all, count + 3);
-    redis->scripts[redis->count - 1] = script;
+        redis_add_word(redis, words[i]);
 }
 
 int64_t redis_number(const redisReply *reply)

@@ -60,6 +60,11 @@ void redis_add(Redis *redis, const Slice *words, size_t count);
 /* Its KEYS are none: the scripts make theirs from what they read. */
 void redis_add_script(Redis *redis, const RedisScript *script, const Slice *words, size_t count);
 
+/* The same for a script of many words: `count` of them must follow before anything else is added. */
+void redis_open_script(Redis *redis, const RedisScript *script, size_t count);
+void redis_add_word(Redis *redis, Slice word);
+void redis_add_number_word(Redis *redis, int64_t number);
+
 /* Everything in one write; OK when every command was answered without an error. Whatever was lost on the way may be sent
  * again: all that we send is repeat-safe. */
 Status redis_run(Redis *redis, Fault *fault);

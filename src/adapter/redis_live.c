@@ -21,33 +21,31 @@ static void add_text(Text *out, Slice text)
     text_add(out, text);
 }
 
-static Slice encode_share(const Contribution *share, Arena *arena)
+/* The word is made in room, which is used again for the next one. */
+static void add_share(Redis *redis, const Contribution *share, Text *room)
 {
-    Text out = text_in(arena);
-    add_text(&out, share->campaign_id);
+    room->bytes = 0;
+    add_text(room, share->campaign_id);
     for (size_t i = 0; i < share->count; i++) {
-        redis_add_number(&out, share->counters[i].value);
-        text_add_byte(&out, ' ');
-        add_text(&out, share->counters[i].name);
+        redis_add_number(room, share->counters[i].value);
+        text_add_byte(room, ' ');
+        add_text(room, share->counters[i].name);
     }
-    return text_slice(&out);
+    redis_add_word(redis, text_slice(room));
 }
 
-static Slice print_time(int64_t at_ms, Arena *arena)
+static void add_time(Redis *redis, int64_t at_ms)
 {
-    char text[TIME_TEXT_BYTES];
-    if (at_ms <= 0)
-        return SLICE("");
-    time_print(at_ms, text);
-    return arena_copy(arena, slice_of(text));
+    char text[TIME_TEXT_BYTES] = "";
+    if (at_ms > 0)
+        time_print(at_ms, text);
+    redis_add_word(redis, slice_of(text));
 }
 
-/* What a thing said before, when that was so long ago that its guard may be gone. */
-static Slice forgotten_share(const Projection *item, int64_t trusted_ms, Arena *arena)
+/* Whether what a thing said before was so long ago that its guard may be gone. */
+static bool is_forgotten(const Projection *item, int64_t trusted_ms)
 {
-    const Contribution *before = item->before;
-    bool is_forgotten = before && before->count && item->before_ms < trusted_ms;
-    return is_forgotten ? encode_share(before, arena) : SLICE("");
+    return item->before && item->before->count && item->before_ms < trusted_ms;
 }
 
 /* Whether it may be counted where it has no guard, in the words of the script. An old thing whose share is young may have been
@@ -64,25 +62,31 @@ static Slice may_count(const Projection *item, int64_t trusted_ms)
     return item->before_ms < trusted_ms || item->created_ms >= trusted_ms ? SLICE("1") : SLICE("0");
 }
 
+static void add_projection(Redis *redis, const Projection *item, int64_t trusted_ms, Text *room)
+{
+    redis_add_word(redis, item->key);
+    redis_add_number_word(redis, item->rev);
+    redis_add_word(redis, may_count(item, trusted_ms));
+    if (is_forgotten(item, trusted_ms))
+        add_share(redis, item->before, room);
+    else
+        redis_add_word(redis, SLICE(""));
+    add_share(redis, item->after, room);
+    add_time(redis, slice_empty(item->after->campaign_id) ? 0 : item->after->last_activity_ms);
+}
+
 static Status project_for(Redis *redis, Slice recount, const Projection *items, size_t count, Fault *fault)
 {
     enum { HEAD = 3, WIDTH = 6 };
     redis_begin(redis);
-    Arena *arena = &redis->scratch;
+    Text room = text_in(&redis->scratch);
     int64_t trusted_ms = redis->now_ms() - (int64_t)TRUSTED_S * SECOND_MS;
-    Slice *words = ARENA_ARRAY(arena, Slice, HEAD + WIDTH * count), *at = words;
-    *at++ = redis_print_number(redis, GUARD_LIFE_S);
-    *at++ = recount;
-    *at++ = redis_print_number(redis, REDIS_LEASE_MS);
-    for (size_t i = 0; i < count; i++) {
-        *at++ = items[i].key;
-        *at++ = redis_print_number(redis, items[i].rev);
-        *at++ = may_count(&items[i], trusted_ms);
-        *at++ = forgotten_share(&items[i], trusted_ms, arena);
-        *at++ = encode_share(items[i].after, arena);
-        *at++ = slice_empty(items[i].after->campaign_id) ? SLICE("") : print_time(items[i].after->last_activity_ms, arena);
-    }
-    redis_add_script(redis, &redis_script_project, words, (size_t)(at - words));
+    redis_open_script(redis, &redis_script_project, HEAD + WIDTH * count);
+    redis_add_number_word(redis, GUARD_LIFE_S);
+    redis_add_word(redis, recount);
+    redis_add_number_word(redis, REDIS_LEASE_MS);
+    for (size_t i = 0; i < count; i++)
+        add_projection(redis, &items[i], trusted_ms, &room);
     return redis_run(redis, fault);
 }
 
