@@ -104,20 +104,29 @@ static void read_answer(CURL *curl, const Text *body, HttpAnswer *ret)
     ret->body = text_slice(body);
 }
 
-Status http_client_send(HttpClient *client, const char *method, const char *url, const char *content_type, Slice body,
-                        int64_t timeout_ms, Arena *arena, HttpAnswer *ret, Fault *fault)
+Status http_client_ask(HttpClient *client, const HttpRequest *request, Arena *arena, HttpAnswer *ret, Fault *fault)
 {
     Text answer = text_in(arena);
     CURL *curl = client->curl;
-    set_request(curl, method, url, body, timeout_ms);
-    struct curl_slist *headers = headers_of(client, content_type, arena);
+    set_request(curl, request->method, request->url, request->body, request->timeout_ms);
+    struct curl_slist *headers = headers_of(client, request->content_type, arena);
+    for (const char *const *header = request->headers; header && *header; header++)
+        headers = curl_slist_append(headers, *header);
     set_answer(curl, headers, &answer);
     CURLcode code = curl_easy_perform(curl);
     curl_slist_free_all(headers);
     if (code)
-        return fault_set(fault, STATUS_RETRY, "unreachable", "%s does not answer: %s", url, curl_easy_strerror(code));
+        return fault_set(fault, STATUS_RETRY, "unreachable", "%s does not answer: %s", request->url, curl_easy_strerror(code));
     read_answer(curl, &answer, ret);
     return STATUS_OK;
+}
+
+Slice http_client_header(const HttpClient *client, const char *name, Arena *arena)
+{
+    struct curl_header *header;
+    if (curl_easy_header(client->curl, name, 0, CURLH_HEADER, -1, &header))
+        return (Slice){0};
+    return arena_copy(arena, slice_of(header->value));
 }
 
 /* ---- many at once ---- */

@@ -16,10 +16,20 @@ typedef struct HttpAnswer {
 HttpClient *http_client_new(const char *token);
 void http_client_free(HttpClient *client);
 
+typedef struct HttpRequest {
+    const char *method, *url;
+    const char *content_type;   /* NULL = none */
+    const char *const *headers; /* more of them as "Name: value", ended by NULL; NULL = none */
+    Slice body;                 /* may be empty */
+    int64_t timeout_ms;         /* of all of it; connecting takes 5 s at most */
+} HttpRequest;
+
 /* Blocks for at most timeout_ms. OK: there is an answer, whatever its code. RETRY "unreachable": nobody answered; whether
- * the request was taken is not known. body may be empty; content_type NULL = none. */
-Status http_client_send(HttpClient *client, const char *method, const char *url, const char *content_type, Slice body,
-                        int64_t timeout_ms, Arena *arena, HttpAnswer *ret, Fault *fault);
+ * the request was taken is not known. */
+Status http_client_ask(HttpClient *client, const HttpRequest *request, Arena *arena, HttpAnswer *ret, Fault *fault);
+
+/* A header of the last answer to http_client_ask, in arena; the name in any case. Empty: it had none. */
+Slice http_client_header(const HttpClient *client, const char *name, Arena *arena);
 
 /* A request and what came of it. */
 typedef struct HttpExchange {

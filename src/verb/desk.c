@@ -76,7 +76,8 @@ Status desk_ask(Desk *desk, const char *method, Slice path, const char *content_
 {
     HttpAnswer answer;
     Slice url = arena_printf(desk->arena, "%.*s%.*s", SLICE_ARG(desk->server), SLICE_ARG(path));
-    Status status = http_client_send(desk->client, method, url.at, content_type, body, ASK_TIMEOUT_MS, desk->arena, &answer, fault);
+    HttpRequest request = {method, url.at, content_type, NULL, body, ASK_TIMEOUT_MS};
+    Status status = http_client_ask(desk->client, &request, desk->arena, &answer, fault);
     if (status)
         return status;
     if (answer.code < 200 || answer.code > 299)

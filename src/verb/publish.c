@@ -125,7 +125,8 @@ static void say_retrying(Publishing *publishing, const Fault *fault)
 static Status send_until_taken(Publishing *publishing, Slice url, Slice body, Arena *arena, HttpAnswer *answer, Fault *fault)
 {
     for (int tries = 0;; tries++) {
-        Status status = http_client_send(publishing->desk.client, "POST", url.at, "application/x-ndjson", body, 60000, arena, answer, fault);
+        HttpRequest request = {.method = "POST", .url = url.at, .content_type = "application/x-ndjson", .body = body, .timeout_ms = 60000};
+        Status status = http_client_ask(publishing->desk.client, &request, arena, answer, fault);
         if (!status && answer->code != 503 && answer->code != 429)
             return STATUS_OK;
         if (!status)
