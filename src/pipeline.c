@@ -200,7 +200,7 @@ static void fail_all(Batch *batch, const Fault *fault)
         Delivery *delivery = batch->deliveries[i];
         delivery->verdict = fault->status == STATUS_RETRY ? VERDICT_RETRY : VERDICT_FATAL;
         delivery->fault = *fault;
-        delivery->kept = delivery->duplicate = false;
+        delivery->kept = delivery->duplicate = delivery->stored = false;
         delivery->dead_letter = 0;
     }
     metric_add(METRIC_BATCH_FAILURES, 1);

@@ -13,6 +13,7 @@
  *   pledgeline:list_complete         blacklist:numbers holds all of the list: the server's replication id at that time
  *   pledgeline:list_giving:{owner}   somebody gives it the list: that id when it began; goes after an hour
  *   pledgeline:whole                 the same of the counters
+ *   pledgeline:link_key              what donation links are signed with where no setting says it, hexadecimal; stays
  *
  * Counters are whole when there is a generation, and the list is complete when it was said to be, by a server of the same
  * replication id: a flush loses both, and a restart or a failover, which may have lost the last writes, has another id (where
@@ -43,6 +44,10 @@ typedef struct RedisSettings {
 /* Does not connect: the first verb does. REJECT "redis_url" for a URL that cannot be read. For one thread at a time. */
 Status redis_open(const RedisSettings *settings, Redis **ret, Fault *fault);
 void redis_close(Redis *redis); /* NULL is fine */
+
+/* The key of donation links that all processes on this server share, in arena; the first one makes it. RETRY while the server
+ * cannot be asked. */
+Status redis_link_key(Redis *redis, Arena *arena, Slice *ret, Fault *fault);
 
 /* Lives as long as redis. */
 LivePort redis_live(Redis *redis);

@@ -65,6 +65,16 @@ void back_ends_wire_missing(const BackEnds *back_ends, Ports *ports)
     }
 }
 
+Status back_ends_secret(const BackEnds *back_ends, Arena *arena, Slice *ret, Fault *fault)
+{
+    for (size_t i = 0; i < back_ends->count; i++) {
+        const BackEnd *row = back_ends->open[i].row;
+        if (row->secret)
+            return row->secret(back_ends->open[i].self, arena, ret, fault);
+    }
+    return fault_set(fault, STATUS_REJECT, "setting_missing", "DONATION_LINK_SECRET is not set, and nothing here keeps a key for links");
+}
+
 bool back_ends_hold_data(const BackEnds *back_ends)
 {
     for (size_t i = 0; i < back_ends->count; i++) {

@@ -17,6 +17,8 @@ typedef struct BackEnd {
     void (*wire)(void *self, bool is_reader, Ports *ports);
     /* In a process without a data folder: fills in what no row has given. NULL = nothing. */
     void (*wire_missing)(void *self, Ports *ports);
+    /* A key that everybody shares who uses this back end; made at the first call, in arena. NULL = it keeps none. */
+    Status (*secret)(void *self, Arena *arena, Slice *ret, Fault *fault);
 } BackEnd;
 
 extern const BackEnd redis_back_end, mongodb_back_end, postgresql_back_end, database_api_back_end;
@@ -37,6 +39,8 @@ Status back_ends_open(BackEnds *back_ends, const BackEnd *const *rows, const Con
 void back_ends_close(BackEnds *back_ends);
 void back_ends_wire(const BackEnds *back_ends, bool is_reader, Ports *ports);
 void back_ends_wire_missing(const BackEnds *back_ends, Ports *ports);
+/* Of the first that keeps one. REJECT "setting_missing" when none does. */
+Status back_ends_secret(const BackEnds *back_ends, Arena *arena, Slice *ret, Fault *fault);
 bool back_ends_hold_data(const BackEnds *back_ends);
 
 /* For ports that have no unit of work in common: each verb is durable by itself. */

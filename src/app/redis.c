@@ -21,4 +21,7 @@ static void wire(void *self, bool is_reader, Ports *ports)
     ports->live = redis_live(self);
 }
 
-const BackEnd redis_back_end = {.name = "redis", .holds_data = true, .is_set = is_set, .open = open_redis, .close = close_redis, .wire = wire};
+static Status secret(void *self, Arena *arena, Slice *ret, Fault *fault) { return redis_link_key(self, arena, ret, fault); }
+
+const BackEnd redis_back_end = {.name = "redis", .holds_data = true, .is_set = is_set, .open = open_redis, .close = close_redis, .wire = wire,
+                                .secret = secret};
