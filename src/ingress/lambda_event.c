@@ -166,7 +166,9 @@ Slice lambda_event_answer(const LambdaEvent *event, Arena *arena)
         if (event->deliveries[i].verdict == VERDICT_DONE && !is_behind)
             continue;
         is_behind = is_behind || event->is_ordered;
-        text_add_literal(&json, json.at[json.bytes - 1] == '[' ? "{\"itemIdentifier\":" : ",{\"itemIdentifier\":");
+        if (json.at[json.bytes - 1] != '[')
+            text_add_byte(&json, ',');
+        text_add_literal(&json, "{\"itemIdentifier\":");
         json_add_string(&json, event->item_ids[i]);
         text_add_byte(&json, '}');
     }
