@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 import zipfile
 
@@ -49,11 +50,18 @@ def emulator():
     return str(BUILT / NAME)
 
 
+def as_json(text):
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return {"errorMessage": text, "errorType": "emulator"}
+
+
 class Function:
     """One of our executables under the emulator. settings are its environment, and there is no other."""
 
     def __init__(self, name, timeout_s=30, program=None, **settings):
-        self.name, self.log, self.answered = name, [], 0
+        self.name, self.log = name, []
         self.port, api_port = free_port(), free_port()
         environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout_s), **settings}
         for key, value in os.environ.items():
@@ -70,16 +78,16 @@ class Function:
             self.log.append(line.rstrip("\n"))
 
     def invoke(self, event, patience_s=60):
-        """What it answers, as JSON."""
+        """What it answers, as JSON; where it died or ran out of time, what the emulator says of that."""
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations", data=body, method="POST")
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 with urllib.request.urlopen(request, timeout=patience_s) as answer:
-                    self.answered += 1
-                    text = answer.read()
-                    return json.loads(text) if text else None
+                    return as_json(answer.read().decode())
+            except urllib.error.HTTPError as error:
+                return as_json(error.read().decode())
             except urllib.error.URLError as error:  # the emulator begins to listen a moment after its start
                 if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > deadline:
                     raise
