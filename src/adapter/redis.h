@@ -44,5 +44,8 @@ typedef struct RedisSettings {
 Status redis_open(const RedisSettings *settings, Redis **ret, Fault *fault);
 void redis_close(Redis *redis); /* NULL is fine */
 
-/* Lives as long as redis. */
+/* They live as long as redis. */
 LivePort redis_live(Redis *redis);
+
+/* The ledger of effects, for a process that has no database. A list is as each of its pages was. */
+EffectsPort redis_effects(Redis *redis);
