@@ -12,13 +12,14 @@
 #include "adapter/postgres.h"
 #include "adapter/redis.h"
 #include "adapter/sqlite.h"
+#include "adapter/worker_calls.h"
 #include "event/phone.h"
 #include "event/text_template.h"
 
 /* One of each, for all sets of ports of a process: what one thread finds out the others need not. */
 typedef struct AppBreakers {
-    Breaker redis, mongo, postgres, database_api;
-    Breaker *in_use[4];
+    Breaker redis, mongo, postgres, database_api, asterisk_worker;
+    Breaker *in_use[6]; /* ended by NULL */
 } AppBreakers;
 
 typedef struct AppStores {
@@ -28,6 +29,7 @@ typedef struct AppStores {
     Mongo *mongo;
     Postgres *postgres;
     HttpRegistry *database_api;
+    WorkerCalls *worker; /* of a writer, where one is configured */
     AppBreakers own_breakers, *breakers; /* a reader borrows those of its app */
     Config folder_alone; /* of app_open_folder: the settings without stores apart */
     Arena arena; /* what the settings point to */
@@ -85,7 +87,7 @@ static void wire(AppStores *stores, AppMode mode, Ports *ports)
         .cdrs = sqlite_cdrs(stores->sqlite),
         .live = sqlite_live(stores->sqlite, SQLITE_LIVE_JOINED),
         .sms = sqlite_sms(stores->sqlite),
-        .calls = {0}, /* no telephony: nothing claims that a call was ended */
+        .calls = stores->worker ? worker_calls(stores->worker) : (CallsPort){0}, /* no telephony: nothing claims that a call was ended */
         .spool = sqlite_spool(stores->sqlite),
     };
     if (is_apart(stores))
@@ -354,10 +356,20 @@ static Status open_database_api(AppStores *stores, const Config *config, Fault *
     return http_registry_open(&settings, &stores->database_api, fault);
 }
 
+/* Who only looks ends no calls. */
+static Status open_worker(AppStores *stores, const Config *config, AppMode mode, Fault *fault)
+{
+    if (!*config->asterisk_worker_url || mode == APP_READER)
+        return STATUS_OK;
+    Breaker *breaker = use_breaker(stores, &stores->breakers->asterisk_worker, "asterisk_worker");
+    return worker_calls_open(config->asterisk_worker_url, breaker, &stores->worker, fault);
+}
+
 static Status open_stores(App *app, AppMode mode, Fault *fault)
 {
     AppStores *stores = app->stores;
-    Status status = open_redis(stores, app->config, fault);
+    Status status = open_worker(stores, app->config, mode, fault);
+    status = status ? status : open_redis(stores, app->config, fault);
     status = status ? status : open_mongo(stores, app->config, fault);
     status = status ? status : open_postgres(stores, app->config, fault);
     status = status ? status : open_database_api(stores, app->config, fault);
@@ -420,6 +432,7 @@ void app_close(App *app)
     AppStores *stores = app->stores;
     if (!stores)
         return;
+    worker_calls_close(stores->worker);
     redis_close(stores->redis);
     mongo_close(stores->mongo);
     postgres_close(stores->postgres);
