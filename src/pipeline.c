@@ -29,6 +29,7 @@ static Status run_line(Batch *batch, Fault *fault)
         step_verdict, /* what is done, rejected, to be tried again */
         step_commit,
         step_deliver, /* the outside world last */
+        step_collect, /* which calls are over by now */
     };
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         Status status = steps[i](batch, fault);
@@ -153,6 +154,9 @@ Status step_commit(Batch *batch, Fault *fault)
 
 /* ---- after the line ---- */
 
+/* Whatever else became of the message, its numbers are on the list, and were not put there for it before. */
+static bool has_just_blocked(const Decision *decision) { return decision->block_count && !decision->unblocked && !decision->duplicate; }
+
 static const Metric done_metrics[LANE_COUNT] = {
     [LANE_OPTOUT] = METRIC_EVENTS_DONE_OPTOUT, [LANE_DONATION] = METRIC_EVENTS_DONE_DONATION, [LANE_CALL] = METRIC_EVENTS_DONE_CALL,
 };
@@ -178,6 +182,8 @@ static void account(const Batch *batch)
         log_message(delivery, &batch->messages[i]);
         rejected += delivery->verdict == VERDICT_REJECT && !delivery->is_ours;
         retried += delivery->verdict == VERDICT_RETRY;
+        if (has_just_blocked(&batch->decisions[i]))
+            metric_waited(METRIC_OPTOUT_STORED, batch_since_press_ms(batch, i));
         if (delivery->verdict != VERDICT_DONE)
             continue;
         done[event->handler->lane]++;
@@ -202,6 +208,7 @@ static void fail_all(Batch *batch, const Fault *fault)
         delivery->fault = *fault;
         delivery->kept = delivery->duplicate = false;
         delivery->dead_letter = 0;
+        batch->decisions[i].unblocked = true;
     }
     metric_add(METRIC_BATCH_FAILURES, 1);
 }

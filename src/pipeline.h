@@ -11,6 +11,8 @@ typedef struct PipelineSettings {
     int64_t lease_ms;          /* claim of an effect */
     int max_attempts;          /* then a retry becomes a dead letter */
     int64_t backoff_first_ms, backoff_most_ms;
+    int64_t hang_up_wait_ms;   /* how long a batch waits to hear that the calls it ended are over; 0 = takes what is known by then.
+                                  For a process that stands still once it has answered, as a function does */
 } PipelineSettings;
 
 /* Borrows ports and settings for its whole life. One pipeline belongs to one thread. */

@@ -50,6 +50,7 @@ Status step_apply(Batch *batch, Fault *fault);
 Status step_verdict(Batch *batch, Fault *fault);
 Status step_commit(Batch *batch, Fault *fault);
 Status step_deliver(Batch *batch, Fault *fault);
+Status step_collect(Batch *batch, Fault *fault);
 
 /* True while message i has neither been rejected nor put off. */
 static inline bool batch_is_alive(const Batch *batch, size_t i) { return batch->decisions[i].verdict == VERDICT_DONE; }
@@ -89,6 +90,9 @@ Status deliver_heal(Batch *batch, const Effect *effects, const bool *claimed, si
 
 /* Answers these messages again, whose decisions have changed, and keeps them or lets them leave the spool. In a unit. */
 Status verdict_again(Batch *batch, const size_t *messages, size_t count, Fault *fault);
+
+/* How long ago who opts out with message i pressed the key; message i blocks somebody. */
+int64_t batch_since_press_ms(const Batch *batch, size_t i);
 
 /* The pipeline's own batch, for what runs beside the line on the same thread. */
 Batch *pipeline_batch(Pipeline *line);

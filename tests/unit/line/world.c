@@ -338,6 +338,16 @@ static Status hang_up(void *self, const Slice *call_ids, size_t count, Fault *fa
     return STATUS_OK;
 }
 
+/* Calls are over, but for the one that is told to go on. */
+static Status collect(void *self, const Slice *call_ids, size_t count, int64_t wait_ms, bool *ret_ended, Fault *fault)
+{
+    (void)wait_ms, (void)fault;
+    World *world = self;
+    for (size_t i = 0; i < count; i++)
+        ret_ended[i] = !slice_equal(call_ids[i], world->goes_on);
+    return STATUS_OK;
+}
+
 /* ---- spool ---- */
 
 static Status keep(void *self, SpoolItem *items, size_t count, Fault *fault)
@@ -372,7 +382,7 @@ void world_init(World *world, bool atomic, bool sms_joins)
         .cdrs = {.self = world, .load = load, .save = save, .stale = stale, .expire = expire},
         .live = {.self = world, .project = project, .is_blocked = is_cached},
         .sms = {.self = world, .joins_unit = sms_joins, .is_idempotent = true, .send = send_sms},
-        .calls = {.self = world, .hang_up = hang_up},
+        .calls = {.self = world, .hang_up = hang_up, .collect = collect},
         .spool = {.self = world, .pull_in = pull_in, .keep = keep, .settle = settle_spooled},
     };
     world->settings = (PipelineSettings){

@@ -38,6 +38,7 @@ typedef struct World {
     bool claim_is_taken_over; /* somebody else has it before it becomes SENDING */
     bool sending_is_taken_over; /* somebody else has it before it is settled */
     SmsResult sms_result;
+    Slice goes_on;            /* a call that does not end when it is told to */
 } World;
 
 void world_init(World *world, bool atomic, bool sms_joins);
