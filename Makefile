@@ -10,7 +10,7 @@ run: build       ## serve on PORT (8080) with PLEDGELINE_DATA (./data), play a c
 	@tools/run
 
 test:            ## build in every way and run every suite; the last line counts
-	@tools/install-packages build test
+	@tools/install-packages build test lambda
 	@tools/test
 
 bench:           ## measure, beside the ceilings; writes docs/performance.md

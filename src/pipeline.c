@@ -153,6 +153,9 @@ Status step_commit(Batch *batch, Fault *fault)
 
 /* ---- after the line ---- */
 
+/* Whatever else became of the message, its numbers are on the list, and were not put there for it before. */
+static bool has_just_blocked(const Decision *decision) { return decision->block_count && !decision->unblocked && !decision->duplicate; }
+
 static const Metric done_metrics[LANE_COUNT] = {
     [LANE_OPTOUT] = METRIC_EVENTS_DONE_OPTOUT, [LANE_DONATION] = METRIC_EVENTS_DONE_DONATION, [LANE_CALL] = METRIC_EVENTS_DONE_CALL,
 };
@@ -178,6 +181,8 @@ static void account(const Batch *batch)
         log_message(delivery, &batch->messages[i]);
         rejected += delivery->verdict == VERDICT_REJECT && !delivery->is_ours;
         retried += delivery->verdict == VERDICT_RETRY;
+        if (has_just_blocked(&batch->decisions[i]))
+            metric_waited(METRIC_OPTOUT_STORED, batch_since_press_ms(batch, i));
         if (delivery->verdict != VERDICT_DONE)
             continue;
         done[event->handler->lane]++;
@@ -202,6 +207,7 @@ static void fail_all(Batch *batch, const Fault *fault)
         delivery->fault = *fault;
         delivery->kept = delivery->duplicate = delivery->stored = false;
         delivery->dead_letter = 0;
+        batch->decisions[i].unblocked = true;
     }
     metric_add(METRIC_BATCH_FAILURES, 1);
 }

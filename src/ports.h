@@ -285,8 +285,8 @@ typedef struct CallsPort {
     /* Starts ending these calls and returns at once; never waits for the answer. NULL self and NULL verbs: no telephony
      * is configured, and nothing claims that a call was ended. */
     Status (*hang_up)(void *self, const Slice *call_ids, size_t count, Fault *fault);
-    /* Waits for what hang_up started, at most deadline_ms. ret_ended[i]: the call is over (also when it was already). */
-    Status (*collect)(void *self, const Slice *call_ids, size_t count, int64_t deadline_ms, bool *ret_ended, Fault *fault);
+    /* Waits for what hang_up started, at most wait_ms; 0 only looks. ret_ended[i]: the call is over (also when it was already). */
+    Status (*collect)(void *self, const Slice *call_ids, size_t count, int64_t wait_ms, bool *ret_ended, Fault *fault);
 } CallsPort;
 
 /* ---- spool: messages to try again, and dead letters ---- */

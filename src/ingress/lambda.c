@@ -6,6 +6,7 @@
 
 #include "base/breaker.h"
 #include "base/clock.h"
+#include "base/emf.h"
 #include "base/log.h"
 #include "ingress/lambda_event.h"
 
@@ -159,6 +160,7 @@ Status lambda_serve(LambdaRuntime *runtime, Pipeline *line, const LambdaSettings
         status = lambda_runtime_next(runtime, &worker.arena, &invocation, fault);
         hold_signal(SIG_BLOCK);
         status = status ? status : invoke(&worker, &invocation, fault);
+        emf_flush(settings->service, stdout);
     }
     arena_done(&worker.arena);
     return status;

@@ -6,6 +6,7 @@
 #include "pipeline.h"
 
 typedef struct LambdaSettings {
+    const char *service; /* "optout-handler": dimension of the metrics that go to CloudWatch after each invocation */
     Slice topic;         /* of every message that comes */
     /* Before the messages of an invocation; unless OK they all fail with that fault. */
     Status (*prepare)(void *context, Fault *fault);

@@ -75,7 +75,7 @@ static Status prepare(void *context, Fault *fault)
 
 static Status serve(Running *running, Fault *fault)
 {
-    LambdaSettings settings = {.topic = slice_of(running->function->topic), .prepare = prepare, .context = running};
+    LambdaSettings settings = {.service = running->function->name, .topic = slice_of(running->function->topic), .prepare = prepare, .context = running};
     Pipeline *line = pipeline_new(&running->app.ports, &running->app.settings);
     Status status = lambda_serve(running->runtime, line, &settings, fault);
     pipeline_free(line);

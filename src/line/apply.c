@@ -174,6 +174,7 @@ static Status save_calls(Batch *batch, Fault *fault)
         for (size_t i = 0; !status && i < count; i++) {
             batch->calls[indices[i]].changed = false;
             batch->calls[indices[i]].is_saved = !conflict[i];
+            metric_add(METRIC_CDRS_WRITTEN, !conflict[i]);
             any |= conflict[i];
             if (conflict[i])
                 status = fold_again(batch, indices[i], fault);

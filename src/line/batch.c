@@ -45,14 +45,19 @@ Status batch_record_actions(const Batch *batch, const ActionRecord *records, siz
     ActionRecord fresh[BATCH_MAX];
     size_t fresh_count = 0;
     Status status = ports->registry.record_actions(ports->registry.self, records, count, ret_new, fault);
-    if (status || !ports->live.remember)
+    if (status)
         return status;
     for (size_t i = 0; i < count; i++) {
         if (ret_new[i])
             fresh[fresh_count++] = records[i];
     }
+    metric_add(METRIC_ACTIONS_CREATED, (int64_t)fresh_count);
+    if (!ports->live.remember)
+        return STATUS_OK;
     Fault missed; /* a copy for others, which goes after a day; the record is in the registry */
     if (fresh_count && ports->live.remember(ports->live.self, fresh, fresh_count, &missed))
         metric_add(METRIC_CACHE_MISSED, (int64_t)fresh_count);
     return STATUS_OK;
 }
+
+int64_t batch_since_press_ms(const Batch *batch, size_t i) { return clock_wall_ms() - batch->decisions[i].blocks[0].pressed_ms; }

@@ -34,13 +34,15 @@ static bool is_known(const HangUps *hang_ups, Slice call_id)
     return false;
 }
 
+static int64_t pressed_ms_of(const Decision *decision) { return decision->block_count ? decision->blocks[0].pressed_ms : 0; }
+
 static void remember(Batch *batch, size_t i)
 {
     HangUps *hang_ups = &batch->hang_ups;
     if (hang_ups->count == HANG_UPS_MAX || is_known(hang_ups, batch->decisions[i].hang_up))
         return;
     ActionRecord record = record_of(batch, i, &hang_ups->arenas[hang_ups->arena]);
-    hang_ups->items[hang_ups->count++] = (HangUp){.record = record, .since_ms = clock_elapsed_ms()};
+    hang_ups->items[hang_ups->count++] = (HangUp){.record = record, .since_ms = clock_elapsed_ms(), .pressed_ms = pressed_ms_of(&batch->decisions[i])};
 }
 
 /* Ending a call must not wait for the store, so it starts before anything is written. */
@@ -105,6 +107,13 @@ static void look(Batch *batch)
 
 /* ---- record ---- */
 
+static void account(const HangUp *hang_up)
+{
+    metric_add(METRIC_CALL_TERMINATIONS, 1);
+    if (hang_up->pressed_ms)
+        metric_waited(METRIC_OPTOUT_HUNG_UP, clock_wall_ms() - hang_up->pressed_ms);
+}
+
 /* At most BATCH_MAX of those that are over; those that are recorded are done with. */
 static void record_ended(Batch *batch)
 {
@@ -123,7 +132,8 @@ static void record_ended(Batch *batch)
         return;
     for (size_t i = 0; i < count; i++) {
         hang_ups->items[places[i]].is_recorded = true;
-        metric_add(METRIC_CALL_TERMINATIONS, is_new[i]);
+        if (is_new[i])
+            account(&hang_ups->items[places[i]]);
     }
 }
 

@@ -73,6 +73,14 @@ static struct curl_slist *headers_of(const HttpClient *client, const char *conte
     return headers;
 }
 
+/* One file for all of the program's TLS, as OpenSSL has it for Redis and MongoDB; libcurl would not look there. */
+static void trust_authorities(CURL *curl)
+{
+    const char *file = getenv("SSL_CERT_FILE");
+    if (file && *file)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, file);
+}
+
 static void set_request(CURL *curl, const char *method, const char *url, Slice body, int64_t timeout_ms)
 {
     curl_easy_reset(curl);
@@ -82,6 +90,7 @@ static void set_request(CURL *curl, const char *method, const char *url, Slice b
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    trust_authorities(curl);
     if (!strcmp(method, "GET"))
         return;
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.at ? body.at : "");

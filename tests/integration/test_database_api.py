@@ -1,5 +1,6 @@
 """The do-not-call list and the actions behind an HTTP API: another instance's, or somebody else's that has two routes."""
 import json
+import subprocess
 import time
 
 import pytest
@@ -403,3 +404,32 @@ def test_what_it_cannot_do_says_where_to_do_it(client):
         assert answer.status in (422, 503) and "at the database itself" in answer.json()["detail"]
     done = client.run("audit", "verify")
     assert done.code != 0 and "at the database itself" in done.err
+
+
+# ---- over TLS ----
+
+@pytest.fixture
+def certificate(tmp_path):
+    files = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1", "-subj", "/CN=api",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-out", files[0], "-keyout", files[1]], check=True, capture_output=True)
+    return files
+
+
+@pytest.fixture
+def secure_api(certificate):
+    api = ForeignApi(tls=certificate)
+    yield api
+    api.stop()
+
+
+def test_authorities_of_ssl_cert_file_are_trusted(make_server, secure_api, certificate):
+    server = make_server(DATABASE_API_URL=secure_api.url, SSL_CERT_FILE=certificate[0], **SOON)
+    assert press_9(server, unique_phone()).status == 200
+    assert len(secure_api.stored["/blacklist"]) == 1
+
+
+def test_an_authority_that_is_not_trusted_gets_no_opt_out(make_server, secure_api):
+    server = make_server(DATABASE_API_URL=secure_api.url, **SOON)
+    assert press_9(server, unique_phone()).status == 503
+    assert secure_api.stored["/blacklist"] == []

@@ -3,6 +3,7 @@ is told to take, keeps what it stored, and answers as the test tells it to."""
 import collections
 import json
 import socket
+import ssl
 import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,9 +15,9 @@ HANG, CUT, CUT_AFTER_STORING = "hang", "cut", "cut after storing"
 
 class ForeignApi:
     """answers: what comes next, each a status code, (code, headers), HANG, CUT or CUT_AFTER_STORING; then `usual` for ever. has_check: it
-    answers POST /blacklist/check, too, and otherwise that with no_check."""
+    answers POST /blacklist/check, too, and otherwise that with no_check. tls: PEM files of its certificate and key."""
 
-    def __init__(self, has_check=False, usual=201, no_check=404, paths=("/blacklist", "/actions")):
+    def __init__(self, has_check=False, usual=201, no_check=404, paths=("/blacklist", "/actions"), tls=None):
         self.stored, self.asked = {path: [] for path in paths}, []
         self.answers, self.usual = collections.deque(), usual
         self.has_check, self.no_check = has_check, no_check
@@ -24,7 +25,11 @@ class ForeignApi:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/database"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/database"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def will(self, *answers):

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "line/batch.h"
 
 static const int64_t NOW_MS = 1705320000000;
@@ -600,6 +601,64 @@ static void a_call_that_cannot_be_closed_keeps_no_other_open_and_is_no_dead_lett
     world_done(&world);
 }
 
+/* How much a metric grows by one opt-out. */
+static int64_t grows_by(World *world, Metric metric, const char *body)
+{
+    int64_t before = metric_get(metric);
+    run_one(world, "optout-events", body);
+    return metric_get(metric) - before;
+}
+
+static size_t waits_of(World *world, Metric metric, const char *body)
+{
+    int64_t waits_ms[HISTOGRAM_KEPT_MAX];
+    metric_take_waits(metric, waits_ms);
+    run_one(world, "optout-events", body);
+    return metric_take_waits(metric, waits_ms);
+}
+
+static void a_call_that_ends_is_counted_and_one_that_goes_on_is_not(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    assert_int_equal(grows_by(&world, METRIC_CALL_TERMINATIONS, OPTOUT), 0);
+    world.calls_are_over = true;
+    assert_int_equal(grows_by(&world, METRIC_CALL_TERMINATIONS, OPTOUT), 1);
+    world_done(&world);
+}
+
+static void how_long_an_opt_out_took_is_measured_when_it_is_stored(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, true);
+    assert_int_equal(waits_of(&world, METRIC_OPTOUT_STORED, OPTOUT), 1);
+    world.registry_status = STATUS_RETRY;
+    assert_int_equal(waits_of(&world, METRIC_OPTOUT_STORED, OPTOUT), 0);
+    world_done(&world);
+}
+
+static void how_long_a_call_went_on_is_measured_when_it_is_over(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, true);
+    world.calls_are_over = true;
+    assert_int_equal(waits_of(&world, METRIC_OPTOUT_HUNG_UP, OPTOUT), 1);
+    world_done(&world);
+}
+
+static void a_batch_that_is_undone_stored_nothing(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    world.counters_status = STATUS_RETRY;
+    assert_int_equal(waits_of(&world, METRIC_OPTOUT_STORED, OPTOUT), 0);
+    world_done(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -616,6 +675,9 @@ int main(void)
         cmocka_unit_test(whoever_is_overtaken_folds_again), cmocka_unit_test(a_store_that_fails_for_itself_puts_off_only_its_messages),
         cmocka_unit_test(who_is_only_in_the_cache_is_not_texted),
         cmocka_unit_test(a_malformed_opt_out_waits_for_the_registry),
+        cmocka_unit_test(a_call_that_ends_is_counted_and_one_that_goes_on_is_not),
+        cmocka_unit_test(how_long_an_opt_out_took_is_measured_when_it_is_stored),
+        cmocka_unit_test(how_long_a_call_went_on_is_measured_when_it_is_over), cmocka_unit_test(a_batch_that_is_undone_stored_nothing),
         cmocka_unit_test(a_store_that_is_away_uses_up_no_tries), cmocka_unit_test(a_text_that_another_process_is_sending_uses_up_no_tries),
         cmocka_unit_test(a_text_that_was_taken_over_is_recorded_as_the_ledger_has_it),
         cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything_in_stores_apart),
