@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.dont_write_bytecode = True
 
-from support import apart  # noqa: E402
+from support import apart, private  # noqa: E402
 from support.program import BINARY, ROOT, Clock, Server  # noqa: E402
 
 NOON_MS = 1746014400000  # 2025-04-30T12:00:00Z: a little after everything that the tests and the campaign tell of
@@ -33,6 +33,14 @@ def pytest_sessionfinish():
 
 def pytest_collection_modifyitems(config, items):
     apart.deselect(config, items)
+
+
+@pytest.fixture(autouse=True)
+def nothing_private_is_logged():
+    """Also of what an earlier test's program has said since: somebody must see it."""
+    yield
+    found = private.take_found()
+    assert not found, "a log line says what it must not: " + found[0]
 
 
 @pytest.fixture

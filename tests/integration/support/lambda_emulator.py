@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 import zipfile
 
+from support import private
 from support.peer_mongo import Unavailable, free_port
 from support.program import BINARY, PATIENCE_S, ROOT
 
@@ -61,7 +62,7 @@ class Function:
     """One of our executables under the emulator. settings are its environment, and there is no other."""
 
     def __init__(self, name, timeout_s=30, program=None, **settings):
-        self.name, self.log = name, []
+        self.name, self.log, self.secrets = name, [], private.secrets_of(settings)
         self.port, api_port = free_port(), free_port()
         environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout_s), **settings}
         for key, value in os.environ.items():
@@ -76,6 +77,7 @@ class Function:
     def _read(self):
         for line in self.process.stdout:
             self.log.append(line.rstrip("\n"))
+            private.look(line, self.secrets)
 
     def invoke(self, event, patience_s=60):
         """What it answers, as JSON; where it died or ran out of time, what the emulator says of that."""

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 
-from support import apart
+from support import apart, private
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("PLEDGELINE_BIN", str(ROOT / "build" / "pledgeline"))
@@ -83,8 +83,10 @@ class Server:
 
     def _read_log(self, process, listening):
         self.url = None
+        secrets = private.secrets_of(self.settings)
         for line in process.stderr:
             self.log.append(line)
+            private.look(line, secrets)
             found = '"listening"' in line and ADDRESS.search(line)
             if found and not self.url:
                 self.url, self.port = found.group(0), int(found.group(2))
