@@ -49,5 +49,8 @@ void redis_close(Redis *redis); /* NULL is fine */
  * cannot be asked. */
 Status redis_link_key(Redis *redis, Arena *arena, Slice *ret, Fault *fault);
 
-/* Lives as long as redis. */
+/* They live as long as redis. */
 LivePort redis_live(Redis *redis);
+
+/* The ledger of effects, for a process that has no database. A list is as each of its pages was. */
+EffectsPort redis_effects(Redis *redis);

@@ -13,6 +13,8 @@ typedef struct RedisScript {
     char sha1[41];
 } RedisScript;
 
+extern const RedisScript redis_script_effect_claim, redis_script_effect_due, redis_script_effect_enter, redis_script_effect_list,
+    redis_script_effect_move, redis_script_effect_pull_in;
 extern const RedisScript redis_script_generation_begin, redis_script_generation_compare, redis_script_generation_drop,
     redis_script_generation_swap, redis_script_is_blocked, redis_script_is_whole, redis_script_list_complete, redis_script_list_incomplete,
     redis_script_project, redis_script_read;

@@ -41,7 +41,7 @@ static void open_redis(Contract *contract)
     RedisSettings settings = {.url = url, .breaker = &under_test->breaker, .now_ms = noon};
     must(contract, redis_open(&settings, &under_test->redis, &contract->fault));
     contract->stores = under_test;
-    contract->ports = (Ports){.live = redis_live(under_test->redis)};
+    contract->ports = (Ports){.unit = contract_no_unit, .live = redis_live(under_test->redis), .effects = redis_effects(under_test->redis)};
 }
 
 static void close_redis(Contract *contract)
