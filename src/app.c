@@ -17,7 +17,8 @@ typedef struct AppStores {
     Arena arena; /* what the settings point to */
 } AppStores;
 
-static const BackEnd *const every_back_end[] = {&redis_back_end, &mongodb_back_end, &postgresql_back_end, &database_api_back_end, NULL};
+static const BackEnd *const every_back_end[] = {&redis_back_end, &mongodb_back_end, &postgresql_back_end, &database_api_back_end,
+                                               &asterisk_worker_back_end, NULL};
 
 /* ---- the ports ---- */
 

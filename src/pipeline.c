@@ -278,6 +278,7 @@ void pipeline_free(Pipeline *line)
 {
     if (!line)
         return;
+    hang_ups_done(&line->batch.hang_ups);
     arena_done(&line->batch.arena);
     free(line);
 }

@@ -23,6 +23,8 @@ static Status save_none(void *self, Cdr *const *cdrs, size_t count, int64_t now_
 
 /* ---- open and close ---- */
 
+enum { HANG_UP_WAIT_MS = 3000 }; /* a function stands still once it has answered */
+
 static Status check_ports(const Ports *ports, Fault *fault)
 {
     if (!ports->live.project)
@@ -37,6 +39,7 @@ Status function_app_open(FunctionApp *app, const Config *config, const BackEnd *
     status = status ? status : back_ends_open(&app->back_ends, rows, config, NULL, fault);
     if (status)
         return status;
+    app->settings.hang_up_wait_ms = HANG_UP_WAIT_MS;
     app->ports = (Ports){.unit = back_ends_unit(), .cdrs = {.load = load_none, .save = save_none}};
     back_ends_wire(&app->back_ends, false, &app->ports);
     back_ends_wire_missing(&app->back_ends, &app->ports);

@@ -9,23 +9,6 @@ enum { CONFLICT_TRIES = 8 };
 
 static bool blocks_somebody(const Decision *decision) { return decision->block_count > 0; }
 
-/* Ending the call must not wait for the store, so it starts before anything is written. */
-static void start_hang_ups(Batch *batch)
-{
-    const CallsPort *calls = &batch->ports->calls;
-    if (!calls->hang_up)
-        return;
-    Slice call_ids[BATCH_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < batch->count; i++) {
-        if (!slice_empty(batch->decisions[i].hang_up))
-            call_ids[count++] = batch->decisions[i].hang_up;
-    }
-    Fault ignored; /* the registry is what the law asks for; a call that cannot be ended now ends by itself */
-    if (count)
-        calls->hang_up(calls->self, call_ids, count, &ignored);
-}
-
 typedef struct BlockList {
     BlockEntry *entries;
     size_t *messages; /* which message each is from */
@@ -297,8 +280,11 @@ static Status apply_effects(Batch *batch, Fault *fault)
 
 Status step_apply(Batch *batch, Fault *fault)
 {
-    start_hang_ups(batch);
+    hang_ups_start(batch);
     Status status = apply_blocks(batch, fault);
     status = status ? status : apply_calls(batch, fault);
-    return status ? status : apply_effects(batch, fault);
+    status = status ? status : apply_effects(batch, fault);
+    if (!status)
+        hang_ups_collect(batch);
+    return status;
 }

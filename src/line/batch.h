@@ -14,6 +14,23 @@ typedef struct BatchCall {
     bool is_saved;          /* what it is now was stored by this batch */
 } BatchCall;
 
+/* A call that is being ended, with the record of it that is made when it is over. */
+typedef struct HangUp {
+    ActionRecord record;
+    int64_t since_ms;       /* elapsed time when it was first asked for */
+    bool is_ended, is_recorded;
+} HangUp;
+
+enum { HANG_UPS_MAX = 2 * BATCH_MAX }; /* of more than that at a time no record is made */
+
+typedef struct HangUps {
+    HangUp items[HANG_UPS_MAX];
+    size_t count;
+    int64_t started_ms;     /* elapsed time when this batch asked for some; 0 = it did not */
+    Arena arenas[2];        /* of the records: the one in use, and the other */
+    int arena;
+} HangUps;
+
 typedef struct Batch {
     const Ports *ports;
     const PipelineSettings *settings;
@@ -24,6 +41,7 @@ typedef struct Batch {
     CdrPlace swept;         /* the last call that the sweeper looked at */
     ClockWatch watch;
     bool clock_is_steady;    /* at the last look beside the line */
+    HangUps hang_ups;        /* of this batch and those before it */
 
     size_t count;
     Delivery *const *deliveries;
@@ -69,6 +87,14 @@ Status batch_port_failed(Batch *batch, Status status, const Fault *fault, bool (
 
 /* Uniform in [0, most_ms]. */
 int64_t batch_jitter(Batch *batch, int64_t most_ms);
+
+/* Asks for the end of the calls that this batch hangs up. */
+void hang_ups_start(Batch *batch);
+
+/* Records, in the unit, which of those that this batch or another one asked for are over. Waits for them as long as the settings
+ * say, where this batch asked. A failure is no message's: it is tried again with the next batch. */
+void hang_ups_collect(Batch *batch);
+void hang_ups_done(HangUps *hang_ups);
 
 /* Claims effects in the unit; claimed[i] tells which are ours. */
 Status deliver_claim(Batch *batch, Effect *effects, size_t count, bool *claimed, Fault *fault);

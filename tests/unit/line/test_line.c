@@ -31,6 +31,39 @@ static void the_hang_up_starts_before_the_registry_is_written(void **state)
     world_done(&world);
 }
 
+static void a_call_that_is_over_is_recorded_with_its_opt_out(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    world.settings.hang_up_wait_ms = 3000;
+    world.calls_are_over = true;
+    assert_int_equal(run_one(&world, "optout-events", OPTOUT), VERDICT_DONE);
+    assert_log(&world, "begin hang_up block record project record commit");
+    assert_in_range(world.waited_ms, 1, 3000);
+    assert_slice(world.actions[1], "c1_optout_call");
+    assert_int_equal(world.optouts, 1);
+    world_done(&world);
+}
+
+static void a_call_that_ends_later_holds_nobody_up_and_is_recorded_then(void **state)
+{
+    (void)state;
+    World world;
+    Fault fault;
+    size_t count;
+    world_init(&world, true, true);
+    assert_int_equal(run_one(&world, "optout-events", OPTOUT), VERDICT_DONE);
+    assert_int_equal(world.waited_ms, 0);
+    assert_int_equal(world.action_count, 1);
+    world.calls_are_over = true;
+    assert_int_equal(pipeline_record_hang_ups(world.line, NOW_MS, &count, &fault), STATUS_OK);
+    assert_slice(world.actions[1], "c1_optout_call");
+    assert_int_equal(pipeline_record_hang_ups(world.line, NOW_MS, &count, &fault), STATUS_OK);
+    assert_int_equal(world.action_count, 2);
+    world_done(&world);
+}
+
 static void a_gateway_in_the_unit_is_one_commit(void **state)
 {
     (void)state;
@@ -570,7 +603,10 @@ static void a_call_that_cannot_be_closed_keeps_no_other_open_and_is_no_dead_lett
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_hang_up_starts_before_the_registry_is_written), cmocka_unit_test(a_gateway_in_the_unit_is_one_commit),
+        cmocka_unit_test(the_hang_up_starts_before_the_registry_is_written),
+        cmocka_unit_test(a_call_that_is_over_is_recorded_with_its_opt_out),
+        cmocka_unit_test(a_call_that_ends_later_holds_nobody_up_and_is_recorded_then),
+        cmocka_unit_test(a_gateway_in_the_unit_is_one_commit),
         cmocka_unit_test(a_gateway_outside_is_asked_after_sending_is_committed), cmocka_unit_test(nine_beats_one_also_between_claim_and_sending),
         cmocka_unit_test(whose_claim_was_taken_over_before_sending_sends_nothing),
         cmocka_unit_test(what_the_gateway_says_somebody_else_has_is_neither_settled_nor_recorded),

@@ -338,6 +338,16 @@ static Status hang_up(void *self, const Slice *call_ids, size_t count, Fault *fa
     return STATUS_OK;
 }
 
+static Status collect(void *self, const Slice *call_ids, size_t count, int64_t deadline_ms, bool *ret_ended, Fault *fault)
+{
+    (void)call_ids, (void)fault;
+    World *world = self;
+    world->waited_ms = deadline_ms;
+    for (size_t i = 0; i < count; i++)
+        ret_ended[i] = world->calls_are_over;
+    return STATUS_OK;
+}
+
 /* ---- spool ---- */
 
 static Status keep(void *self, SpoolItem *items, size_t count, Fault *fault)
@@ -372,7 +382,7 @@ void world_init(World *world, bool atomic, bool sms_joins)
         .cdrs = {.self = world, .load = load, .save = save, .stale = stale, .expire = expire},
         .live = {.self = world, .project = project, .is_blocked = is_cached},
         .sms = {.self = world, .joins_unit = sms_joins, .is_idempotent = true, .send = send_sms},
-        .calls = {.self = world, .hang_up = hang_up},
+        .calls = {.self = world, .hang_up = hang_up, .collect = collect},
         .spool = {.self = world, .pull_in = pull_in, .keep = keep, .settle = settle_spooled},
     };
     world->settings = (PipelineSettings){
