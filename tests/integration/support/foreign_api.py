@@ -1,5 +1,5 @@
-"""Somebody else's database API: a real HTTP server that takes POST /blacklist and POST /actions, keeps what it stored, and answers
-as the test tells it to."""
+"""Somebody else's HTTP API, such as a database API: a real server that takes POST /blacklist and POST /actions, or what else it
+is told to take, keeps what it stored, and answers as the test tells it to."""
 import collections
 import json
 import socket
@@ -16,8 +16,8 @@ class ForeignApi:
     """answers: what comes next, each a status code, (code, headers), HANG, CUT or CUT_AFTER_STORING; then `usual` for ever. has_check: it
     answers POST /blacklist/check, too, and otherwise that with no_check."""
 
-    def __init__(self, has_check=False, usual=201, no_check=404):
-        self.stored, self.asked = {"/blacklist": [], "/actions": []}, []
+    def __init__(self, has_check=False, usual=201, no_check=404, paths=("/blacklist", "/actions")):
+        self.stored, self.asked = {path: [] for path in paths}, []
         self.answers, self.usual = collections.deque(), usual
         self.has_check, self.no_check = has_check, no_check
         self.lock, self.released = threading.Lock(), threading.Event()
