@@ -1,7 +1,7 @@
 /* The ledger of effects on Redis, for a process that has no database. A claim hands out a fence that grows with each claim, and
  * every later move must show it: whoever slept through its lease finds that the effect is somebody else's. Each verb is one
  * script, so one round trip, and nobody sees half of it. Leases go by the callers' clocks, as in the other ledgers; how long an
- * effect is kept goes by the server's. */
+ * effect is kept, by the server's. */
 #include "adapter/redis_link.h"
 
 enum { PAGE_EFFECTS = 256 };
@@ -103,7 +103,8 @@ static Status sending(void *self, const Effect *effects, size_t count, int64_t l
 {
     Redis *redis = self;
     redis_begin(redis);
-    redis_open_script(redis, &redis_script_effect_move, 1 + count * EFFECT_WORDS);
+    redis_open_script(redis, &redis_script_effect_move, 2 + count * EFFECT_WORDS);
+    redis_add_number_word(redis, lease_until_ms);
     redis_add_word(redis, SLICE("0"));
     for (size_t i = 0; i < count; i++)
         add_effect(redis, &effects[i], EFFECT_SENDING, lease_until_ms);
@@ -113,10 +114,10 @@ static Status sending(void *self, const Effect *effects, size_t count, int64_t l
 
 static Status settle(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
 {
-    (void)now_ms;
     Redis *redis = self;
     redis_begin(redis);
-    redis_open_script(redis, &redis_script_effect_move, 1 + count * EFFECT_WORDS);
+    redis_open_script(redis, &redis_script_effect_move, 2 + count * EFFECT_WORDS);
+    redis_add_number_word(redis, now_ms);
     redis_add_word(redis, SLICE("1"));
     for (size_t i = 0; i < count; i++)
         add_effect(redis, &effects[i], effects[i].state, effects[i].due_ms);
@@ -232,10 +233,10 @@ static Status list_effects(void *self, const EffectFilter *filter, bool (*visit)
 
 static Status enter(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
 {
-    (void)now_ms;
     Redis *redis = self;
     redis_begin(redis);
-    redis_open_script(redis, &redis_script_effect_enter, count * EFFECT_WORDS);
+    redis_open_script(redis, &redis_script_effect_enter, 1 + count * EFFECT_WORDS);
+    redis_add_number_word(redis, now_ms);
     for (size_t i = 0; i < count; i++)
         add_effect(redis, &effects[i], effects[i].state, effects[i].due_ms);
     Status status = redis_run(redis, fault);

@@ -12,11 +12,6 @@ local FORGET_ONCE = 100
 local function key_of(id) return 'pledgeline:effect:' .. id end
 local function digits(number) return string.format('%.0f', number) end
 
-local function clock_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
 -- An error when something that will be written is not ours.
 local function refusal(first, width)
   local asked = { { 'ZCARD', IDS }, { 'ZCARD', WAITING }, { 'ZCARD', GOING } }
@@ -34,16 +29,16 @@ local function read(id)
   return effect[STATE] and effect or nil
 end
 
-local function write(id, effect)
-  local key, words, goes_ms = key_of(id), {}, clock_ms() + LIFE_MS
+local function write(id, effect, now)
+  local key, words = key_of(id), {}
   for i, name in ipairs(FIELDS) do
     words[i * 2 - 1] = name
     words[i * 2] = effect[i]
   end
   redis.call('HSET', key, unpack(words))
-  redis.call('PEXPIREAT', key, digits(goes_ms))
+  redis.call('PEXPIRE', key, LIFE_MS)
   redis.call('ZADD', IDS, 0, id)
-  redis.call('ZADD', GOING, digits(goes_ms), id)
+  redis.call('ZADD', GOING, digits(now + LIFE_MS), id)
   if WAITS[effect[STATE]] then
     redis.call('ZADD', WAITING, effect[DUE], id)
   else
@@ -55,9 +50,9 @@ local function forget(id)
   for _, index in ipairs({ IDS, WAITING, GOING }) do redis.call('ZREM', index, id) end
 end
 
--- What has gone leaves the indexes, a few with each claim.
-local function forget_gone()
-  local gone = redis.call('ZRANGEBYSCORE', GOING, '-inf', digits(clock_ms()), 'LIMIT', 0, FORGET_ONCE)
+-- What has gone leaves the indexes, a few with each claim. The time is a caller's, so it only says where to look.
+local function forget_gone(now)
+  local gone = redis.call('ZRANGEBYSCORE', GOING, '-inf', digits(now), 'LIMIT', 0, FORGET_ONCE)
   for _, id in ipairs(gone) do
     if redis.call('EXISTS', key_of(id)) == 0 then forget(id) end
   end

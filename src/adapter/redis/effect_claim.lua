@@ -34,8 +34,8 @@ for at = FIRST, #ARGV, WIDTH do
     effect[FENCE] = digits(effect[FENCE] + 1);
     (is_lost and lose or take)(effect)
   end
-  if waits or not held then write(id, effect) end
+  if waits or not held then write(id, effect, NOW) end
   answers[#answers + 1] = { waits and not is_lost and 1 or 0, id, unpack(effect) }
 end
-forget_gone()
+forget_gone(NOW)
 return answers
