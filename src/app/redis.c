@@ -21,7 +21,18 @@ static void wire(void *self, bool is_reader, Ports *ports)
     ports->live = redis_live(self);
 }
 
+/* Where the list is here itself, a cache of it would be asked about what it holds. */
+static void wire_missing(void *self, Ports *ports)
+{
+    if (!ports->effects.claim)
+        ports->effects = redis_effects(self);
+    if (ports->registry.block)
+        return;
+    ports->registry = redis_registry(self);
+    ports->live = redis_counters(self);
+}
+
 static Status secret(void *self, Arena *arena, Slice *ret, Fault *fault) { return redis_link_key(self, arena, ret, fault); }
 
 const BackEnd redis_back_end = {.name = "redis", .holds_data = true, .is_set = is_set, .open = open_redis, .close = close_redis, .wire = wire,
-                                .secret = secret};
+                                .wire_missing = wire_missing, .secret = secret};
