@@ -29,7 +29,6 @@ static Status run_line(Batch *batch, Fault *fault)
         step_verdict, /* what is done, rejected, to be tried again */
         step_commit,
         step_deliver, /* the outside world last */
-        step_collect, /* which calls are over by now */
     };
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         Status status = steps[i](batch, fault);
@@ -183,7 +182,7 @@ static void account(const Batch *batch)
         rejected += delivery->verdict == VERDICT_REJECT && !delivery->is_ours;
         retried += delivery->verdict == VERDICT_RETRY;
         if (has_just_blocked(&batch->decisions[i]))
-            metric_waited(METRIC_OPTOUT_STORED, batch_since_press_ms(batch, i));
+            metric_waited(METRIC_OPTOUT_STORED, clock_wall_ms() - batch->decisions[i].blocks[0].pressed_ms);
         if (delivery->verdict != VERDICT_DONE)
             continue;
         done[event->handler->lane]++;
@@ -206,7 +205,7 @@ static void fail_all(Batch *batch, const Fault *fault)
         Delivery *delivery = batch->deliveries[i];
         delivery->verdict = fault->status == STATUS_RETRY ? VERDICT_RETRY : VERDICT_FATAL;
         delivery->fault = *fault;
-        delivery->kept = delivery->duplicate = false;
+        delivery->kept = delivery->duplicate = delivery->stored = false;
         delivery->dead_letter = 0;
         batch->decisions[i].unblocked = true;
     }
@@ -285,6 +284,7 @@ void pipeline_free(Pipeline *line)
 {
     if (!line)
         return;
+    hang_ups_done(&line->batch.hang_ups);
     arena_done(&line->batch.arena);
     free(line);
 }

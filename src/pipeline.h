@@ -11,8 +11,9 @@ typedef struct PipelineSettings {
     int64_t lease_ms;          /* claim of an effect */
     int max_attempts;          /* then a retry becomes a dead letter */
     int64_t backoff_first_ms, backoff_most_ms;
-    int64_t hang_up_wait_ms;   /* how long a batch waits to hear that the calls it ended are over; 0 = takes what is known by then.
-                                  For a process that stands still once it has answered, as a function does */
+    /* How long a batch that opted somebody out may wait for the end of the call, so that it can be recorded. 0 where batches go on: later
+     * ones, or pipeline_record_hang_ups, do it. A process that stands still between two batches takes 3 s, the deadline of the calls port. */
+    int64_t hang_up_wait_ms;
 } PipelineSettings;
 
 /* Borrows ports and settings for its whole life. One pipeline belongs to one thread. */
@@ -32,6 +33,8 @@ void pipeline_run(Pipeline *line, Delivery *const *deliveries, size_t count);
 Status pipeline_deliver_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
 /* Spooled messages whose time has come. */
 Status pipeline_run_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
+/* Calls that were hung up for an opt-out and are over by now: their records. Never waits for a call. */
+Status pipeline_record_hang_ups(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
 /* Calls that never ended: closes them by an inferred end. */
 Status pipeline_sweep(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
 /* Records older than the retention; retention_ms 0 keeps all. None go until the clock has been steady for an hour. */

@@ -13,6 +13,7 @@
  *   pledgeline:list_complete         blacklist:numbers holds all of the list: the server's replication id at that time
  *   pledgeline:list_giving:{owner}   somebody gives it the list: that id when it began; goes after an hour
  *   pledgeline:whole                 the same of the counters
+ *   pledgeline:link_key              what donation links are signed with where no setting says it, hexadecimal; stays
  *
  * Counters are whole when there is a generation, and the list is complete when it was said to be, by a server of the same
  * replication id: a flush loses both, and a restart or a failover, which may have lost the last writes, has another id (where
@@ -44,5 +45,19 @@ typedef struct RedisSettings {
 Status redis_open(const RedisSettings *settings, Redis **ret, Fault *fault);
 void redis_close(Redis *redis); /* NULL is fine */
 
-/* Lives as long as redis. */
+/* The key of donation links that all processes on this server share, in arena; the first one makes it. RETRY while the server
+ * cannot be asked. */
+Status redis_link_key(Redis *redis, Arena *arena, Slice *ret, Fault *fault);
+
+/* They live as long as redis. */
 LivePort redis_live(Redis *redis);
+
+/* The ledger of effects, for a process that has no database. A list is as each of its pages was. */
+EffectsPort redis_effects(Redis *redis);
+
+/* The do-not-call list and the record of actions on Redis alone: the set is the list itself, so a server that forgets it has nobody
+ * blocked. It must keep what it is told (appendonly). Its lists look at every name for each call. No audit chain: REJECT "redis_lacks"; who took a
+ * number off and why is in pledgeline:removal:{phone}. An opt-out's action id is known for 30 days. */
+RegistryPort redis_registry(Redis *redis);
+/* The counters beside that registry: no cache of a list that is here already, and no recount, REJECT "redis_lacks". */
+LivePort redis_counters(Redis *redis);

@@ -2,9 +2,29 @@
 #include "adapter/redis_link.h"
 #include "event/print.h"
 
-static Slice key_of(Redis *redis, const char *prefix, Slice name)
+Slice redis_key(Redis *redis, const char *prefix, Slice name)
 {
     return arena_printf(&redis->scratch, "%s%.*s", prefix, SLICE_ARG(name));
+}
+
+Slice redis_print_entry(Redis *redis, const BlockEntry *entry)
+{
+    Text json = text_in(&redis->scratch);
+    print_block_entry(&json, entry);
+    return text_slice(&json);
+}
+
+Slice redis_print_action(Redis *redis, const ActionRecord *record)
+{
+    Text json = text_in(&redis->scratch);
+    print_action(&json, record);
+    return text_slice(&json);
+}
+
+Slice redis_action_key(Redis *redis, const ActionRecord *record)
+{
+    bool is_optout = slice_starts_with(record->action_type, SLICE("optout_"));
+    return redis_key(redis, is_optout ? REDIS_OPTOUT_ACTION : REDIS_DONATION_ACTION, record->id);
 }
 
 /* ---- the do-not-call list ---- */
@@ -33,11 +53,8 @@ static Status give(Redis *redis, const BlockEntry *entries, size_t count, Fault 
         words[2 + i] = entries[i].phone;
     if (count)
         redis_add(redis, words, count + 2);
-    for (size_t i = 0; i < count; i++) {
-        Text entry = text_in(&redis->scratch);
-        print_block_entry(&entry, &entries[i]);
-        REDIS_ADD(redis, SLICE("SET"), key_of(redis, "blacklist:", entries[i].phone), text_slice(&entry), SLICE("NX"));
-    }
+    for (size_t i = 0; i < count; i++)
+        REDIS_ADD(redis, SLICE("SET"), redis_key(redis, "blacklist:", entries[i].phone), redis_print_entry(redis, &entries[i]), SLICE("NX"));
     return redis_run(redis, fault);
 }
 
@@ -55,24 +72,33 @@ Status redis_unblock(void *self, Slice phone, Fault *fault)
     Redis *redis = self;
     redis_begin(redis);
     REDIS_ADD(redis, SLICE("SREM"), SLICE("blacklist:numbers"), phone);
-    REDIS_ADD(redis, SLICE("DEL"), key_of(redis, "blacklist:", phone));
+    REDIS_ADD(redis, SLICE("DEL"), redis_key(redis, "blacklist:", phone));
     return redis_run(redis, fault);
+}
+
+Status redis_find_blocked(Redis *redis, const Slice *phones, size_t count, const redisReply **ret_found, Fault *fault)
+{
+    redis_begin(redis);
+    redis_add_script(redis, &redis_script_is_blocked, phones, count);
+    Status status = redis_run(redis, fault);
+    if (status)
+        return status;
+    if (redis->replies[0]->elements != count + 1)
+        return fault_set(fault, STATUS_RETRY, "redis_protocol", "Redis did not answer for each number");
+    *ret_found = redis->replies[0];
+    return STATUS_OK;
 }
 
 Status redis_is_blocked(void *self, const Slice *phones, size_t count, CacheAnswer *ret, Fault *fault)
 {
     Redis *redis = self;
+    const redisReply *found;
     Status status = redis_own_up(redis, fault);
     if (status || !count)
         return status;
-    redis_begin(redis);
-    redis_add_script(redis, &redis_script_is_blocked, phones, count);
-    status = redis_run(redis, fault);
+    status = redis_find_blocked(redis, phones, count, &found, fault);
     if (status)
         return status;
-    const redisReply *found = redis->replies[0];
-    if (found->elements != count + 1)
-        return fault_set(fault, STATUS_RETRY, "redis_protocol", "Redis did not answer for each number");
     CacheAnswer otherwise = redis_number(found->element[0]) == 1 ? CACHE_CLEAR : CACHE_UNKNOWN;
     for (size_t i = 0; i < count; i++)
         ret[i] = redis_number(found->element[1 + i]) == 1 ? CACHE_BLOCKED : otherwise;
@@ -105,12 +131,8 @@ Status redis_remember(void *self, const ActionRecord *records, size_t count, Fau
 {
     Redis *redis = self;
     redis_begin(redis);
-    for (size_t i = 0; i < count; i++) {
-        bool is_optout = slice_starts_with(records[i].action_type, SLICE("optout_"));
-        Text record = text_in(&redis->scratch);
-        print_action(&record, &records[i]);
-        REDIS_ADD(redis, SLICE("SET"), key_of(redis, is_optout ? "optout_action:" : "donation_action:", records[i].id), text_slice(&record),
-                  SLICE("EX"), SLICE("86400"));
-    }
+    Slice life = redis_print_number(redis, REDIS_ACTION_LIFE_S);
+    for (size_t i = 0; i < count; i++)
+        REDIS_ADD(redis, SLICE("SET"), redis_action_key(redis, &records[i]), redis_print_action(redis, &records[i]), SLICE("EX"), life);
     return redis_run(redis, fault);
 }

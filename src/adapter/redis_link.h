@@ -13,9 +13,11 @@ typedef struct RedisScript {
     char sha1[41];
 } RedisScript;
 
+extern const RedisScript redis_script_effect_claim, redis_script_effect_due, redis_script_effect_enter, redis_script_effect_list,
+    redis_script_effect_move, redis_script_effect_pull_in;
 extern const RedisScript redis_script_generation_begin, redis_script_generation_compare, redis_script_generation_drop,
-    redis_script_generation_swap, redis_script_is_blocked, redis_script_is_whole, redis_script_list_complete, redis_script_list_incomplete,
-    redis_script_project, redis_script_read;
+    redis_script_generation_swap, redis_script_is_blocked, redis_script_is_whole, redis_script_list_block, redis_script_list_complete,
+    redis_script_list_incomplete, redis_script_list_unblock, redis_script_project, redis_script_read, redis_script_record_actions;
 
 enum { REDIS_LEASE_MS = 30 * 1000 }; /* of a recount, from each sign of life */
 
@@ -98,6 +100,21 @@ typedef struct RedisError {
 } RedisError;
 
 const RedisError *redis_error_of(Slice text); /* never NULL */
+
+/* ---- what others read beside us ---- */
+
+#define REDIS_DONATION_ACTION "donation_action:"
+#define REDIS_OPTOUT_ACTION "optout_action:"
+enum { REDIS_ACTION_LIFE_S = 24 * 60 * 60 };
+
+/* All in scratch, so after redis_begin. */
+Slice redis_key(Redis *redis, const char *prefix, Slice name);
+Slice redis_action_key(Redis *redis, const ActionRecord *record);
+Slice redis_print_action(Redis *redis, const ActionRecord *record);
+Slice redis_print_entry(Redis *redis, const BlockEntry *entry);
+
+/* *ret_found: whether the cache has all of the list, then 1 or 0 for each number. Until the next redis_begin. */
+Status redis_find_blocked(Redis *redis, const Slice *phones, size_t count, const redisReply **ret_found, Fault *fault);
 
 /* ---- the verbs ---- */
 

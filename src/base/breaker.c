@@ -51,12 +51,23 @@ Status breaker_enter(Breaker *breaker, Fault *fault)
     return status;
 }
 
+static _Thread_local int64_t finish_by_ms;
+
+void breaker_finish_by(int64_t at_ms) { finish_by_ms = at_ms; }
+
+static int64_t bounded_ms(int64_t patience_ms)
+{
+    int64_t left_ms = finish_by_ms ? finish_by_ms - clock_elapsed_ms() : patience_ms;
+    left_ms = left_ms > 1 ? left_ms : 1;
+    return left_ms < patience_ms ? left_ms : patience_ms;
+}
+
 int64_t breaker_patience_ms(Breaker *breaker, int64_t deadline_ms)
 {
     pthread_mutex_lock(&breaker->lock);
     bool is_short = breaker->is_away && breaker->failures % PATIENT_EVERY;
     pthread_mutex_unlock(&breaker->lock);
-    return is_short ? deadline_ms / 4 : deadline_ms;
+    return bounded_ms(is_short ? deadline_ms / 4 : deadline_ms);
 }
 
 void breaker_answered(Breaker *breaker)

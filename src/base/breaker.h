@@ -32,6 +32,9 @@ Status breaker_enter(Breaker *breaker, Fault *fault);
 /* How long that caller may take, of its deadline: a quarter while the store is away, which it needs to say that it is back; now
  * and then all of it, for a store that has much to do at first. */
 int64_t breaker_patience_ms(Breaker *breaker, int64_t deadline_ms);
+
+/* On this thread no caller is given more time than until then (elapsed time); 0 = no such limit. */
+void breaker_finish_by(int64_t at_ms);
 void breaker_answered(Breaker *breaker);
 bool breaker_is_away(Breaker *breaker);
 void breaker_failed(Breaker *breaker, const Fault *why);

@@ -57,10 +57,16 @@ static void add_action(const Fact *fact, Arena *arena, Contribution *ret)
     contribution_add(ret, is_taken ? arena_printf(arena, "action_%.*s", SLICE_ARG(fact->action_type)) : fact->action_type, 1);
 }
 
+/* The end of the call is a second record of the same opt-out. */
+static bool is_optout(const ActionRecord *record)
+{
+    return slice_starts_with(record->action_type, SLICE("optout_")) && !slice_equal(record->action_type, SLICE("optout_call_terminated"));
+}
+
 void action_contribution(const ActionRecord *record, Contribution *ret)
 {
     *ret = (Contribution){.campaign_id = record->campaign_id, .last_activity_ms = record->timestamp_ms};
-    if (!slice_empty(record->campaign_id) && slice_starts_with(record->action_type, SLICE("optout_")))
+    if (!slice_empty(record->campaign_id) && is_optout(record))
         contribution_add(ret, SLICE("optouts"), 1);
 }
 

@@ -67,7 +67,8 @@ typedef struct Decision {
     Verdict verdict; /* DONE unless the event must be rejected or retried */
     Fault fault;
     bool outage;     /* RETRY because a store is away, or another process is at it: waiting uses up no tries */
-    bool unblocked;  /* the registry does not have its numbers yet */
+    bool unblocked;  /* the registry, or a cache that alone is asked, does not have its numbers yet */
+    bool stored;     /* the registry has its numbers and its record */
 
     const BlockEntry *blocks; /* opt-out: numbers to block (all candidate forms of a salvaged one) */
     size_t block_count;

@@ -184,6 +184,11 @@ static Status run_due(Intake *intake, int64_t now_ms, size_t *ret_done, Fault *f
     return pipeline_run_due(intake->line, now_ms, ret_done, fault);
 }
 
+static Status record_hang_ups(Intake *intake, int64_t now_ms, size_t *ret_done, Fault *fault)
+{
+    return pipeline_record_hang_ups(intake->line, now_ms, ret_done, fault);
+}
+
 static Status sweep(Intake *intake, int64_t now_ms, size_t *ret_done, Fault *fault)
 {
     return pipeline_sweep(intake->line, now_ms, ret_done, fault);
@@ -192,7 +197,7 @@ static Status sweep(Intake *intake, int64_t now_ms, size_t *ret_done, Fault *fau
 /* A store that is away holds up its own step only; the next look finds it back. */
 static Status run_beside(Intake *intake, size_t *ret_done, Fault *fault)
 {
-    static Status (*const steps[])(Intake *, int64_t, size_t *, Fault *) = {deliver_due, run_due, sweep, expire};
+    static Status (*const steps[])(Intake *, int64_t, size_t *, Fault *) = {deliver_due, run_due, record_hang_ups, sweep, expire};
     int64_t now_ms = clock_wall_ms();
     *ret_done = 0;
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {

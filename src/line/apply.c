@@ -9,23 +9,6 @@ enum { CONFLICT_TRIES = 8 };
 
 static bool blocks_somebody(const Decision *decision) { return decision->block_count > 0; }
 
-/* Ending the call must not wait for the store, so it starts before anything is written. */
-static void start_hang_ups(Batch *batch)
-{
-    const CallsPort *calls = &batch->ports->calls;
-    if (!calls->hang_up)
-        return;
-    Slice call_ids[BATCH_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < batch->count; i++) {
-        if (!slice_empty(batch->decisions[i].hang_up))
-            call_ids[count++] = batch->decisions[i].hang_up;
-    }
-    Fault ignored; /* the registry is what the law asks for; a call that cannot be ended now ends by itself */
-    if (count)
-        calls->hang_up(calls->self, call_ids, count, &ignored);
-}
-
 typedef struct BlockList {
     BlockEntry *entries;
     size_t *messages; /* which message each is from */
@@ -61,48 +44,84 @@ static Status write_blocks(Batch *batch, BlockList *list, Fault *fault)
     return status;
 }
 
-/* The action record of each opt-out, and its share of the campaign's counters: one, once. */
-static Status record_optouts(Batch *batch, Fault *fault)
+/* The action records of the batch's opt-outs. */
+typedef struct OptoutRecords {
+    ActionRecord *records;
+    bool *is_new;
+    size_t count;
+} OptoutRecords;
+
+static Status record_optouts(Batch *batch, OptoutRecords *ret, Fault *fault)
 {
-    ActionRecord records[BATCH_MAX];
-    bool is_new[BATCH_MAX];
-    Projection items[BATCH_MAX];
-    size_t count = 0, projected = 0;
+    *ret = (OptoutRecords){.records = ARENA_ARRAY(&batch->arena, ActionRecord, batch->count),
+                           .is_new = ARENA_ARRAY(&batch->arena, bool, batch->count)};
     for (size_t i = 0; i < batch->count; i++) {
         if (batch_is_alive(batch, i) && batch->decisions[i].action)
-            records[count++] = *batch->decisions[i].action;
+            ret->records[ret->count++] = *batch->decisions[i].action;
     }
-    if (!count)
-        return STATUS_OK;
-    const Ports *ports = batch->ports;
-    Status status = batch_record_actions(batch, records, count, is_new, fault);
-    if (status)
-        return status;
-    for (size_t i = 0; i < count; i++) {
-        Contribution *share = ARENA_NEW(&batch->arena, Contribution);
-        action_contribution(&records[i], share);
-        if (!share->count)
-            continue;
-        share->last_activity_ms = is_new[i] ? share->last_activity_ms : 0; /* a repeat is no activity */
-        items[projected++] = (Projection){records[i].id, 1, is_new[i] ? NULL : share, share, is_new[i] ? batch->now_ms : records[i].timestamp_ms,
-                                          records[i].timestamp_ms, is_new[i] ? batch->now_ms : 0};
-    }
-    return projected ? ports->live.project(ports->live.self, items, projected, fault) : STATUS_OK;
+    return ret->count ? batch_record_actions(batch, ret->records, ret->count, ret->is_new, fault) : STATUS_OK;
 }
 
+/* Its share of the campaign's counters: one, once. */
+static Status count_optouts(Batch *batch, const OptoutRecords *optouts, Fault *fault)
+{
+    Projection items[BATCH_MAX];
+    size_t projected = 0;
+    for (size_t i = 0; i < optouts->count; i++) {
+        const ActionRecord *record = &optouts->records[i];
+        bool is_new = optouts->is_new[i];
+        Contribution *share = ARENA_NEW(&batch->arena, Contribution);
+        action_contribution(record, share);
+        if (!share->count)
+            continue;
+        share->last_activity_ms = is_new ? share->last_activity_ms : 0; /* a repeat is no activity */
+        items[projected++] = (Projection){record->id, 1, is_new ? NULL : share, share, is_new ? batch->now_ms : record->timestamp_ms,
+                                          record->timestamp_ms, is_new ? batch->now_ms : 0};
+    }
+    return projected ? batch->ports->live.project(batch->ports->live.self, items, projected, fault) : STATUS_OK;
+}
+
+static void take_results(Batch *batch, const BlockList *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        batch->decisions[list->messages[i]].duplicate |= list->results[i] == BLOCK_REPEATED;
+        metric_add(METRIC_OPTOUTS_BLOCKED, list->results[i] == BLOCK_ADDED);
+    }
+}
+
+static void mark_unblocked(Batch *batch, const BlockList *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        batch->decisions[list->messages[i]].unblocked = true;
+}
+
+static void mark_stored(Batch *batch, const BlockList *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        batch->decisions[list->messages[i]].stored = true;
+}
+
+/* The registry is what an opt-out is for. A cache or counter that missed it puts the message off; who cannot wait for that sees
+ * that it is stored. */
 static Status apply_blocks(Batch *batch, Fault *fault)
 {
     BlockList list = collect_blocks(batch);
     if (!list.count)
         return STATUS_OK;
+    Fault ignored;
+    OptoutRecords optouts;
     Status status = write_blocks(batch, &list, fault);
-    for (size_t i = 0; status && i < list.count; i++)
-        batch->decisions[list.messages[i]].unblocked = true;
-    for (size_t i = 0; !status && i < list.count; i++) {
-        batch->decisions[list.messages[i]].duplicate |= list.results[i] == BLOCK_REPEATED;
-        metric_add(METRIC_OPTOUTS_BLOCKED, list.results[i] == BLOCK_ADDED);
+    if (status) {
+        mark_unblocked(batch, &list);
+        if (!strcmp(fault->code, FAULT_CACHE_MISSED) && !record_optouts(batch, &optouts, &ignored))
+            mark_stored(batch, &list);
+        return batch_port_failed(batch, status, fault, blocks_somebody);
     }
-    status = status ? status : record_optouts(batch, fault);
+    take_results(batch, &list);
+    status = record_optouts(batch, &optouts, fault);
+    if (!status)
+        mark_stored(batch, &list);
+    status = status ? status : count_optouts(batch, &optouts, fault);
     return batch_port_failed(batch, status, fault, blocks_somebody);
 }
 
@@ -262,8 +281,11 @@ static Status apply_effects(Batch *batch, Fault *fault)
 
 Status step_apply(Batch *batch, Fault *fault)
 {
-    start_hang_ups(batch);
+    hang_ups_start(batch);
     Status status = apply_blocks(batch, fault);
     status = status ? status : apply_calls(batch, fault);
-    return status ? status : apply_effects(batch, fault);
+    status = status ? status : apply_effects(batch, fault);
+    if (!status)
+        hang_ups_collect(batch);
+    return status;
 }

@@ -14,6 +14,24 @@ typedef struct BatchCall {
     bool is_saved;          /* what it is now was stored by this batch */
 } BatchCall;
 
+/* A call that is being ended, with the record of it that is made when it is over. */
+typedef struct HangUp {
+    ActionRecord record;
+    int64_t since_ms;       /* elapsed time when it was first asked for */
+    int64_t pressed_ms;     /* when the person asked for it */
+    bool is_ended, is_recorded;
+} HangUp;
+
+enum { HANG_UPS_MAX = 2 * BATCH_MAX }; /* of more than that at a time no record is made */
+
+typedef struct HangUps {
+    HangUp items[HANG_UPS_MAX];
+    size_t count;
+    int64_t started_ms;     /* elapsed time when this batch asked for some; 0 = it did not */
+    Arena arenas[2];        /* of the records: the one in use, and the other */
+    int arena;
+} HangUps;
+
 typedef struct Batch {
     const Ports *ports;
     const PipelineSettings *settings;
@@ -24,6 +42,7 @@ typedef struct Batch {
     CdrPlace swept;         /* the last call that the sweeper looked at */
     ClockWatch watch;
     bool clock_is_steady;    /* at the last look beside the line */
+    HangUps hang_ups;        /* of this batch and those before it */
 
     size_t count;
     Delivery *const *deliveries;
@@ -50,7 +69,6 @@ Status step_apply(Batch *batch, Fault *fault);
 Status step_verdict(Batch *batch, Fault *fault);
 Status step_commit(Batch *batch, Fault *fault);
 Status step_deliver(Batch *batch, Fault *fault);
-Status step_collect(Batch *batch, Fault *fault);
 
 /* True while message i has neither been rejected nor put off. */
 static inline bool batch_is_alive(const Batch *batch, size_t i) { return batch->decisions[i].verdict == VERDICT_DONE; }
@@ -71,6 +89,14 @@ Status batch_port_failed(Batch *batch, Status status, const Fault *fault, bool (
 /* Uniform in [0, most_ms]. */
 int64_t batch_jitter(Batch *batch, int64_t most_ms);
 
+/* Asks for the end of the calls that this batch hangs up. */
+void hang_ups_start(Batch *batch);
+
+/* Records, in the unit, which of those that this batch or another one asked for are over. Waits for them as long as the settings
+ * say, where this batch asked. A failure is no message's: it is tried again with the next batch. */
+void hang_ups_collect(Batch *batch);
+void hang_ups_done(HangUps *hang_ups);
+
 /* Claims effects in the unit; claimed[i] tells which are ours. */
 Status deliver_claim(Batch *batch, Effect *effects, size_t count, bool *claimed, Fault *fault);
 
@@ -90,9 +116,6 @@ Status deliver_heal(Batch *batch, const Effect *effects, const bool *claimed, si
 
 /* Answers these messages again, whose decisions have changed, and keeps them or lets them leave the spool. In a unit. */
 Status verdict_again(Batch *batch, const size_t *messages, size_t count, Fault *fault);
-
-/* How long ago who opts out with message i pressed the key; message i blocks somebody. */
-int64_t batch_since_press_ms(const Batch *batch, size_t i);
 
 /* The pipeline's own batch, for what runs beside the line on the same thread. */
 Batch *pipeline_batch(Pipeline *line);

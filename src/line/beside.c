@@ -126,6 +126,23 @@ Status pipeline_run_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault
     return status;
 }
 
+/* ---- calls that were hung up ---- */
+
+Status pipeline_record_hang_ups(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault)
+{
+    Batch *batch = pipeline_batch(line);
+    *ret_count = 0;
+    if (!batch->hang_ups.count)
+        return STATUS_OK;
+    fresh_batch(line, now_ms);
+    batch->hang_ups.started_ms = 0;
+    Status status = step_begin(batch, fault);
+    if (status)
+        return status;
+    hang_ups_collect(batch);
+    return finish(batch, STATUS_OK, fault);
+}
+
 /* ---- calls that never end ---- */
 
 /* The sweeper is a publisher like any other: its event goes down the line, and any real end beats it. */

@@ -31,6 +31,7 @@ static void answer(Delivery *delivery, const Decision *decision)
     delivery->verdict = decision->verdict;
     delivery->duplicate = decision->duplicate && decision->verdict == VERDICT_DONE;
     delivery->kept = false;
+    delivery->stored = decision->stored && decision->verdict == VERDICT_RETRY;
     delivery->dead_letter = 0;
     if (decision->verdict != VERDICT_DONE)
         delivery->fault = decision->fault;

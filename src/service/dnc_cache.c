@@ -55,7 +55,7 @@ static Status check_missed(const Ports *ports, const BlockEntry *entries, size_t
         phones[i] = entries[i].phone;
     if (!ports->registry.is_blocked(ports->registry.self, phones, count, ignored, fault))
         return STATUS_OK;
-    return fault_set(fault, STATUS_RETRY, "cache_missed", "the cache, which alone is asked here, does not know of it: %s", missed->text);
+    return fault_set(fault, STATUS_RETRY, FAULT_CACHE_MISSED, "the cache, which alone is asked here, does not know of it: %s", missed->text);
 }
 
 /* The cache first: it is faster, and to block a number that the registry does not know yet is harmless. */
@@ -85,7 +85,7 @@ Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, i
     arena_done(&arena);
     if (!has_missed)
         return STATUS_OK;
-    return fault_set(fault, STATUS_RETRY, "cache_missed", "the number is off the list, but the cache still blocks it: repeat this when"
+    return fault_set(fault, STATUS_RETRY, FAULT_CACHE_MISSED, "the number is off the list, but the cache still blocks it: repeat this when"
                      " the cache is back (%s)", missed.text);
 }
 

@@ -4,8 +4,10 @@
 
 #include "ports.h"
 
-/* Blocks in the registry, and in the cache as well as it can be reached. At most BATCH_MAX. RETRY "cache_missed": the registry
- * never says who is blocked, and the cache has not heard of it. */
+#define FAULT_CACHE_MISSED "cache_missed"
+
+/* Blocks in the registry, and in the cache as well as it can be reached. At most BATCH_MAX. RETRY FAULT_CACHE_MISSED: the registry
+ * has them all, but never says who is blocked, and the cache has not heard of it. */
 Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault);
 
 /* Off the registry's list first, then out of the cache. RETRY "cache_missed": it is still in there; repeat. */

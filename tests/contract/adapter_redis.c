@@ -6,18 +6,19 @@
 #include "adapter/redis.h"
 #include "adapters.h"
 
-/* ---- redis: a database of a number of its own, emptied before and after ---- */
+/* ---- redis: a database of a number of its own for each port, emptied before and after ---- */
 
-enum { REDIS_DATABASE = 14 };
+enum { LEDGER_DATABASE = 11, REGISTRY_DATABASE = 12, LIVE_DATABASE = 14 };
 
 typedef struct RedisUnderTest {
     Redis *redis;
+    int database;
     Breaker breaker;
 } RedisUnderTest;
 
 static int64_t noon(void) { return NOON_MS; }
 
-static void empty_redis(void)
+static void empty_redis(int database)
 {
     char host[256];
     int port = 0;
@@ -26,32 +27,48 @@ static void empty_redis(void)
     redisContext *server = redisConnect(host, port);
     if (!server || server->err)
         fail_msg("TEST_REDIS_URL: there is no Redis");
-    freeReplyObject(redisCommand(server, "SELECT %d", REDIS_DATABASE));
+    freeReplyObject(redisCommand(server, "SELECT %d", database));
     freeReplyObject(redisCommand(server, "FLUSHDB"));
     redisFree(server);
 }
 
-static void open_redis(Contract *contract)
+static Redis *open_database(Contract *contract, int database)
 {
     char url[300];
     RedisUnderTest *under_test = calloc(1, sizeof *under_test);
-    empty_redis();
+    under_test->database = database;
+    empty_redis(database);
     breaker_init(&under_test->breaker, "redis");
-    snprintf(url, sizeof url, "%s/%d", getenv("TEST_REDIS_URL"), REDIS_DATABASE);
+    snprintf(url, sizeof url, "%s/%d", getenv("TEST_REDIS_URL"), database);
     RedisSettings settings = {.url = url, .breaker = &under_test->breaker, .now_ms = noon};
     must(contract, redis_open(&settings, &under_test->redis, &contract->fault));
     contract->stores = under_test;
-    contract->ports = (Ports){.live = redis_live(under_test->redis)};
+    return under_test->redis;
+}
+
+static void open_live(Contract *contract) { contract->ports = (Ports){.live = redis_live(open_database(contract, LIVE_DATABASE))}; }
+
+static void open_ledger(Contract *contract)
+{
+    contract->ports = (Ports){.unit = contract_no_unit, .effects = redis_effects(open_database(contract, LEDGER_DATABASE))};
+}
+
+static void open_registry(Contract *contract)
+{
+    contract->ports = (Ports){.unit = contract_no_unit, .registry = redis_registry(open_database(contract, REGISTRY_DATABASE))};
+    contract->audit_is_elsewhere = contract->has_no_history = true;
 }
 
 static void close_redis(Contract *contract)
 {
     RedisUnderTest *under_test = contract->stores;
     redis_close(under_test->redis);
+    empty_redis(under_test->database);
     breaker_done(&under_test->breaker);
     free(under_test);
-    empty_redis();
 }
 
-const ContractAdapter contract_redis = {"redis", open_redis, close_redis, "TEST_REDIS_URL"};
+const ContractAdapter contract_redis = {"redis", open_live, close_redis, "TEST_REDIS_URL"};
+const ContractAdapter contract_redis_ledger = {"redis", open_ledger, close_redis, "TEST_REDIS_URL"};
+const ContractAdapter contract_redis_registry = {"redis", open_registry, close_redis, "TEST_REDIS_URL"};
 

@@ -13,9 +13,9 @@ const UnitPort contract_no_unit = {.begin = begin_nothing, .commit = begin_nothi
 
 const ContractAdapter *const contract_adapters[] = {&contract_sqlite, NULL};
 const ContractAdapter *const contract_cdrs_adapters[] = {&contract_sqlite, &contract_mongo, NULL};
-const ContractAdapter *const contract_registry_adapters[] = {&contract_sqlite, &contract_postgres, &contract_http, NULL};
+const ContractAdapter *const contract_registry_adapters[] = {&contract_sqlite, &contract_postgres, &contract_http, &contract_redis_registry, NULL};
 const ContractAdapter *const contract_audit_adapters[] = {&contract_sqlite, &contract_postgres, NULL};
-const ContractAdapter *const contract_effects_adapters[] = {&contract_sqlite, &contract_postgres, NULL};
+const ContractAdapter *const contract_effects_adapters[] = {&contract_sqlite, &contract_postgres, &contract_redis_ledger, NULL};
 const ContractAdapter *const contract_sms_adapters[] = {&contract_sqlite, &contract_postgres, NULL};
 const ContractAdapter *const contract_postgres_adapters[] = {&contract_postgres, NULL};
 const ContractAdapter *const contract_live_adapters[] = {&contract_sqlite, &contract_sqlite_guarded, &contract_redis, NULL};

@@ -13,6 +13,7 @@ typedef struct Contract {
     Fault fault;
     char folder[64];
     bool audit_is_elsewhere; /* the registry's audit chain is its owner's: only the history of a blocked number is shown */
+    bool has_no_history;     /* not even that */
     void *stores; /* the adapter's own */
 } Contract;
 

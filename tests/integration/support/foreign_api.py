@@ -17,8 +17,8 @@ class ForeignApi:
     """answers: what comes next, each a status code, (code, headers), HANG, CUT or CUT_AFTER_STORING; then `usual` for ever. has_check: it
     answers POST /blacklist/check, too, and otherwise that with no_check. tls: PEM files of its certificate and key."""
 
-    def __init__(self, has_check=False, usual=201, no_check=404, tls=None):
-        self.stored, self.asked = {"/blacklist": [], "/actions": []}, []
+    def __init__(self, has_check=False, usual=201, no_check=404, paths=("/blacklist", "/actions"), tls=None):
+        self.stored, self.asked = {path: [] for path in paths}, []
         self.answers, self.usual = collections.deque(), usual
         self.has_check, self.no_check = has_check, no_check
         self.lock, self.released = threading.Lock(), threading.Event()

@@ -32,6 +32,39 @@ static void the_hang_up_starts_before_the_registry_is_written(void **state)
     world_done(&world);
 }
 
+static void a_call_that_is_over_is_recorded_with_its_opt_out(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    world.settings.hang_up_wait_ms = 3000;
+    world.calls_are_over = true;
+    assert_int_equal(run_one(&world, "optout-events", OPTOUT), VERDICT_DONE);
+    assert_log(&world, "begin hang_up block record project record commit");
+    assert_in_range(world.waited_ms, 1, 3000);
+    assert_slice(world.actions[1], "c1_optout_call");
+    assert_int_equal(world.optouts, 1);
+    world_done(&world);
+}
+
+static void a_call_that_ends_later_holds_nobody_up_and_is_recorded_then(void **state)
+{
+    (void)state;
+    World world;
+    Fault fault;
+    size_t count;
+    world_init(&world, true, true);
+    assert_int_equal(run_one(&world, "optout-events", OPTOUT), VERDICT_DONE);
+    assert_int_equal(world.waited_ms, 0);
+    assert_int_equal(world.action_count, 1);
+    world.calls_are_over = true;
+    assert_int_equal(pipeline_record_hang_ups(world.line, NOW_MS, &count, &fault), STATUS_OK);
+    assert_slice(world.actions[1], "c1_optout_call");
+    assert_int_equal(pipeline_record_hang_ups(world.line, NOW_MS, &count, &fault), STATUS_OK);
+    assert_int_equal(world.action_count, 2);
+    world_done(&world);
+}
+
 static void a_gateway_in_the_unit_is_one_commit(void **state)
 {
     (void)state;
@@ -584,13 +617,14 @@ static size_t waits_of(World *world, Metric metric, const char *body)
     return metric_take_waits(metric, waits_ms);
 }
 
-static void a_call_that_ends_is_counted_and_one_that_goes_on_is_not(void **state)
+static void a_call_is_counted_as_ended_when_it_is_over(void **state)
 {
     (void)state;
     World world;
     world_init(&world, true, true);
+    assert_int_equal(grows_by(&world, METRIC_CALL_TERMINATIONS, OPTOUT), 0);
+    world.calls_are_over = true;
     assert_int_equal(grows_by(&world, METRIC_CALL_TERMINATIONS, OPTOUT), 1);
-    world.goes_on = SLICE("c1");
     assert_int_equal(grows_by(&world, METRIC_CALL_TERMINATIONS, OPTOUT), 0);
     world_done(&world);
 }
@@ -601,6 +635,7 @@ static void how_long_an_opt_out_took_is_measured_when_it_is_stored(void **state)
     World world;
     world_init(&world, false, true);
     assert_int_equal(waits_of(&world, METRIC_OPTOUT_STORED, OPTOUT), 1);
+    world.calls_are_over = true;
     assert_int_equal(waits_of(&world, METRIC_OPTOUT_HUNG_UP, OPTOUT), 1);
     world.registry_status = STATUS_RETRY;
     assert_int_equal(waits_of(&world, METRIC_OPTOUT_STORED, OPTOUT), 0);
@@ -620,7 +655,10 @@ static void a_batch_that_is_undone_stored_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_hang_up_starts_before_the_registry_is_written), cmocka_unit_test(a_gateway_in_the_unit_is_one_commit),
+        cmocka_unit_test(the_hang_up_starts_before_the_registry_is_written),
+        cmocka_unit_test(a_call_that_is_over_is_recorded_with_its_opt_out),
+        cmocka_unit_test(a_call_that_ends_later_holds_nobody_up_and_is_recorded_then),
+        cmocka_unit_test(a_gateway_in_the_unit_is_one_commit),
         cmocka_unit_test(a_gateway_outside_is_asked_after_sending_is_committed), cmocka_unit_test(nine_beats_one_also_between_claim_and_sending),
         cmocka_unit_test(whose_claim_was_taken_over_before_sending_sends_nothing),
         cmocka_unit_test(what_the_gateway_says_somebody_else_has_is_neither_settled_nor_recorded),
@@ -630,7 +668,7 @@ int main(void)
         cmocka_unit_test(whoever_is_overtaken_folds_again), cmocka_unit_test(a_store_that_fails_for_itself_puts_off_only_its_messages),
         cmocka_unit_test(who_is_only_in_the_cache_is_not_texted),
         cmocka_unit_test(a_malformed_opt_out_waits_for_the_registry),
-        cmocka_unit_test(a_call_that_ends_is_counted_and_one_that_goes_on_is_not),
+        cmocka_unit_test(a_call_is_counted_as_ended_when_it_is_over),
         cmocka_unit_test(how_long_an_opt_out_took_is_measured_when_it_is_stored), cmocka_unit_test(a_batch_that_is_undone_stored_nothing),
         cmocka_unit_test(a_store_that_is_away_uses_up_no_tries), cmocka_unit_test(a_text_that_another_process_is_sending_uses_up_no_tries),
         cmocka_unit_test(a_text_that_was_taken_over_is_recorded_as_the_ledger_has_it),

@@ -38,7 +38,8 @@ typedef struct World {
     bool claim_is_taken_over; /* somebody else has it before it becomes SENDING */
     bool sending_is_taken_over; /* somebody else has it before it is settled */
     SmsResult sms_result;
-    Slice goes_on;            /* a call that does not end when it is told to */
+    bool calls_are_over;      /* those that were hung up */
+    int64_t waited_ms;        /* for them, the last time that somebody asked */
 } World;
 
 void world_init(World *world, bool atomic, bool sms_joins);

@@ -1,0 +1,66 @@
+-- The ledger of effects: a hash for each, an index by action id, one by due time of those that wait for somebody, and one by the
+-- time when they go. Whoever uses this looks at every key first: an error leaves nothing half done.
+local LIFE_MS = 30 * 24 * 60 * 60 * 1000
+local FIELDS = { 'callId', 'campaignId', 'contactId', 'phoneNumber', 'campaignName', 'donationLink', 'message', 'createdMs',
+                 'state', 'fence', 'dueMs', 'attempts', 'messageId', 'reason' }
+local CONTENT = 8 -- so many of them never change; the rest is where it stands
+local STATE, FENCE, DUE = 9, 10, 11
+local WAITS = { pending = true, claimed = true, sending = true }
+local IDS, WAITING, GOING = 'pledgeline:effects', 'pledgeline:effects_waiting', 'pledgeline:effects_going'
+local FORGET_ONCE = 100
+
+local function key_of(id) return 'pledgeline:effect:' .. id end
+local function digits(number) return string.format('%.0f', number) end
+
+-- An error when something that will be written is not ours.
+local function refusal(first, width)
+  local asked = { { 'ZCARD', IDS }, { 'ZCARD', WAITING }, { 'ZCARD', GOING } }
+  for at = first, #ARGV, width do asked[#asked + 1] = { 'HLEN', key_of(ARGV[at]) } end
+  for _, ask in ipairs(asked) do
+    if type(redis.pcall(ask[1], ask[2])) == 'table' then
+      return redis.error_reply('WRONGTYPE ' .. ask[2] .. ' is not what the ledger of effects has there')
+    end
+  end
+end
+
+-- Its fields in their order, or nil.
+local function read(id)
+  local effect = redis.call('HMGET', key_of(id), unpack(FIELDS))
+  return effect[STATE] and effect or nil
+end
+
+local function write(id, effect, now)
+  local key, words = key_of(id), {}
+  for i, name in ipairs(FIELDS) do
+    words[i * 2 - 1] = name
+    words[i * 2] = effect[i]
+  end
+  redis.call('HSET', key, unpack(words))
+  redis.call('PEXPIRE', key, LIFE_MS)
+  redis.call('ZADD', IDS, 0, id)
+  redis.call('ZADD', GOING, digits(now + LIFE_MS), id)
+  if WAITS[effect[STATE]] then
+    redis.call('ZADD', WAITING, effect[DUE], id)
+  else
+    redis.call('ZREM', WAITING, id)
+  end
+end
+
+local function forget(id)
+  for _, index in ipairs({ IDS, WAITING, GOING }) do redis.call('ZREM', index, id) end
+end
+
+-- What has gone leaves the indexes, a few with each claim. The time is a caller's, so it only says where to look.
+local function forget_gone(now)
+  local gone = redis.call('ZRANGEBYSCORE', GOING, '-inf', digits(now), 'LIMIT', 0, FORGET_ONCE)
+  for _, id in ipairs(gone) do
+    if redis.call('EXISTS', key_of(id)) == 0 then forget(id) end
+  end
+end
+
+-- The fields behind ARGV[at].
+local function given(at, count)
+  local values = {}
+  for i = 1, count do values[i] = ARGV[at + i] end
+  return values
+end

@@ -1,0 +1,18 @@
+-- ARGV: now, then for each effect its action id and all its fields. Of two under one id the one that is further stands, as a whole, with a
+-- fence above both. Gives 1 for each that changed the ledger.
+--#include effect.lua
+local FURTHER = { pending = 0, claimed = 1, sending = 2, failed = 7, cancelled = 7, unknown = 8, sent = 9 }
+local NOW, FIRST, WIDTH = tonumber(ARGV[1]), 2, 1 + #FIELDS
+
+local refused = refusal(FIRST, WIDTH)
+if refused then return refused end
+local answers = {}
+for at = FIRST, #ARGV, WIDTH do
+  local id, effect = ARGV[at], given(at, #FIELDS)
+  local held = read(id)
+  local moves = not held or FURTHER[effect[STATE]] > FURTHER[held[STATE]]
+  if held then effect[FENCE] = digits(math.max(effect[FENCE], held[FENCE]) + 1) end
+  if moves then write(id, effect, NOW) end
+  answers[#answers + 1] = moves and 1 or 0
+end
+return answers

@@ -1,0 +1,129 @@
+/* What the settings say, checked: each refusal names the setting and what it must be. */
+#include "app/settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "event/phone.h"
+#include "event/text_template.h"
+
+static Status refuse(Fault *fault, const char *env, const char *value, const char *expected)
+{
+    return fault_set(fault, STATUS_REJECT, "setting_value", "%s is \"%.80s\"; it must be %s", env, value, expected);
+}
+
+static Status check_numbers(const Config *config, Fault *fault)
+{
+    const struct { const char *env; int64_t value, min, max; } limits[] = {
+        {"PORT", config->port, 0, 65535},
+        {"REDIS_PORT", config->redis_port, 1, 65535},
+        {"PLEDGELINE_MAX_CONNECTIONS", config->max_connections, 1, 1000000},
+        {"PLEDGELINE_MAX_CONNECTIONS_PER_IP", config->max_connections_per_ip, 1, 1000000},
+        {"PLEDGELINE_QUEUE_CAPACITY", config->queue_capacity, 1, 10000000},
+        {"PLEDGELINE_EFFECT_LEASE", config->effect_lease_s, 1, 86400},
+        {"CALL_TIMEOUT", config->call_timeout_s, 1, 366 * 86400},
+        {"CDR_RETENTION_DAYS", config->cdr_retention_days, 0, 36600},
+        {"PLEDGELINE_MAX_ATTEMPTS", config->max_attempts, 1, 1000},
+        {"PLEDGELINE_BACKOFF_FIRST", config->backoff_first_s, 0, 86400},
+        {"PLEDGELINE_BACKOFF_MOST", config->backoff_most_s, 0, 86400},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        if (limits[i].value < limits[i].min || limits[i].value > limits[i].max)
+            return fault_set(fault, STATUS_REJECT, "setting_value", "%s is %lld; it must be %lld to %lld", limits[i].env,
+                             (long long)limits[i].value, (long long)limits[i].min, (long long)limits[i].max);
+    }
+    return STATUS_OK;
+}
+
+static Status read_rates_file(const char *path, Arena *arena, Rating *rating, Fault *fault)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return fault_set(fault, STATUS_REJECT, "setting_file", "PLEDGELINE_RATES_FILE %s: %s", path, strerror(errno));
+    Text text = text_in(arena);
+    for (size_t bytes = 1; bytes > 0; text.bytes += bytes)
+        bytes = fread(text_grow(&text, 65536), 1, 65536, file);
+    bool failed = ferror(file);
+    fclose(file);
+    if (failed)
+        return fault_set(fault, STATUS_REJECT, "setting_file", "PLEDGELINE_RATES_FILE %s cannot be read", path);
+    return rating_parse(text_slice(&text), arena, rating, fault);
+}
+
+static bool is_currency(Slice text)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (text.at[i] < 'A' || text.at[i] > 'Z')
+            return false;
+    }
+    return text.bytes == 3;
+}
+
+static Status read_rating(const Config *config, Arena *arena, Rating *rating, Fault *fault)
+{
+    *rating = (Rating){.currency = slice_of(config->currency)};
+    if (!is_currency(rating->currency))
+        return refuse(fault, "PLEDGELINE_CURRENCY", config->currency, "three capital letters (ISO 4217), like USD");
+    if (!rating_parse_money(slice_of(config->rate_per_minute), &rating->micros_per_minute))
+        return refuse(fault, "PLEDGELINE_RATE_PER_MINUTE", config->rate_per_minute, "an amount like 0.01");
+    return *config->rates_file ? read_rates_file(config->rates_file, arena, rating, fault) : STATUS_OK;
+}
+
+static Status read_country_code(const Config *config, Slice *ret, Fault *fault)
+{
+    *ret = slice_of(config->country_code);
+    if (slice_empty(*ret) || phone_is_country_code(*ret))
+        return STATUS_OK;
+    return refuse(fault, "PLEDGELINE_COUNTRY_CODE", config->country_code, "1 to 3 digits without +, like 972 or 1");
+}
+
+/* Filled once with empty values: an unknown placeholder shows now and not in a message. */
+static Status check_template(const Config *config, Arena *arena, Fault *fault)
+{
+    const TemplateVariable variables[] = {{"donationLink", {0}}, {"campaignName", {0}}};
+    Slice filled;
+    Fault why;
+    if (text_template_fill(slice_of(config->sms_template), variables, sizeof variables / sizeof *variables, arena, &filled, &why))
+        return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_TEMPLATE: %s; known are donationLink and campaignName",
+                         why.text);
+    return STATUS_OK;
+}
+
+static Status read_link(const Config *config, EventSettings *event, Fault *fault)
+{
+    Slice url = slice_of(config->donation_link_base_url), format = slice_of(config->donation_link_format);
+    if (!slice_starts_with(url, SLICE("https://")) && !slice_starts_with(url, SLICE("http://")))
+        return refuse(fault, "DONATION_LINK_BASE_URL", config->donation_link_base_url, "a URL that starts with https://");
+    if (!slice_equal(format, SLICE("token")) && !slice_equal(format, SLICE("plain")))
+        return refuse(fault, "DONATION_LINK_FORMAT", config->donation_link_format, "token or plain");
+    size_t secret_bytes = strlen(config->donation_link_secret);
+    if (secret_bytes > 0 && secret_bytes < 16)
+        return fault_set(fault, STATUS_REJECT, "setting_value", "DONATION_LINK_SECRET is shorter than 16 bytes: links could be forged");
+    event->donation_link_base_url = url;
+    event->donation_link_plain = slice_equal(format, SLICE("plain"));
+    event->donation_link_secret = slice_of(config->donation_link_secret);
+    return STATUS_OK;
+}
+
+static Status check_one_registry(const Config *config, Fault *fault)
+{
+    if (!*config->database_url || !*config->database_api_url)
+        return STATUS_OK;
+    return fault_set(fault, STATUS_REJECT, "setting_conflict",
+                     "DATABASE_URL and DATABASE_API_URL are both set, and the do-not-call list can be in one place only: unset one of them");
+}
+
+Status settings_read(const Config *config, Arena *arena, PipelineSettings *ret, Fault *fault)
+{
+    *ret = (PipelineSettings){.lease_ms = config->effect_lease_s * 1000, .max_attempts = (int)config->max_attempts,
+                              .backoff_first_ms = config->backoff_first_s * 1000, .backoff_most_ms = config->backoff_most_s * 1000};
+    ret->event.sms_template = slice_of(config->sms_template);
+    ret->event.donation_key = slice_of(config->donation_key);
+    ret->event.call_timeout_ms = config->call_timeout_s * 1000;
+    Status status = check_numbers(config, fault);
+    status = status ? status : check_one_registry(config, fault);
+    status = status ? status : read_rating(config, arena, &ret->event.rating, fault);
+    status = status ? status : read_country_code(config, &ret->event.country_code, fault);
+    status = status ? status : check_template(config, arena, fault);
+    return status ? status : read_link(config, &ret->event, fault);
+}

@@ -1,0 +1,9 @@
+/* From settings as they are written to those that the line works by. */
+#pragma once
+
+#include "base/config.h"
+#include "pipeline.h"
+
+/* REJECT "setting_value", "setting_file" or "setting_conflict" names the one that is wrong. What *ret points to lives in config
+ * and in arena. Reads the rates file, else nothing outside of config. */
+Status settings_read(const Config *config, Arena *arena, PipelineSettings *ret, Fault *fault);
