@@ -1,5 +1,4 @@
 #include "adapter/worker_calls.h"
-
 #include "app/back_end.h"
 
 static bool is_set(const Config *config) { return *config->asterisk_worker_url; }
@@ -21,4 +20,5 @@ static void wire(void *self, bool is_reader, Ports *ports)
         ports->calls = worker_calls(self);
 }
 
-const BackEnd asterisk_worker_back_end = {.name = "asterisk_worker", .is_set = is_set, .open = open_worker, .close = close_worker, .wire = wire};
+const BackEnd asterisk_worker_back_end = {.name = "asterisk_worker", .is_set = is_set, .open = open_worker, .close = close_worker,
+                                          .wire = wire};

@@ -23,7 +23,7 @@ static Status save_none(void *self, Cdr *const *cdrs, size_t count, int64_t now_
 
 /* ---- open and close ---- */
 
-enum { HANG_UP_WAIT_MS = 3000 }; /* nothing runs between two invocations */
+enum { HANG_UP_WAIT_MS = 3000 }; /* a function stands still once it has answered */
 
 static Status check_ports(const Ports *ports, Fault *fault)
 {

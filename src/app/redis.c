@@ -21,12 +21,12 @@ static void wire(void *self, bool is_reader, Ports *ports)
     ports->live = redis_live(self);
 }
 
-/* Without a database it is the ledger, and without a registry the list itself, of which there is no cache then. */
+/* Where the list is here itself, a cache of it would be asked about what it holds. */
 static void wire_missing(void *self, Ports *ports)
 {
-    if (!ports->effects.self)
+    if (!ports->effects.claim)
         ports->effects = redis_effects(self);
-    if (ports->registry.self)
+    if (ports->registry.block)
         return;
     ports->registry = redis_registry(self);
     ports->live = redis_counters(self);

@@ -125,7 +125,9 @@ static Status invoke(Worker *worker, const LambdaInvocation *invocation, Fault *
     Fault why;
     if (!slice_empty(invocation->trace_id))
         setenv("_X_AMZN_TRACE_ID", invocation->trace_id.at, true);
-    if (!work(worker, invocation, &event, &why))
+    Status status = work(worker, invocation, &event, &why);
+    emf_flush(worker->settings->service, stdout); /* before the answer: after it the process may stand still */
+    if (!status)
         return answer(worker, invocation, &event, fault);
     log_line(LOG_ERROR, "the event cannot be read", LOG_TEXT("request_id", invocation->request_id), LOG_CSTR("code", why.code),
              LOG_CSTR("error", why.text));
@@ -160,7 +162,6 @@ Status lambda_serve(LambdaRuntime *runtime, Pipeline *line, const LambdaSettings
         status = lambda_runtime_next(runtime, &worker.arena, &invocation, fault);
         hold_signal(SIG_BLOCK);
         status = status ? status : invoke(&worker, &invocation, fault);
-        emf_flush(settings->service, stdout);
     }
     arena_done(&worker.arena);
     return status;

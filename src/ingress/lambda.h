@@ -6,7 +6,7 @@
 #include "pipeline.h"
 
 typedef struct LambdaSettings {
-    const char *service; /* "optout-handler": dimension of the metrics that go to CloudWatch after each invocation */
+    const char *service; /* the function's name: what its metrics are known by in CloudWatch */
     Slice topic;         /* of every message that comes */
     /* Before the messages of an invocation; unless OK they all fail with that fault. */
     Status (*prepare)(void *context, Fault *fault);

@@ -59,5 +59,3 @@ Status batch_record_actions(const Batch *batch, const ActionRecord *records, siz
         metric_add(METRIC_CACHE_MISSED, (int64_t)fresh_count);
     return STATUS_OK;
 }
-
-int64_t batch_since_press_ms(const Batch *batch, size_t i) { return clock_wall_ms() - batch->decisions[i].blocks[0].pressed_ms; }

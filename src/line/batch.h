@@ -18,7 +18,7 @@ typedef struct BatchCall {
 typedef struct HangUp {
     ActionRecord record;
     int64_t since_ms;       /* elapsed time when it was first asked for */
-    int64_t pressed_ms;     /* wall time of the key; 0 = not known */
+    int64_t pressed_ms;     /* when the person asked for it */
     bool is_ended, is_recorded;
 } HangUp;
 
@@ -116,9 +116,6 @@ Status deliver_heal(Batch *batch, const Effect *effects, const bool *claimed, si
 
 /* Answers these messages again, whose decisions have changed, and keeps them or lets them leave the spool. In a unit. */
 Status verdict_again(Batch *batch, const size_t *messages, size_t count, Fault *fault);
-
-/* How long ago who opts out with message i pressed the key; message i blocks somebody. */
-int64_t batch_since_press_ms(const Batch *batch, size_t i);
 
 /* The pipeline's own batch, for what runs beside the line on the same thread. */
 Batch *pipeline_batch(Pipeline *line);

@@ -34,7 +34,12 @@ static bool is_known(const HangUps *hang_ups, Slice call_id)
     return false;
 }
 
-static int64_t pressed_ms_of(const Decision *decision) { return decision->block_count ? decision->blocks[0].pressed_ms : 0; }
+/* An opt-out in which no number can be read ends its call all the same. */
+static int64_t pressed_ms(const Batch *batch, size_t i)
+{
+    const Decision *decision = &batch->decisions[i];
+    return decision->block_count ? decision->blocks[0].pressed_ms : batch->events[i].received_ms;
+}
 
 static void remember(Batch *batch, size_t i)
 {
@@ -42,7 +47,7 @@ static void remember(Batch *batch, size_t i)
     if (hang_ups->count == HANG_UPS_MAX || is_known(hang_ups, batch->decisions[i].hang_up))
         return;
     ActionRecord record = record_of(batch, i, &hang_ups->arenas[hang_ups->arena]);
-    hang_ups->items[hang_ups->count++] = (HangUp){.record = record, .since_ms = clock_elapsed_ms(), .pressed_ms = pressed_ms_of(&batch->decisions[i])};
+    hang_ups->items[hang_ups->count++] = (HangUp){.record = record, .since_ms = clock_elapsed_ms(), .pressed_ms = pressed_ms(batch, i)};
 }
 
 /* Ending a call must not wait for the store, so it starts before anything is written. */
@@ -92,7 +97,7 @@ static void look_at_some(Batch *batch, HangUp *items, size_t count)
         return;
     for (size_t i = 0; i < asked; i++) {
         items[places[i]].is_ended = ended[i];
-        items[places[i]].record.timestamp_ms = batch->now_ms;
+        items[places[i]].record.timestamp_ms = clock_wall_ms();
     }
 }
 
@@ -106,13 +111,6 @@ static void look(Batch *batch)
 }
 
 /* ---- record ---- */
-
-static void account(const HangUp *hang_up)
-{
-    metric_add(METRIC_CALL_TERMINATIONS, 1);
-    if (hang_up->pressed_ms)
-        metric_waited(METRIC_OPTOUT_HUNG_UP, clock_wall_ms() - hang_up->pressed_ms);
-}
 
 /* At most BATCH_MAX of those that are over; those that are recorded are done with. */
 static void record_ended(Batch *batch)
@@ -132,8 +130,9 @@ static void record_ended(Batch *batch)
         return;
     for (size_t i = 0; i < count; i++) {
         hang_ups->items[places[i]].is_recorded = true;
+        metric_add(METRIC_CALL_TERMINATIONS, is_new[i]);
         if (is_new[i])
-            account(&hang_ups->items[places[i]]);
+            metric_waited(METRIC_OPTOUT_HUNG_UP, records[i].timestamp_ms - hang_ups->items[places[i]].pressed_ms);
     }
 }
 
