@@ -119,7 +119,7 @@ static void certificates_that_are_not_for_this_are_refused(void **state)
     assert_form_refused(world, (SignerForm){HOST ".example.org", authority, 2048, -1, 9, false}, "certificate_name");
     assert_form_refused(world, (SignerForm){HOST, authority, 0, -1, 9, false}, "certificate_key");
     assert_form_refused(world, (SignerForm){HOST, authority, 1024, -1, 9, false}, "certificate_key");
-    assert_form_refused(world, (SignerForm){HOST, authority, 4608, -1, 9, false}, "certificate_key");
+    assert_form_refused(world, (SignerForm){HOST, authority, 4104, -1, 9, false}, "certificate_key");
     assert_form_refused(world, (SignerForm){HOST, NULL, 2048, -1, 9, false}, "certificate_chain");
     assert_form_refused(world, (SignerForm){HOST, authority, 2048, -1, 9, true}, "certificate_chain");
 }
