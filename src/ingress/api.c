@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "ingress/http_handlers.h"
 #include "ingress/http_parameters.h"
+#include "ingress/http_push.h"
 #include "ingress/http_stream.h"
 #include "ingress/http_tokens.h"
 
@@ -119,9 +120,14 @@ static void ticket_finished(Ticket *ticket)
 
 void call_submit(Call *call, Delivery *deliveries, size_t count, void (*finished)(Call *call))
 {
+    http_defer(call->request);
+    call_submit_deferred(call, deliveries, count, finished);
+}
+
+void call_submit_deferred(Call *call, Delivery *deliveries, size_t count, void (*finished)(Call *call))
+{
     call->ticket = (Ticket){.deliveries = deliveries, .count = count, .finished = ticket_finished, .context = call};
     call->finished = finished;
-    http_defer(call->request);
     Fault fault;
     if (!intake_submit(call->api->intake, &call->ticket, &fault))
         return;
@@ -220,7 +226,7 @@ static bool is_cross_site(const Call *call)
 
 static bool may(Call *call, Role needed)
 {
-    if (needed == ROLE_NONE)
+    if (needed == ROLE_NONE || needed == ROLE_PROVEN)
         return true;
     if (!call->api->tokens) {
         if (!is_cross_site(call))
@@ -338,23 +344,33 @@ void api_handle(HttpRequest *request, void *context)
 Api *api_open(const ApiSettings *settings, Intake *intake, Readers *readers, Readers *checks, Fault *fault)
 {
     TokenList *tokens = NULL;
+    SnsPush *push = NULL;
     if (*settings->tokens && !(tokens = tokens_new(settings->tokens, fault)))
         return NULL;
+    if (sns_push_open(settings->push, &push, fault)) {
+        tokens_free(tokens);
+        return NULL;
+    }
     Api *api = calloc(1, sizeof *api);
     if (!api)
         abort();
-    *api = (Api){.intake = intake, .readers = readers, .checks = checks, .settings = *settings, .tokens = tokens};
+    *api = (Api){.intake = intake, .readers = readers, .checks = checks, .settings = *settings, .tokens = tokens, .push = push};
     api->streams = streams_open(api);
     return api;
 }
 
-void api_stop_streams(Api *api) { streams_stop(api->streams); }
+void api_stop(Api *api)
+{
+    streams_stop(api->streams);
+    sns_push_stop(api->push);
+}
 
 void api_close(Api *api)
 {
     if (!api)
         return;
     streams_free(api->streams);
+    sns_push_free(api->push);
     tokens_free(api->tokens);
     free(api);
 }

@@ -9,7 +9,10 @@
 #include "ingress/readers.h"
 #include "net/http_server.h"
 
-typedef enum Role { ROLE_NONE, ROLE_READER, ROLE_SERVICE, ROLE_ADMIN } Role;
+typedef enum Role {
+    ROLE_NONE, ROLE_READER, ROLE_SERVICE, ROLE_ADMIN,
+    ROLE_PROVEN, /* of a route, never of a token: the request brings a proof of its own, which the handler looks at */
+} Role;
 
 typedef struct Api Api;
 
@@ -56,6 +59,7 @@ typedef struct ApiSettings {
     Slice currency;
     Slice country_code;  /* of numbers in national form */
     bool counts_apart;   /* counters are in a store of their own */
+    const struct SnsPushSettings *push;
     Breaker *const *breakers; /* of the stores beyond a network, ended by NULL; NULL = there are none */
 } ApiSettings;
 
@@ -65,13 +69,14 @@ struct Api {
     ApiSettings settings;
     struct TokenList *tokens;
     struct Streams *streams;
+    struct SnsPush *push;
     atomic_int long_answers; /* open now (http_pages.c) */
 };
 
 /* Checks the tokens' form. NULL and a fault otherwise. Everything is borrowed until api_close. */
 Api *api_open(const ApiSettings *settings, Intake *intake, Readers *readers, Readers *checks, Fault *fault);
-/* Ends the streams; call before the server is closed. */
-void api_stop_streams(Api *api);
+/* Ends the streams, and what came from SNS; call before the server is closed. */
+void api_stop(Api *api);
 /* After the server is closed. */
 void api_close(Api *api);
 
@@ -104,3 +109,5 @@ static inline bool delivery_is_taken(const Delivery *delivery)
 /* Defers the request and gives its deliveries to the line; finished is called with all verdicts. Answers 503 when there is
  * no room. */
 void call_submit(Call *call, Delivery *deliveries, size_t count, void (*finished)(Call *call));
+/* The same of a request that was deferred before; from any thread. */
+void call_submit_deferred(Call *call, Delivery *deliveries, size_t count, void (*finished)(Call *call));

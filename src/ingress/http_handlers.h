@@ -6,6 +6,9 @@
 void sns_api(Call *call, const Ports *ports);
 /* The same refusal that other routes put into problem+json. */
 void sns_refuse(Call *call, unsigned code, Slice detail);
+void sns_push(Call *call, const Ports *ports);
+void sns_push_raw(Call *call, const Ports *ports);
+
 void events_of_topic(Call *call, const Ports *ports);
 void events_of_any_topic(Call *call, const Ports *ports);
 

@@ -45,6 +45,10 @@ static const Parameter letter_page[] = {
 const Route routes[] = {
     {"POST", "/", ROLE_SERVICE, ROUTE_NOW, sns_api, none, "SNS Query API: Publish, PublishBatch, ListTopics, GetTopicAttributes",
      "form `Action=…&TopicArn=…&Message=…`", "200 XML, as SNS answers; refusals are errors of SNS", true},
+    {"POST", "/sns", ROLE_PROVEN, ROUTE_NOW, sns_push, none, "an SNS topic's HTTPS subscription; its signature is the proof",
+     "a message as SNS signs it", "200 it is durable, or the subscription confirmed; 400 it is none, 403 not believed, 503 come again", false},
+    {"POST", "/sns/raw/{topic}", ROLE_PROVEN, ROUTE_NOW, sns_push_raw, none, "the same with raw message delivery; `PLEDGELINE_SNS_RAW_SECRET` is the proof",
+     "the event as JSON", "200 it is durable; 401, 403, 503", false},
     {"POST", "/v1/events", ROLE_SERVICE, ROUTE_NOW, events_of_any_topic, none, "events, each line with its topic",
      "NDJSON `{\"topic\":…,\"message\":{…}}`, 20,000 lines at most", "200 `{accepted,duplicates,rejected,errors}`", false},
     {"POST", "/v1/events/{topic}", ROLE_SERVICE, ROUTE_NOW, events_of_topic, none, "one event, or many, of a topic",

@@ -13,7 +13,7 @@ struct TokenList {
     struct { Role role; uint8_t digest[DIGEST_BYTES]; } tokens[TOKENS_MAX];
 };
 
-static const char *const role_names[] = {"none", "reader", "service", "admin"};
+static const char *const role_names[] = {"none", "reader", "service", "admin", "proven"};
 
 const char *role_name(Role role) { return role_names[role]; }
 

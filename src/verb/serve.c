@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "ingress/api.h"
 #include "ingress/caretaker.h"
+#include "ingress/http_push.h"
 #include "verb/verb.h"
 
 /* The last reader is kept for the pre-dial check: no report can stand before it, however long or many they are. */
@@ -76,10 +77,18 @@ static Status open_caretaker(Service *service, Fault *fault)
     return status ? status : caretaker_open(&service->care.ports, &service->app.settings.event.rating, &service->caretaker, fault);
 }
 
+static SnsPlace sns_place(const Config *config)
+{
+    return (SnsPlace){.endpoint_url = *config->aws_endpoint_url_sns ? config->aws_endpoint_url_sns : config->aws_endpoint_url,
+                      .ca_bundle = config->aws_ca_bundle, .use_fips = config->aws_use_fips_endpoint};
+}
+
 static Status open_http(Service *service, Fault *fault)
 {
     const Config *config = service->config;
-    ApiSettings api = {.tokens = config->tokens,
+    SnsPushSettings push = {.topics = config->sns_topics, .raw_secret = config->sns_raw_secret, .require_v2 = config->sns_require_v2,
+                            .oldest_ms = config->cdr_retention_days * DAY_MS, .place = sns_place(config)};
+    ApiSettings api = {.tokens = config->tokens, .push = &push,
                        .rating = service->app.settings.event.rating,
                        .counts_apart = service->app.ports.live.generation_begin != NULL, .currency = slice_of(config->currency),
                        .country_code = service->app.settings.event.country_code, .breakers = app_breakers(&service->app)};
@@ -153,7 +162,7 @@ static void service_close(Service *service)
     if (service->intake)
         intake_stop(service->intake);
     if (service->api)
-        api_stop_streams(service->api);
+        api_stop(service->api);
     readers_stop(service->reports);
     readers_stop(service->checks);
     if (service->http) /* connections that are still open may ask until here: they get "stopping" */

@@ -37,6 +37,21 @@ static void base64_gives_the_vectors_of_rfc_4648(void **state)
     assert_slice(digest_base64url(arena, SLICE("foob")), "Zm9vYg");
 }
 
+static void base64_is_read_back_in_its_one_form_only(void **state)
+{
+    Arena *arena = *state;
+    static const char *const wrong[] = {"Zm9vYg", "Zm9vYg=", "Zm9vYh==", "Zm9v Yg==", "Zm9v\nYg==", "Zm9vY===", "====", "Zm=vYg==", "Zm9vYg-_", "Zm9v*g=="};
+    Slice bytes;
+    assert_true(digest_of_base64(SLICE("Zm9vYg=="), arena, &bytes));
+    assert_slice(bytes, "foob");
+    assert_true(digest_of_base64(SLICE("Zm9vYmE="), arena, &bytes));
+    assert_slice(bytes, "fooba");
+    assert_true(digest_of_base64(SLICE(""), arena, &bytes));
+    assert_slice(bytes, "");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(digest_of_base64(slice_of(wrong[i]), arena, &bytes));
+}
+
 static int setup(void **state)
 {
     static Arena arena;
@@ -55,7 +70,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_gives_the_known_vectors), cmocka_unit_test(hmac_gives_the_vectors_of_rfc_4231),
-        cmocka_unit_test(base64_gives_the_vectors_of_rfc_4648),
+        cmocka_unit_test(base64_gives_the_vectors_of_rfc_4648), cmocka_unit_test(base64_is_read_back_in_its_one_form_only),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
