@@ -16,12 +16,16 @@ typedef struct HttpAnswer {
 HttpClient *http_client_new(const char *token);
 void http_client_free(HttpClient *client);
 
+/* Servers are verified with the authorities in this PEM file from now on; "" = the system's. Borrowed. */
+void http_client_trust(HttpClient *client, const char *ca_bundle);
+
 typedef struct HttpRequest {
     const char *method, *url;
     const char *content_type;   /* NULL = none */
     const char *const *headers; /* more of them as "Name: value", ended by NULL; NULL = none */
     Slice body;                 /* may be empty */
     int64_t timeout_ms;         /* of all of it; connecting takes 5 s at most */
+    size_t answer_bytes_max;    /* of its body: beyond it nobody has answered; 0 = 64 MiB */
 } HttpRequest;
 
 /* Blocks for at most timeout_ms. OK: there is an answer, whatever its code. RETRY "unreachable": nobody answered; whether
