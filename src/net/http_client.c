@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -27,6 +28,7 @@ typedef struct Flight {
 
 struct HttpClient {
     CURL *curl;
+    atomic_bool is_cancelled;
     CURLM *many;             /* made at first use, with the flights */
     Flight flights[FLIGHTS_MAX];
     Slice authorization; /* "Authorization: Bearer …" */
@@ -63,6 +65,15 @@ void http_client_free(HttpClient *client)
 }
 
 void http_client_trust(HttpClient *client, const char *ca_bundle) { client->ca_bundle = ca_bundle; }
+void http_client_cancel(HttpClient *client) { atomic_store(&client->is_cancelled, true); }
+
+/* libcurl asks at least once a second, also while nothing comes. */
+static int stop_if_cancelled(void *context, curl_off_t to_get, curl_off_t got, curl_off_t to_send, curl_off_t sent)
+{
+    (void)to_get, (void)got, (void)to_send, (void)sent;
+    HttpClient *client = context;
+    return atomic_load(&client->is_cancelled);
+}
 
 static size_t take_bytes(char *bytes, size_t size, size_t count, void *context)
 {
@@ -123,17 +134,61 @@ static void read_answer(CURL *curl, const Text *body, HttpAnswer *ret)
     ret->body = text_slice(body);
 }
 
+/* The body of a request that goes out at most once. libcurl sends a request again by itself when a kept connection breaks before
+ * the answer begins, unless it would have to rewind a body that it cannot rewind. */
+static size_t give_bytes(char *at, size_t size, size_t count, void *context)
+{
+    Slice *left = context;
+    size_t bytes = left->bytes < size * count ? left->bytes : size * count;
+    memcpy(at, left->at, bytes);
+    left->at += bytes;
+    left->bytes -= bytes;
+    return bytes;
+}
+
+static void send_once(CURL *curl, Slice *left)
+{
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, NULL);
+    curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_bytes);
+    curl_easy_setopt(curl, CURLOPT_READDATA, left);
+}
+
+static void set_cancellable(HttpClient *client, CURL *curl)
+{
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_if_cancelled);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, client);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+}
+
+/* Any byte of it may have been all of it. */
+static bool has_left(CURL *curl)
+{
+    long bytes = 0;
+    curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes > 0;
+}
+
 Status http_client_ask(HttpClient *client, const HttpRequest *request, Arena *arena, HttpAnswer *ret, Fault *fault)
 {
     Received received = {text_in(arena), request->answer_bytes_max ? request->answer_bytes_max : ANSWER_BYTES_MAX};
+    Slice left = request->body;
     CURL *curl = client->curl;
     set_request(client, curl, request->method, request->url, request->body, request->timeout_ms);
+    if (request->once && left.bytes)
+        send_once(curl, &left);
+    if (request->is_direct)
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     struct curl_slist *headers = headers_of(client, request->content_type, arena);
     for (const char *const *header = request->headers; header && *header; header++)
         headers = curl_slist_append(headers, *header);
     set_answer(curl, headers, &received);
+    set_cancellable(client, curl);
     CURLcode code = curl_easy_perform(curl);
     curl_slist_free_all(headers);
+    *ret = (HttpAnswer){.maybe_taken = code && has_left(curl)};
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return fault_set(fault, STATUS_RETRY, "cancelled", "%s was not waited for any longer", request->url);
     if (code)
         return fault_set(fault, STATUS_RETRY, "unreachable", "%s does not answer: %s", request->url, curl_easy_strerror(code));
     read_answer(curl, &received.body, ret);
