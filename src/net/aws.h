@@ -25,6 +25,8 @@ typedef struct AwsAnswer {
 /* service: "sns", "sqs": the start of its host name, and its name in the signature. What is in settings is borrowed. */
 AwsClient *aws_client_new(const char *service, const AwsSettings *settings);
 void aws_client_free(AwsClient *client); /* NULL is fine */
+/* Any thread: the call that waits, and every later one, ends with RETRY "cancelled", within a second or so. */
+void aws_client_cancel(AwsClient *client);
 
 /* target NULL: body is a form of the Query protocol. Else body is JSON and target like "AmazonSQS.ReceiveMessage". Throttling,
  * 5xx and silence are tried again with jitter until deadline_ms (elapsed time), at which it returns at the latest.

@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -21,6 +22,7 @@ typedef struct Flight {
 
 struct HttpClient {
     CURL *curl;
+    atomic_bool is_cancelled;
     CURLM *many;             /* made at first use, with the flights */
     Flight flights[FLIGHTS_MAX];
     Slice authorization; /* "Authorization: Bearer …" */
@@ -52,6 +54,16 @@ void http_client_free(HttpClient *client)
     curl_easy_cleanup(client->curl);
     arena_done(&client->arena);
     free(client);
+}
+
+void http_client_cancel(HttpClient *client) { atomic_store(&client->is_cancelled, true); }
+
+/* libcurl asks at least once a second, also while nothing comes. */
+static int stop_if_cancelled(void *context, curl_off_t to_get, curl_off_t got, curl_off_t to_send, curl_off_t sent)
+{
+    (void)to_get, (void)got, (void)to_send, (void)sent;
+    HttpClient *client = context;
+    return atomic_load(&client->is_cancelled);
 }
 
 static size_t take_bytes(char *bytes, size_t size, size_t count, void *context)
@@ -113,8 +125,13 @@ Status http_client_ask(HttpClient *client, const HttpRequest *request, Arena *ar
     for (const char *const *header = request->headers; header && *header; header++)
         headers = curl_slist_append(headers, *header);
     set_answer(curl, headers, &answer);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_if_cancelled);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, client);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     CURLcode code = curl_easy_perform(curl);
     curl_slist_free_all(headers);
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return fault_set(fault, STATUS_RETRY, "cancelled", "%s was not waited for any longer", request->url);
     if (code)
         return fault_set(fault, STATUS_RETRY, "unreachable", "%s does not answer: %s", request->url, curl_easy_strerror(code));
     read_answer(curl, &answer, ret);

@@ -15,6 +15,8 @@ typedef struct HttpAnswer {
 /* token: bearer token, NULL or "" = none. */
 HttpClient *http_client_new(const char *token);
 void http_client_free(HttpClient *client);
+/* Any thread: the http_client_ask that waits, and every later one, ends with RETRY "cancelled", within a second or so. */
+void http_client_cancel(HttpClient *client);
 
 typedef struct HttpRequest {
     const char *method, *url;
