@@ -17,6 +17,7 @@ SEED = int(os.environ.get("PLEDGELINE_TEST_SEED", "7"))
 EVENTS = int(os.environ.get("PLEDGELINE_TEST_QUEUE_EVENTS", "600"))  # what was asked for is 10000; it takes some minutes
 PROCESSES, KILLS, POISON = 3, max(9, EVENTS // 500), 12
 HIDDEN_S, SETTLED_S = 3, 600
+LINES_AT_ONCE = 60  # of all topics, in requests of ten
 TOPICS = ("optout-events", "donation-events", "call-events")
 QUICK = {"PLEDGELINE_BACKOFF_FIRST": 1, "PLEDGELINE_BACKOFF_MOST": 2, "PLEDGELINE_EFFECT_LEASE": 2}
 
@@ -27,30 +28,39 @@ def poison(i):
     return (f"{{ no JSON {i}", json.dumps({"callId": f"poison-{i}", "phoneNumber": "+0", "n": i}), json.dumps([i]))[i % 3]
 
 
-def publish(moto, queues, lines, rng):
-    """By SNS, ten at a time, poison in between."""
-    sns, by_topic = moto.client("sns"), collections.defaultdict(list)
-    for line in lines:
-        by_topic[line["topic"]].append(json.dumps(line["message"]))
+def requests_of(lines, rng):
+    """(topic, messages): what is published at once, poison in between."""
+    messages = [(line["topic"], json.dumps(line["message"])) for line in lines]
     for i in range(POISON):
-        messages = by_topic[TOPICS[i % len(TOPICS)]]
-        messages.insert(rng.randrange(len(messages) + 1), poison(i))
-    for topic, messages in by_topic.items():
-        topic_arn = queues[topic].subscribe(moto, topic)
-        for first in range(0, len(messages), 10):
-            entries = [{"Id": str(n), "Message": message} for n, message in enumerate(messages[first:first + 10])]
-            assert not sns.publish_batch(TopicArn=topic_arn, PublishBatchRequestEntries=entries)["Failed"]
+        messages.insert(rng.randrange(len(messages) + 1), (TOPICS[i % len(TOPICS)], poison(i)))
+    for first in range(0, len(messages), LINES_AT_ONCE):
+        by_topic = collections.defaultdict(list)
+        for topic, message in messages[first:first + LINES_AT_ONCE]:
+            by_topic[topic].append(message)
+        for topic, some in by_topic.items():
+            yield from ((topic, some[i:i + 10]) for i in range(0, len(some), 10))
 
 
-def kill_at_random(consumers, queues, rng):
-    """Each kill when its share of the messages is gone."""
-    total = sum(sum(queue.counts()) for queue in queues.values())
-    for i in range(KILLS):
-        while sum(sum(queue.counts()) for queue in queues.values()) > total * (KILLS - i) // (KILLS + 1):
-            time.sleep(0.02)
-        victim = rng.choice(consumers)
-        victim.kill()
-        victim.start()
+def publish(moto, queues, requests, after_each):
+    sns, topics = moto.client("sns"), {topic: queue.subscribe(moto, topic) for topic, queue in queues.items()}
+    for topic, messages in requests:
+        entries = [{"Id": str(n), "Message": message} for n, message in enumerate(messages)]
+        assert not sns.publish_batch(TopicArn=topics[topic], PublishBatchRequestEntries=entries)["Failed"]
+        after_each()
+
+
+def killer(consumers, requests, rng):
+    """Kills one at random each time that a share of the requests was published."""
+    published, at = 0, sorted(rng.sample(range(1, len(requests) + 1), KILLS))
+
+    def after_each():
+        nonlocal published
+        published += 1
+        if published in at:
+            victim = rng.choice(consumers)
+            victim.kill()
+            victim.start()
+    return after_each
 
 
 def has_settled(consumers, queues, expected):
@@ -71,11 +81,11 @@ def outcome(stream, generator, tmp_path_factory):
     expected = generator.expectation(plan)
     with MotoPeer(folder) as moto:
         queues = {topic: Queue(moto, topic, visibility_s=HIDDEN_S) for topic in TOPICS}
-        publish(moto, queues, lines, rng)
         settings = {**stores.settings(), **QUICK, **moto.settings, "PLEDGELINE_QUEUE_URLS": ",".join(queue.url for queue in queues.values())}
         started = time.monotonic()
         consumers = [Consumer(folder / f"data{i}", **settings).start() for i in range(PROCESSES)]
-        kill_at_random(consumers, queues, rng)
+        requests = list(requests_of(lines, rng))
+        publish(moto, queues, requests, killer(consumers, requests, rng))
         while not has_settled(consumers, queues, expected) and time.monotonic() < started + SETTLED_S:
             time.sleep(0.2)
         print(f"{len(lines)} events and {KILLS} kills in {time.monotonic() - started:.1f} s")
