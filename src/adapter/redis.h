@@ -61,8 +61,8 @@ LivePort redis_live(Redis *redis);
 EffectsPort redis_effects(Redis *redis);
 
 /* The do-not-call list and the record of actions on Redis alone: the set is the list itself, so a server that forgets it has nobody
- * blocked. It must keep what it is told (appendonly). Its lists look at every name for each call. No audit chain: REJECT "redis_lacks"; who took a
- * number off and why is in pledgeline:removal:{phone}. An opt-out's action id is known for 30 days. */
+ * blocked, and it must keep what it is told. A list looks at every name, for each page that is asked for. No audit chain: REJECT
+ * "redis_lacks"; who took a number off and why is in pledgeline:removal:{phone}. An opt-out's action id is known for 30 days. */
 RegistryPort redis_registry(Redis *redis);
 /* The counters beside that registry: no cache of a list that is here already, and no recount, REJECT "redis_lacks". */
 LivePort redis_counters(Redis *redis);
