@@ -11,14 +11,15 @@
 #include "adapter/mongo.h"
 #include "adapter/postgres.h"
 #include "adapter/redis.h"
+#include "adapter/sns_sms.h"
 #include "adapter/sqlite.h"
 #include "event/phone.h"
 #include "event/text_template.h"
 
 /* One of each, for all sets of ports of a process: what one thread finds out the others need not. */
 typedef struct AppBreakers {
-    Breaker redis, mongo, postgres, database_api;
-    Breaker *in_use[4];
+    Breaker redis, mongo, postgres, database_api, sms_gateway;
+    Breaker *in_use[6]; /* ended by NULL */
 } AppBreakers;
 
 typedef struct AppStores {
@@ -28,6 +29,7 @@ typedef struct AppStores {
     Mongo *mongo;
     Postgres *postgres;
     HttpRegistry *database_api;
+    SnsSms *sms_gateway;
     AppBreakers own_breakers, *breakers; /* a reader borrows those of its app */
     Config folder_alone; /* of app_open_folder: the settings without stores apart */
     Arena arena; /* what the settings point to */
@@ -90,6 +92,8 @@ static void wire(AppStores *stores, AppMode mode, Ports *ports)
     };
     if (is_apart(stores))
         wire_apart(stores, mode, ports);
+    if (stores->sms_gateway)
+        ports->sms = sns_sms(stores->sms_gateway);
 }
 
 /* ---- settings ---- */
@@ -354,6 +358,22 @@ static Status open_database_api(AppStores *stores, const Config *config, Fault *
     return http_registry_open(&settings, &stores->database_api, fault);
 }
 
+static SnsSmsSettings sms_gateway_settings(const Config *config)
+{
+    const char *endpoint_url = *config->aws_endpoint_url_sns ? config->aws_endpoint_url_sns : config->aws_endpoint_url;
+    return (SnsSmsSettings){.topic_arn = config->sms_gateway_topic_arn, .tts_topic_arn = config->tts_fallback_topic_arn, .endpoint_url = endpoint_url,
+                            .ca_bundle = config->aws_ca_bundle, .use_fips = config->aws_use_fips_endpoint};
+}
+
+static Status open_sms_gateway(AppStores *stores, const Config *config, Fault *fault)
+{
+    if (!*config->sms_gateway_topic_arn)
+        return STATUS_OK;
+    SnsSmsSettings settings = sms_gateway_settings(config);
+    settings.breaker = use_breaker(stores, &stores->breakers->sms_gateway, "sms_gateway");
+    return sns_sms_open(&settings, &stores->sms_gateway, fault);
+}
+
 static Status open_stores(App *app, AppMode mode, Fault *fault)
 {
     AppStores *stores = app->stores;
@@ -361,6 +381,7 @@ static Status open_stores(App *app, AppMode mode, Fault *fault)
     status = status ? status : open_mongo(stores, app->config, fault);
     status = status ? status : open_postgres(stores, app->config, fault);
     status = status ? status : open_database_api(stores, app->config, fault);
+    status = status ? status : open_sms_gateway(stores, app->config, fault);
     /* Who looks from another machine has no data folder: what is in the stores apart is there all the same. */
     SqliteSettings settings = {.folder = app->config->data_folder, .mode = mode == APP_WRITER ? SQLITE_WRITER : SQLITE_READER,
                                .after_crash = stores->folder.after_crash, .may_be_missing = is_apart(stores)};
@@ -398,7 +419,7 @@ Status app_open_folder(App *app, const Config *config, const char *folder, AppMo
     stores->folder_alone = *config;
     stores->folder_alone.data_folder = folder;
     stores->folder_alone.redis_url = stores->folder_alone.redis_host = stores->folder_alone.mongodb_uri = stores->folder_alone.database_url = "";
-    stores->folder_alone.database_api_url = "";
+    stores->folder_alone.database_api_url = stores->folder_alone.sms_gateway_topic_arn = "";
     app->config = &stores->folder_alone;
     return open_all(app, mode, fault);
 }
@@ -424,6 +445,7 @@ void app_close(App *app)
     mongo_close(stores->mongo);
     postgres_close(stores->postgres);
     http_registry_close(stores->database_api);
+    sns_sms_close(stores->sms_gateway);
     sqlite_store_close(stores->sqlite);
     for (size_t i = 0; stores->own_breakers.in_use[i]; i++)
         breaker_done(stores->own_breakers.in_use[i]);
