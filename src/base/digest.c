@@ -1,6 +1,7 @@
 /* Digests by OpenSSL, with the algorithm looked up once: a look-up costs more than a hash of a short text. */
 #include "base/digest.h"
 
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -105,6 +106,21 @@ Slice digest_base64(Arena *arena, Slice bytes)
     char *encoded = arena_alloc(arena, (bytes.bytes + 2) / 3 * 4 + 1);
     int length = EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)bytes.at, (int)bytes.bytes);
     return (Slice){encoded, (size_t)length};
+}
+
+/* What OpenSSL lets pass beside it (blanks, loose bits) does not come out again as it went in. */
+bool digest_of_base64(Slice text, Arena *arena, Slice *ret_bytes)
+{
+    if (text.bytes % 4 || text.bytes > INT_MAX)
+        return false;
+    char *decoded = arena_alloc(arena, text.bytes / 4 * 3 + 1);
+    int bytes = EVP_DecodeBlock((unsigned char *)decoded, (const unsigned char *)text.at, (int)text.bytes);
+    for (size_t end = text.bytes; bytes > 0 && end > text.bytes - 2 && text.at[end - 1] == '='; end--)
+        bytes--;
+    if (bytes < 0 || !slice_equal(digest_base64(arena, (Slice){decoded, (size_t)bytes}), text))
+        return false;
+    *ret_bytes = (Slice){decoded, (size_t)bytes};
+    return true;
 }
 
 Slice digest_base64url(Arena *arena, Slice bytes)

@@ -15,6 +15,7 @@ bool digest_equal(const void *a, const void *b, size_t bytes);
 Slice digest_hex(Arena *arena, const uint8_t *bytes, size_t count);
 bool digest_of_hex(Slice hex, uint8_t out[DIGEST_BYTES]); /* false when it is no such digest */
 Slice digest_base64(Arena *arena, Slice bytes);     /* RFC 4648 section 4, padded */
+bool digest_of_base64(Slice text, Arena *arena, Slice *ret_bytes); /* the same way back; false when it is no such text */
 Slice digest_base64url(Arena *arena, Slice bytes);  /* RFC 4648 section 5, no padding */
 
 /* A random UUID (RFC 9562 version 4) as text; for transport ids that nobody gave. */

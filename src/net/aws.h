@@ -12,6 +12,7 @@ typedef struct AwsSettings {
     const char *endpoint_url; /* another place where the service is; "" = its own, which follows from the region */
     const char *ca_bundle;    /* PEM; "" = the system's */
     bool use_fips;
+    bool never_twice;         /* a try that may have been carried out is not followed by another one */
 } AwsSettings;
 
 typedef struct AwsAnswer {
@@ -29,9 +30,10 @@ void aws_client_free(AwsClient *client); /* NULL is fine */
 void aws_client_cancel(AwsClient *client);
 
 /* target NULL: body is a form of the Query protocol. Else body is JSON and target like "AmazonSQS.ReceiveMessage". Throttling,
- * 5xx and silence are tried again with jitter until deadline_ms (elapsed time), at which it returns at the latest.
- * OK: 2xx. REJECT: AWS refused it for good, or nobody knows who we are ("aws_credentials"). RETRY: it may be asked again.
- * *ret is filled as far as there was an answer. */
+ * 5xx and silence are tried again with jitter until deadline_ms (elapsed time), at which it returns at the latest. Our clock, where
+ * AWS says that it is wrong, and keys that have expired cost one more try.
+ * OK: 2xx. REJECT: AWS refused it for good ("aws_refused"), or nobody knows who we are ("aws_credentials"). RETRY: it may be asked
+ * again: "aws_throttled", "aws_away", "aws_credentials_away", "cancelled". *ret is filled as far as there was an answer. */
 Status aws_call(AwsClient *client, const char *target, Slice body, int64_t deadline_ms, Arena *arena, AwsAnswer *ret, Fault *fault);
 
 /* "arn:aws:sns:us-east-1:123456789012:name" in its parts; false when it is no such ARN. Slices point into arn. */

@@ -12,11 +12,17 @@
 enum { ANSWER_BYTES_MAX = 64 * 1024 * 1024, CONNECT_MS = 5000 };
 enum { FLIGHTS_MAX = 16, PAUSE_FIRST_MS = 50, PAUSE_MOST_MS = 1000 };
 
+/* What has come of an answer. */
+typedef struct Received {
+    Text body;
+    size_t bytes_max;
+} Received;
+
 /* A request on its way. */
 typedef struct Flight {
     CURL *curl;
     HttpExchange *exchange; /* NULL = free */
-    Text body;
+    Received received;
     struct curl_slist *headers;
 } Flight;
 
@@ -26,6 +32,7 @@ struct HttpClient {
     CURLM *many;             /* made at first use, with the flights */
     Flight flights[FLIGHTS_MAX];
     Slice authorization; /* "Authorization: Bearer …" */
+    const char *ca_bundle;   /* "" = the system's */
     Arena arena;
 };
 
@@ -38,6 +45,7 @@ HttpClient *http_client_new(const char *token)
     HttpClient *client = calloc(1, sizeof *client);
     if (!client || !(client->curl = curl_easy_init()))
         abort();
+    client->ca_bundle = "";
     if (token && *token)
         client->authorization = arena_printf(&client->arena, "Authorization: Bearer %s", token);
     return client;
@@ -56,6 +64,7 @@ void http_client_free(HttpClient *client)
     free(client);
 }
 
+void http_client_trust(HttpClient *client, const char *ca_bundle) { client->ca_bundle = ca_bundle; }
 void http_client_cancel(HttpClient *client) { atomic_store(&client->is_cancelled, true); }
 
 /* libcurl asks at least once a second, also while nothing comes. */
@@ -68,10 +77,10 @@ static int stop_if_cancelled(void *context, curl_off_t to_get, curl_off_t got, c
 
 static size_t take_bytes(char *bytes, size_t size, size_t count, void *context)
 {
-    Text *body = context;
-    if (body->bytes + size * count > ANSWER_BYTES_MAX)
+    Received *received = context;
+    if (received->body.bytes + size * count > received->bytes_max)
         return 0;
-    text_add(body, (Slice){bytes, size * count});
+    text_add(&received->body, (Slice){bytes, size * count});
     return size * count;
 }
 
@@ -85,7 +94,7 @@ static struct curl_slist *headers_of(const HttpClient *client, const char *conte
     return headers;
 }
 
-static void set_request(CURL *curl, const char *method, const char *url, Slice body, int64_t timeout_ms)
+static void set_request(const HttpClient *client, CURL *curl, const char *method, const char *url, Slice body, int64_t timeout_ms)
 {
     curl_easy_reset(curl);
     curl_easy_setopt(curl, CURLOPT_URL, url);
@@ -94,17 +103,19 @@ static void set_request(CURL *curl, const char *method, const char *url, Slice b
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    if (*client->ca_bundle)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, client->ca_bundle);
     if (!strcmp(method, "GET"))
         return;
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.at ? body.at : "");
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.bytes);
 }
 
-static void set_answer(CURL *curl, struct curl_slist *headers, Text *body)
+static void set_answer(CURL *curl, struct curl_slist *headers, Received *received)
 {
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, received);
 }
 
 static void read_answer(CURL *curl, const Text *body, HttpAnswer *ret)
@@ -116,25 +127,64 @@ static void read_answer(CURL *curl, const Text *body, HttpAnswer *ret)
     ret->body = text_slice(body);
 }
 
-Status http_client_ask(HttpClient *client, const HttpRequest *request, Arena *arena, HttpAnswer *ret, Fault *fault)
+/* The body of a request that goes out at most once. libcurl sends a request again by itself when a kept connection breaks before
+ * the answer begins, unless it would have to rewind a body that it cannot rewind. */
+static size_t give_bytes(char *at, size_t size, size_t count, void *context)
 {
-    Text answer = text_in(arena);
-    CURL *curl = client->curl;
-    set_request(curl, request->method, request->url, request->body, request->timeout_ms);
-    struct curl_slist *headers = headers_of(client, request->content_type, arena);
-    for (const char *const *header = request->headers; header && *header; header++)
-        headers = curl_slist_append(headers, *header);
-    set_answer(curl, headers, &answer);
+    Slice *left = context;
+    size_t bytes = left->bytes < size * count ? left->bytes : size * count;
+    memcpy(at, left->at, bytes);
+    left->at += bytes;
+    left->bytes -= bytes;
+    return bytes;
+}
+
+static void send_once(CURL *curl, Slice *left)
+{
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, NULL);
+    curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_bytes);
+    curl_easy_setopt(curl, CURLOPT_READDATA, left);
+}
+
+static void set_cancellable(HttpClient *client, CURL *curl)
+{
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_if_cancelled);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, client);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+}
+
+/* Any byte of it may have been all of it. */
+static bool has_left(CURL *curl)
+{
+    long bytes = 0;
+    curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes > 0;
+}
+
+Status http_client_ask(HttpClient *client, const HttpRequest *request, Arena *arena, HttpAnswer *ret, Fault *fault)
+{
+    Received received = {text_in(arena), request->answer_bytes_max ? request->answer_bytes_max : ANSWER_BYTES_MAX};
+    Slice left = request->body;
+    CURL *curl = client->curl;
+    set_request(client, curl, request->method, request->url, request->body, request->timeout_ms);
+    if (request->once && left.bytes)
+        send_once(curl, &left);
+    if (request->is_direct)
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    struct curl_slist *headers = headers_of(client, request->content_type, arena);
+    for (const char *const *header = request->headers; header && *header; header++)
+        headers = curl_slist_append(headers, *header);
+    set_answer(curl, headers, &received);
+    set_cancellable(client, curl);
     CURLcode code = curl_easy_perform(curl);
     curl_slist_free_all(headers);
+    *ret = (HttpAnswer){.maybe_taken = code && has_left(curl)};
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return fault_set(fault, STATUS_RETRY, "cancelled", "%s was not waited for any longer", request->url);
     if (code)
         return fault_set(fault, STATUS_RETRY, "unreachable", "%s does not answer: %s", request->url, curl_easy_strerror(code));
-    read_answer(curl, &answer, ret);
+    read_answer(curl, &received.body, ret);
     return STATUS_OK;
 }
 
@@ -173,10 +223,10 @@ static Flight *free_flight(HttpClient *client)
 static void start(HttpClient *client, Flight *flight, HttpExchange *exchange, int64_t timeout_ms, Arena *arena)
 {
     flight->exchange = exchange;
-    flight->body = text_in(arena);
+    flight->received = (Received){text_in(arena), ANSWER_BYTES_MAX};
     flight->headers = headers_of(client, slice_empty(exchange->body) ? NULL : "application/json", arena);
-    set_request(flight->curl, exchange->method, exchange->url, exchange->body, timeout_ms);
-    set_answer(flight->curl, flight->headers, &flight->body);
+    set_request(client, flight->curl, exchange->method, exchange->url, exchange->body, timeout_ms);
+    set_answer(flight->curl, flight->headers, &flight->received);
     curl_easy_setopt(flight->curl, CURLOPT_PRIVATE, flight);
     exchange->tries++;
     exchange->due_ms = INT64_MAX; /* not while it is on its way */
@@ -237,7 +287,7 @@ static void land(HttpClient *client, Flight *flight, CURLcode code, int64_t dead
     exchange->answer = (HttpAnswer){0};
     exchange->error = code ? curl_easy_strerror(code) : NULL;
     if (!code)
-        read_answer(flight->curl, &flight->body, &exchange->answer);
+        read_answer(flight->curl, &flight->received.body, &exchange->answer);
     curl_multi_remove_handle(client->many, flight->curl);
     curl_slist_free_all(flight->headers);
     flight->exchange = NULL;

@@ -10,6 +10,7 @@ typedef struct HttpAnswer {
     long code;           /* 200 */
     Slice body;          /* in arena, at most 64 MiB */
     int64_t retry_after_s; /* of Retry-After; 0 = not said */
+    bool maybe_taken;    /* nobody answered, and the request may have been carried out */
 } HttpAnswer;
 
 /* token: bearer token, NULL or "" = none. */
@@ -18,16 +19,22 @@ void http_client_free(HttpClient *client);
 /* Any thread: the http_client_ask that waits, and every later one, ends with RETRY "cancelled", within a second or so. */
 void http_client_cancel(HttpClient *client);
 
+/* Servers are verified with the authorities in this PEM file from now on; "" = the system's. Borrowed. */
+void http_client_trust(HttpClient *client, const char *ca_bundle);
+
 typedef struct HttpRequest {
     const char *method, *url;
     const char *content_type;   /* NULL = none */
     const char *const *headers; /* more of them as "Name: value", ended by NULL; NULL = none */
     Slice body;                 /* may be empty */
     int64_t timeout_ms;         /* of all of it; connecting takes 5 s at most */
+    size_t answer_bytes_max;    /* of its body: beyond it nobody has answered; 0 = 64 MiB */
+    bool once;                  /* never goes out twice; else again when a kept connection breaks. Needs a body */
+    bool is_direct;             /* not through a proxy that the environment names */
 } HttpRequest;
 
-/* Blocks for at most timeout_ms. OK: there is an answer, whatever its code. RETRY "unreachable": nobody answered; whether
- * the request was taken is not known. */
+/* Blocks for at most timeout_ms. OK: there is an answer, whatever its code. RETRY "unreachable": nobody answered;
+ * ret->maybe_taken says whether the request may have been carried out. */
 Status http_client_ask(HttpClient *client, const HttpRequest *request, Arena *arena, HttpAnswer *ret, Fault *fault);
 
 /* A header of the last answer to http_client_ask, in arena; the name in any case. Empty: it had none. */

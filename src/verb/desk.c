@@ -76,7 +76,7 @@ Status desk_ask(Desk *desk, const char *method, Slice path, const char *content_
 {
     HttpAnswer answer;
     Slice url = arena_printf(desk->arena, "%.*s%.*s", SLICE_ARG(desk->server), SLICE_ARG(path));
-    HttpRequest request = {method, url.at, content_type, NULL, body, ASK_TIMEOUT_MS};
+    HttpRequest request = {.method = method, .url = url.at, .content_type = content_type, .body = body, .timeout_ms = ASK_TIMEOUT_MS};
     Status status = http_client_ask(desk->client, &request, desk->arena, &answer, fault);
     if (status)
         return status;
