@@ -2,6 +2,8 @@
  * JSON or JSON itself. */
 #include "event/envelope.h"
 
+#include "event/handlers.h"
+
 Slice envelope_topic_of_arn(Slice arn)
 {
     for (size_t i = arn.bytes; i > 0; i--) {
@@ -18,6 +20,7 @@ typedef struct Carrier {
 static const Carrier carriers[] = {
     {"topic", "message", "messageId"},    /* NDJSON line */
     {"TopicArn", "Message", "MessageId"}, /* SNS notification */
+    {"detail-type", "detail", "id"},      /* EventBridge event */
 };
 
 /* The carrier that the body is, NULL when it is the message itself. An event may have fields of a carrier's names; so where
@@ -45,9 +48,11 @@ static Status expect_object(const Json *value, Fault *fault)
 }
 
 /* The transport's word stands against the carrier's: a message is never worked as something else than it was sent as. */
-static Status read_topic(Slice topic, Arena *arena, Message *message, Fault *fault)
+static Status read_topic(const Delivery *delivery, Slice topic, Arena *arena, Message *message, Fault *fault)
 {
     if (slice_empty(topic) || slice_equal(topic, message->topic))
+        return STATUS_OK;
+    if (delivery->topic_wins && !event_handler_of(topic))
         return STATUS_OK;
     if (!slice_empty(message->topic))
         return fault_set(fault, STATUS_REJECT, "topic_contradicts", "it was sent to %.64s, but the message says \"%.64s\"",
@@ -56,10 +61,11 @@ static Status read_topic(Slice topic, Arena *arena, Message *message, Fault *fau
     return STATUS_OK;
 }
 
-static Status open_carrier(const Carrier *carrier, const Json *body, const Json *inner, Arena *arena, Message *message, Fault *fault)
+static Status open_carrier(const Delivery *delivery, const Carrier *carrier, const Json *body, const Json *inner, Arena *arena,
+                           Message *message, Fault *fault)
 {
     Slice message_id = json_text(json_get(body, carrier->message_id));
-    Status status = read_topic(envelope_topic_of_arn(json_text(json_get(body, carrier->topic))), arena, message, fault);
+    Status status = read_topic(delivery, envelope_topic_of_arn(json_text(json_get(body, carrier->topic))), arena, message, fault);
     if (status)
         return status;
     if (!slice_empty(message_id))
@@ -87,7 +93,7 @@ Status envelope_decode(const Delivery *delivery, Arena *arena, Message *message,
 
     const Carrier *carrier = carrier_of(delivery, body, &inner);
     if (carrier) {
-        status = open_carrier(carrier, body, inner, arena, message, fault);
+        status = open_carrier(delivery, carrier, body, inner, arena, message, fault);
         if (status)
             return status;
     } else {

@@ -1,6 +1,6 @@
 /* Takes a message out of its carrier: an SNS HTTPS notification or Publish line {"TopicArn","MessageId","Message"}, an
- * NDJSON line {"topic","message"[,"messageId"]} whose message is an object or text, or the bare body when the ingress
- * knows the topic. Pure. */
+ * NDJSON line {"topic","message"[,"messageId"]} whose message is an object or text, an EventBridge event {"detail-type","detail"},
+ * or the bare body when the ingress knows the topic. Pure. */
 #pragma once
 
 #include "event/event.h"

@@ -22,6 +22,7 @@ typedef enum Lane { LANE_OPTOUT, LANE_DONATION, LANE_CALL, LANE_COUNT } Lane;
 typedef struct Delivery {
     Slice body;          /* one carrier: an SNS or SQS envelope, an NDJSON line, or the bare body */
     Slice topic;         /* name of the topic where the ingress knows it ("optout-events"), else empty: the body says it */
+    bool topic_wins;     /* an operator says what comes here, whatever a topic that is none of ours calls it */
     Slice message_id;    /* the transport's id where it has one */
     int64_t received_ms; /* wall time of its first receipt */
     int64_t spool_id;    /* row of the spool it comes back from; 0 for a new one */

@@ -1,5 +1,6 @@
 /* Opt-outs: a person pressed 9. The number is blocked even when the rest of the message is wrong. 47 CFR 64.1200(b)(3):
  * record the number and end the call immediately. */
+#include "base/digest.h"
 #include "event/block.h"
 #include "event/event_parse.h"
 #include "event/phone.h"
@@ -36,13 +37,25 @@ static size_t salvaged_phones(const Event *event, const Facts *facts, const Even
     return count;
 }
 
+/* What cannot be read has no identity but its bytes: the same message again changes nothing more. */
+static Slice action_of_bytes(Slice bytes, Arena *arena)
+{
+    enum { ENOUGH_BYTES = 16 };
+    uint8_t digest[DIGEST_BYTES];
+    digest_sha256(&bytes, 1, digest);
+    return arena_printf(arena, "salvaged_%.*s", SLICE_ARG(digest_hex(arena, digest, ENOUGH_BYTES)));
+}
+
 void block_salvaged(const Event *event, const Facts *facts, const EventSettings *settings, Arena *arena, Decision *ret)
 {
     Slice phones[PHONE_CANDIDATES_MAX + 1];
     size_t count = salvaged_phones(event, facts, settings, arena, phones);
     BlockEntry *entries = arena_alloc(arena, sizeof *entries * count);
-    for (size_t i = 0; i < count; i++)
+    Slice action_id = action_of_bytes(event->salvaged_bytes, arena);
+    for (size_t i = 0; i < count; i++) {
         entries[i] = entry_of(event, phones[i], REASON_SALVAGED);
+        entries[i].action_id = action_id;
+    }
     ret->blocks = entries;
     ret->block_count = count;
     ret->hang_up = event->call_id;

@@ -170,6 +170,8 @@ static const Route *find_route(Call *call, char *allowed, size_t room)
     for (const Route *route = routes; route->method; route++) {
         if (!matches(route->pattern, path, call->arena, call->parts))
             continue;
+        if (call->api->settings.reports_only && strcmp(route->method, "GET"))
+            continue;
         if (!strcmp(route->method, method))
             return route;
         if (used < room)

@@ -56,6 +56,7 @@ typedef struct ApiSettings {
     Slice currency;
     Slice country_code;  /* of numbers in national form */
     bool counts_apart;   /* counters are in a store of their own */
+    bool reports_only;   /* GET alone: whoever works for a broker has no spool and no dead letters for what comes by HTTP */
     Breaker *const *breakers; /* of the stores beyond a network, ended by NULL; NULL = there are none */
 } ApiSettings;
 

@@ -33,7 +33,7 @@ struct Intake {
     pthread_cond_t changed;
     LaneQueue lanes[LANE_COUNT];
     Task *first_task, *last_task;
-    bool woken, stopping;
+    bool woken, stopping, giving_back;
     bool healthy;
     Fault fault;
 };
@@ -97,9 +97,13 @@ static size_t take_batch(Intake *intake, Entry entries[BATCH_MAX])
     return taken;
 }
 
-static bool is_broken(const Delivery *delivery)
+static const Ports *ports_of(const Intake *intake) { return pipeline_ports(intake->line); }
+
+/* Where the broker is the spool, what comes again is no sign of a store that takes nothing. */
+static bool is_broken(const Intake *intake, const Delivery *delivery)
 {
-    return delivery->verdict == VERDICT_FATAL || (delivery->verdict == VERDICT_RETRY && !delivery->kept && !delivery->spool_id);
+    bool is_nowhere = delivery->verdict == VERDICT_RETRY && !delivery->kept && !delivery->spool_id;
+    return delivery->verdict == VERDICT_FATAL || (is_nowhere && ports_of(intake)->spool.self);
 }
 
 /* After a failed sync nobody knows what the disk holds: only a restart, which reads it again, can tell. */
@@ -137,15 +141,17 @@ static void run_entries(Intake *intake, const Entry *entries, size_t count)
         deliveries[i] = entries[i].delivery;
     pipeline_run(intake->line, deliveries, count);
     for (size_t i = 0; i < count && !broken; i++)
-        broken = is_broken(deliveries[i]) ? &deliveries[i]->fault : NULL;
+        broken = is_broken(intake, deliveries[i]) ? &deliveries[i]->fault : NULL;
     note_health(intake, !broken, broken);
+}
+
+static void finish_entries(const Entry *entries, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         if (--entries[i].ticket->remaining == 0)
             entries[i].ticket->finished(entries[i].ticket);
     }
 }
-
-static const Ports *ports_of(const Intake *intake) { return pipeline_ports(intake->line); }
 
 static void run_tasks(Intake *intake, Task *task)
 {
@@ -249,11 +255,13 @@ static void *work(void *argument)
         bool woken = intake->woken;
         intake->woken = false;
         leaving = intake->stopping && !count && !tasks;
+        bool giving_back = intake->giving_back;
         pthread_mutex_unlock(&intake->lock);
 
         run_tasks(intake, tasks);
-        if (count)
+        if (count && !giving_back)
             run_entries(intake, entries, count);
+        finish_entries(entries, count);
         if (!leaving && (woken || clock_elapsed_ms() >= beside_at_ms))
             beside_at_ms = look_beside(intake);
     }
@@ -342,6 +350,14 @@ void intake_state(Intake *intake, IntakeState *ret)
         ret->queued[lane] = intake->lanes[lane].count;
     ret->healthy = intake->healthy;
     ret->fault = intake->fault;
+    pthread_mutex_unlock(&intake->lock);
+}
+
+void intake_give_back(Intake *intake)
+{
+    pthread_mutex_lock(&intake->lock);
+    intake->stopping = intake->giving_back = true;
+    pthread_cond_signal(&intake->changed);
     pthread_mutex_unlock(&intake->lock);
 }
 

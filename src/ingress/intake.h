@@ -51,6 +51,9 @@ typedef struct IntakeState {
 } IntakeState;
 void intake_state(Intake *intake, IntakeState *ret);
 
+/* Takes no more, and finishes what is queued without a verdict (VERDICT_NONE): for senders that have it in safety. What runs is
+ * finished. Then intake_stop. */
+void intake_give_back(Intake *intake);
 /* Takes no more (senders get "stopping"), finishes what is queued, stops the worker. */
 void intake_stop(Intake *intake);
 /* Once nobody can submit any more. NULL is fine. */

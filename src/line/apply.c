@@ -202,9 +202,10 @@ static void answer_effect(Batch *batch, size_t message, const Effect *effect, bo
     *decision->effect = *effect;
     decision->duplicate = !was_ours && is_settled(effect->state);
     bool ledger_goes_on = batch->ports->spool.self && effect->state == EFFECT_PENDING; /* its due loop runs here */
-    if (is_settled(effect->state) || was_ours || ledger_goes_on)
+    bool goes_on_here = was_ours && effect->state != EFFECT_PENDING;
+    if (is_settled(effect->state) || goes_on_here || ledger_goes_on)
         return;
-    deliver_wait(batch, message);
+    deliver_wait(batch, message, effect);
 }
 
 typedef struct EffectList {

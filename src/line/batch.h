@@ -80,8 +80,8 @@ Status deliver_claimed(Batch *batch, Effect *effects, const bool *claimed, size_
 /* Whether message i is done only once its SMS has been through a gateway outside of the unit. */
 bool deliver_is_to_come(const Batch *batch, size_t i);
 
-/* Message i comes again: somebody else is at its text, and the ledger will say what became of it. */
-void deliver_wait(Batch *batch, size_t i);
+/* Message i comes again: somebody else is at its text, or the gateway has not taken it, and the ledger will say what became of it. */
+void deliver_wait(Batch *batch, size_t i, const Effect *effect);
 
 /* Effects that were settled before: their record and their share of the counters once more, in case whoever settled them
  * was cut off there. */

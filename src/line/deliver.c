@@ -267,11 +267,20 @@ Status deliver_heal(Batch *batch, const Effect *effects, const bool *claimed, si
     return stay_with_message(batch, status, fault);
 }
 
-void deliver_wait(Batch *batch, size_t message)
+void deliver_wait(Batch *batch, size_t message, const Effect *effect)
 {
     Fault fault;
-    fault_set(&fault, STATUS_RETRY, "sms_in_progress", "this SMS is on its way, and it is not known yet what became of it");
+    if (effect->state == EFFECT_PENDING)
+        fault_set(&fault, STATUS_RETRY, "sms_pending", "the SMS gateway has not taken it yet");
+    else
+        fault_set(&fault, STATUS_RETRY, "sms_in_progress", "this SMS is on its way, and it is not known yet what became of it");
     batch_put_off(batch, message, &fault);
+}
+
+/* Where the broker is the spool, nobody but the message sees to it that a text which waits is recorded and counted. */
+static bool comes_again(const Batch *batch, const Effect *effect)
+{
+    return effect->state == EFFECT_CLAIMED || (effect->state == EFFECT_PENDING && !batch->ports->spool.self);
 }
 
 static Status deliver_outside(Batch *batch, Effect *effects, const size_t *messages, size_t count, Fault *fault)
@@ -281,8 +290,8 @@ static Status deliver_outside(Batch *batch, Effect *effects, const size_t *messa
     Status status = step_begin(batch, fault);
     status = status ? status : deliver_claimed(batch, effects, claimed, count, fault);
     for (size_t k = 0; !status && k < count; k++) {
-        if (effects[k].state == EFFECT_CLAIMED)
-            deliver_wait(batch, messages[k]);
+        if (comes_again(batch, &effects[k]))
+            deliver_wait(batch, messages[k], &effects[k]);
     }
     status = status ? status : verdict_again(batch, messages, count, fault);
     return status ? status : step_commit(batch, fault);

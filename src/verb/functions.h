@@ -4,6 +4,7 @@
 #include "verb/verb.h"
 
 int serve_verb(const Invocation *invocation);
+int consume_verb(const Invocation *invocation);
 int publish_verb(const Invocation *invocation);
 
 int blacklist_add_verb(const Invocation *invocation);

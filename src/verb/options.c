@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/nearest.h"
+#include "verb/functions.h"
 #include "verb/help.h"
 #include "verb/names.h"
 
@@ -200,6 +201,13 @@ static int take_output(Invocation *invocation, const char *value)
     return EXIT_OK;
 }
 
+static void take_verb_option(Invocation *invocation, int at, const char *value)
+{
+    const char *argument = invocation->verb->options[at].argument, *before = invocation->options[at];
+    bool may_repeat = argument && strstr(argument, "...");
+    invocation->options[at] = may_repeat && before ? arena_printf(invocation->arena, "%s,%s", before, value).at : value ? value : "";
+}
+
 static int take_option(Reading *reading, int code, const char *value)
 {
     if (code >= CODE_SETTING && reading->override_count < OVERRIDES_MAX)
@@ -209,7 +217,7 @@ static int take_option(Reading *reading, int code, const char *value)
     else if (code == CODE_COMMON)
         return take_output(&reading->invocation, value);
     else if (code >= CODE_VERB && code < CODE_COMMON)
-        reading->invocation.options[code - CODE_VERB] = value ? value : "";
+        take_verb_option(&reading->invocation, code - CODE_VERB, value);
     return EXIT_OK;
 }
 
@@ -249,14 +257,16 @@ static int check_arguments(const Invocation *invocation)
 
 /* ---- all of it ---- */
 
-/* A command prints its own results and failures; the log is for servers, unless somebody asks for it. */
+static bool is_service(const Verb *verb) { return verb->run == serve_verb || verb->run == consume_verb; }
+
+/* A command prints its own results and failures; the log is for services, unless somebody asks for it. */
 static const char *log_level_of(const Verb *verb, const Config *config)
 {
     const ConfigRow *row = &config_rows[0];
     while (row->offset != offsetof(Config, log_level))
         row++;
     bool is_default = !strcmp(config_source(config, row), "default");
-    return is_default && strcmp(verb->name, "serve") ? "off" : config->log_level;
+    return is_default && !is_service(verb) ? "off" : config->log_level;
 }
 
 static int run_loaded(Reading *reading, const Config *config)

@@ -4,35 +4,14 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "app.h"
 #include "base/log.h"
-#include "ingress/api.h"
-#include "ingress/caretaker.h"
 #include "verb/verb.h"
 
-/* The last reader is kept for the pre-dial check: no report can stand before it, however long or many they are. */
-enum { READERS = 3, REPORT_READERS = READERS - 1 };
-
 enum { SWEEP_EVERY_MS = 250, GRACE_MS = 5000, DAY_MS = 24 * 60 * 60 * 1000, BODY_BYTES_MAX = 2 * 1024 * 1024 };
-
-typedef struct Service {
-    const Config *config;
-    App app;
-    App readers[READERS];
-    size_t reader_count;
-    App care;
-    Caretaker *caretaker;
-    Pipeline *line;
-    Intake *intake;
-    Readers *reports, *checks;
-    Api *api;
-    HttpServer *http;
-} Service;
 
 static bool is_loopback(const char *host)
 {
@@ -57,9 +36,22 @@ static Status open_readers(Service *service, Fault *fault)
     return service->checks ? STATUS_OK : STATUS_FATAL;
 }
 
+/* What another run of this folder has kept waits for a server. */
+static void leave_spool_alone(Service *service)
+{
+    SpoolPort *spool = &service->app.ports.spool;
+    int64_t waiting = 0;
+    Fault fault;
+    if (!spool->count(spool->self, SPOOL_WAITING, &waiting, &fault) && waiting)
+        log_line(LOG_WARN, "messages wait in this data folder, and only pledgeline serve goes on with them", LOG_NUMBER("waiting", waiting));
+    *spool = (SpoolPort){0};
+}
+
 static Status open_intake(Service *service, Fault *fault)
 {
     const Config *config = service->config;
+    if (service->is_worker)
+        leave_spool_alone(service);
     IntakeSettings settings = {.lane_capacity = (size_t)config->queue_capacity, .sweep_every_ms = SWEEP_EVERY_MS,
                                .retention_ms = config->cdr_retention_days * DAY_MS};
     service->line = pipeline_new(&service->app.ports, &service->app.settings);
@@ -82,7 +74,8 @@ static Status open_http(Service *service, Fault *fault)
     ApiSettings api = {.tokens = config->tokens,
                        .rating = service->app.settings.event.rating,
                        .counts_apart = service->app.ports.live.generation_begin != NULL, .currency = slice_of(config->currency),
-                       .country_code = service->app.settings.event.country_code, .breakers = app_breakers(&service->app)};
+                       .country_code = service->app.settings.event.country_code, .reports_only = service->is_worker,
+                       .breakers = service->breakers ? service->breakers : app_breakers(&service->app)};
     service->api = api_open(&api, service->intake, service->reports, service->checks, fault);
     if (!service->api)
         return STATUS_REJECT;
@@ -115,14 +108,13 @@ static Status announce(Service *service, Fault *fault)
     char url[128];
     bool is_ipv6 = strchr(service->config->listen_host, ':') != NULL;
     snprintf(url, sizeof url, is_ipv6 ? "http://[%s]:%u" : "http://%s:%u", service->config->listen_host, http_server_port(service->http));
-    Status status = app_announce(&service->app, url, fault);
-    warn_of_what_others_cannot_see(service->config);
+    Status status = service->is_worker ? STATUS_OK : app_announce(&service->app, url, fault);
     if (!status)
         log_line(LOG_INFO, "listening", LOG_CSTR("address", url), LOG_CSTR("data", service->config->data_folder));
     return status;
 }
 
-static Status check(const Config *config, Fault *fault)
+Status service_check_http(const Config *config, Fault *fault)
 {
     if (config->port > 65535)
         return fault_set(fault, STATUS_REJECT, "usage_port", "PORT is %lld; it must be 0 to 65535", (long long)config->port);
@@ -133,20 +125,24 @@ static Status check(const Config *config, Fault *fault)
                      config->listen_host);
 }
 
-static Status service_open(Service *service, Fault *fault)
+Status service_open_line(Service *service, Fault *fault)
 {
-    Status status = check(service->config, fault);
-    status = status ? status : app_open(&service->app, service->config, APP_WRITER, fault);
+    Status status = app_open(&service->app, service->config, APP_WRITER, fault);
     if (status)
         return status;
-    status = open_readers(service, fault);
-    status = status ? status : open_intake(service, fault);
-    status = status ? status : open_caretaker(service, fault);
+    warn_of_what_others_cannot_see(service->config);
+    status = open_intake(service, fault);
+    return status ? status : open_caretaker(service, fault);
+}
+
+Status service_open_http(Service *service, Fault *fault)
+{
+    Status status = open_readers(service, fault);
     status = status ? status : open_http(service, fault);
     return status ? status : announce(service, fault);
 }
 
-static void service_close(Service *service)
+void service_close(Service *service)
 {
     if (service->http)
         http_server_quiesce(service->http);
@@ -173,7 +169,7 @@ static void service_close(Service *service)
 
 /* ---- signals: blocked everywhere, waited for here ---- */
 
-static void block_signals(sigset_t *set)
+void service_block_signals(sigset_t *set)
 {
     sigemptyset(set);
     sigaddset(set, SIGTERM);
@@ -189,20 +185,27 @@ static void leave_at_once_on_second_signal(const sigset_t *set)
     pthread_sigmask(SIG_UNBLOCK, set, NULL);
 }
 
+void service_wait_for_signal(const sigset_t *signals)
+{
+    int signal_number = 0;
+    sigwait(signals, &signal_number);
+    log_line(LOG_INFO, "stopping", LOG_CSTR("signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT"));
+    leave_at_once_on_second_signal(signals);
+}
+
 int serve_run(const Config *config)
 {
     sigset_t signals;
     Service service = {.config = config};
     Fault fault = {0};
-    block_signals(&signals);
-    if (service_open(&service, &fault)) {
+    service_block_signals(&signals);
+    Status status = service_check_http(config, &fault);
+    status = status ? status : service_open_line(&service, &fault);
+    if (status || service_open_http(&service, &fault)) {
         service_close(&service);
         return verb_fail(&fault);
     }
-    int signal_number = 0;
-    sigwait(&signals, &signal_number);
-    log_line(LOG_INFO, "stopping", LOG_CSTR("signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT"));
-    leave_at_once_on_second_signal(&signals);
+    service_wait_for_signal(&signals);
     service_close(&service);
     log_line(LOG_INFO, "stopped", LOG_NUMBER("exit", EXIT_OK));
     return EXIT_OK;

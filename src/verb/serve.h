@@ -1,7 +1,46 @@
-/* `pledgeline serve`. */
+/* `pledgeline serve`, and the service behind it. */
 #pragma once
 
-#include "base/config.h"
+#include <signal.h>
+
+#include "app.h"
+#include "ingress/api.h"
+#include "ingress/caretaker.h"
 
 /* Serves until SIGTERM or SIGINT; returns the process's exit code. */
 int serve_run(const Config *config);
+
+/* ---- what a worker for queues has in common with it ---- */
+
+/* The last reader is kept for the pre-dial check: no report can stand before it, however long or many they are. */
+enum { READERS = 3, REPORT_READERS = READERS - 1 };
+
+typedef struct Service {
+    const Config *config;
+    bool is_worker;           /* its broker is the spool, and its HTTP is for looking only */
+    Breaker *const *breakers; /* for readyz, ended by NULL */
+
+    App app;
+    App readers[READERS];
+    size_t reader_count;
+    App care;
+    Caretaker *caretaker;
+    Pipeline *line;
+    Intake *intake;
+    Readers *reports, *checks;
+    Api *api;
+    HttpServer *http;
+} Service;
+
+/* Whether HTTP may be spoken with these settings at all. */
+Status service_check_http(const Config *config, Fault *fault);
+/* The stores, and the line with its worker. What is open after a failure, too, is closed by service_close. */
+Status service_open_line(Service *service, Fault *fault);
+/* Reports, checks and the HTTP server. */
+Status service_open_http(Service *service, Fault *fault);
+void service_close(Service *service);
+
+/* SIGTERM and SIGINT, blocked for every thread that is started from now on. */
+void service_block_signals(sigset_t *ret_signals);
+/* Waits for the first one; a second does not wait for anything. */
+void service_wait_for_signal(const sigset_t *signals);

@@ -8,7 +8,7 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2, EXIT_BLOCKED = 3, EXI
 /* An option of one verb. */
 typedef struct Option {
     const char *name;     /* "campaign" for --campaign */
-    const char *argument; /* "ID"; NULL = a flag */
+    const char *argument; /* "ID"; "URL..." may be given again, and its values are joined by commas; NULL = a flag */
     const char *help;
 } Option;
 

@@ -3,6 +3,9 @@
 
 #define END {NULL, NULL, NULL}
 
+static const Option consume_options[] = {
+    {"queue-url", "URL...", "an SQS queue, or topic=URL where its messages do not say their topic; may be given again; default: PLEDGELINE_QUEUE_URLS"},
+    END};
 static const Option publish_options[] = {
     {"topic", "NAME", "topic of a single message, or of lines that are bare bodies: call-events, donation-events, optout-events"},
     {"topic-arn", "ARN", "the same as an ARN; its last part counts"},
@@ -44,6 +47,8 @@ static const Option routes_options[] = {{"markdown", NULL, "print the tables of 
 
 const Verb verbs[] = {
     {"serve", NULL, "", 0, 0, "Serve the SNS API, events, reports and the dashboard's stream", "serve --port 8080 --data ./data", NULL, serve_verb},
+    {"consume", NULL, "", 0, 0, "Work through SQS queues until a signal comes; HTTP for looking only where PORT is set",
+     "consume --queue-url https://sqs.us-east-1.amazonaws.com/123456789012/optout-events", consume_options, consume_verb},
     {"publish", NULL, "[FILE...]", 0, -1, "Publish one message, or NDJSON lines of files or - (stdin)", "publish examples/campaign.ndjson", publish_options, publish_verb},
     {"blacklist", "add", "PHONE...", 1, -1, "Put numbers on the do-not-call list", "blacklist add +12125550105 --reason 'asked by letter'", add_options, blacklist_add_verb},
     {"blacklist", "remove", "PHONE", 1, 1, "Take a number off the list; its history stays", "blacklist remove +12125550105 --actor jane --reason 'asked to be called'", remove_options, blacklist_remove_verb},

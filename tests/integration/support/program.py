@@ -65,6 +65,7 @@ class Clock:
 
 class Server:
     """`pledgeline serve` on a free port. Use start() and stop(), or kill()."""
+    arguments = ("serve",)
 
     def __init__(self, data, preexec=None, **settings):
         self.data, self.settings, self.preexec = pathlib.Path(data), settings, preexec
@@ -72,7 +73,7 @@ class Server:
         self.log = []
 
     def start(self):
-        self.process = subprocess.Popen([BINARY, "serve"], env=environment(self.data, **{"PORT": 0, **self.settings}), text=True,
+        self.process = subprocess.Popen([BINARY, *self.arguments], env=environment(self.data, **{"PORT": 0, **self.settings}), text=True,
                                         errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, preexec_fn=self.preexec)
         listening = threading.Event()
@@ -143,6 +144,16 @@ class Server:
         answer = self.post(f"/v1/events/{topic}", ndjson(events), content_type="application/x-ndjson")
         assert 200 <= answer.status < 300, answer
         return answer
+
+
+class Consumer(Server):
+    """`pledgeline consume`, with HTTP to look at it by."""
+    arguments = ("consume",)
+
+    def metric(self, name):
+        """The sum of a metric, or the one value of it with these labels."""
+        lines = self.get("/metrics").body.decode().splitlines()
+        return sum(int(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
 
 def ndjson(events):

@@ -599,6 +599,91 @@ static void a_call_that_cannot_be_closed_keeps_no_other_open_and_is_no_dead_lett
     world_done(&world);
 }
 
+/* ---- where the broker is the spool ---- */
+
+static void world_init_without_spool(World *world, bool atomic, bool sms_joins)
+{
+    world_init(world, atomic, sms_joins);
+    world->ports.spool = (SpoolPort){0};
+}
+
+static void without_a_spool_a_text_that_waits_keeps_its_message(void **state)
+{
+    (void)state;
+    for (int joins = 0; joins <= 1; joins++) {
+        World world;
+        world_init_without_spool(&world, joins, joins);
+        world.sms_result = SMS_UNSENT;
+        Delivery delivery = world_delivery("donation-events", DONATION);
+        for (int tries = 0; tries < 2; tries++) { /* the second finds that it is not due */
+            world_run(&world, &delivery, 1);
+            world.effects[0].due_ms = INT64_MAX;
+            assert_int_equal(delivery.verdict, VERDICT_RETRY);
+            assert_string_equal(delivery.fault.code, "sms_pending");
+            assert_false(delivery.kept);
+        }
+        world.sms_result = SMS_ACCEPTED;
+        world.effects[0].due_ms = 0;
+        for (int again = 0; again < 2; again++)
+            assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_DONE);
+        assert_int_equal(world.sent, 1);
+        assert_int_equal(world.donations, 1);
+        world_done(&world);
+    }
+}
+
+static void without_a_spool_a_text_that_went_out_uncounted_is_counted_by_the_repeat(void **state)
+{
+    (void)state;
+    World world;
+    world_init_without_spool(&world, false, false);
+    world.counters_status = STATUS_RETRY;
+    assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_RETRY);
+    assert_int_equal(world.sent, 1);
+    world.counters_status = STATUS_OK;
+    for (int again = 0; again < 2; again++)
+        assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_DONE);
+    assert_int_equal(world.sent, 1);
+    assert_int_equal(world.donations, 1);
+    assert_int_equal(world.action_count, 1);
+    world_done(&world);
+}
+
+static void without_a_spool_one_that_is_poison_is_rejected_and_costs_nobody_else_anything(void **state)
+{
+    (void)state;
+    for (int atomic = 0; atomic <= 1; atomic++) {
+        World world;
+        world_init_without_spool(&world, atomic, true);
+        world.poison = SLICE("c2");
+        Delivery deliveries[] = {world_delivery("call-events", INITIATED("c1")), world_delivery("call-events", INITIATED("c2")),
+                                 world_delivery("donation-events", DONATION)};
+        world_run(&world, deliveries, 3);
+        assert_int_equal(deliveries[0].verdict, VERDICT_DONE);
+        assert_int_equal(deliveries[1].verdict, VERDICT_REJECT);
+        assert_int_equal(deliveries[2].verdict, VERDICT_DONE);
+        assert_int_equal(deliveries[1].dead_letter, 0);
+        assert_int_equal(world.donations, 1);
+        world_done(&world);
+    }
+}
+
+static void without_a_spool_a_malformed_opt_out_waits_for_the_registry_and_is_rejected_then(void **state)
+{
+    (void)state;
+    World world;
+    world_init_without_spool(&world, false, true);
+    world.registry_status = STATUS_RETRY;
+    Delivery delivery = world_delivery("optout-events", "{\"phoneNumber\":\"+972501234567\", cut off");
+    world_run(&world, &delivery, 1);
+    assert_int_equal(delivery.verdict, VERDICT_RETRY);
+    world.registry_status = STATUS_OK;
+    world_run(&world, &delivery, 1);
+    assert_int_equal(delivery.verdict, VERDICT_REJECT);
+    assert_int_equal(world.blocked_count, 1);
+    world_done(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -628,6 +713,10 @@ int main(void)
         cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything), cmocka_unit_test(a_malformed_opt_out_is_applied_and_then_rejected),
         cmocka_unit_test(waits_grow_up_to_the_most_and_the_twelfth_try_is_the_last), cmocka_unit_test(what_came_from_the_spool_and_is_done_leaves_it),
         cmocka_unit_test(a_call_that_cannot_be_closed_keeps_no_other_open_and_is_no_dead_letter),
+        cmocka_unit_test(without_a_spool_a_text_that_waits_keeps_its_message),
+        cmocka_unit_test(without_a_spool_a_text_that_went_out_uncounted_is_counted_by_the_repeat),
+        cmocka_unit_test(without_a_spool_one_that_is_poison_is_rejected_and_costs_nobody_else_anything),
+        cmocka_unit_test(without_a_spool_a_malformed_opt_out_waits_for_the_registry_and_is_rejected_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
