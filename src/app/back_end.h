@@ -21,7 +21,8 @@ typedef struct BackEnd {
     Status (*secret)(void *self, Arena *arena, Slice *ret, Fault *fault);
 } BackEnd;
 
-extern const BackEnd redis_back_end, mongodb_back_end, postgresql_back_end, database_api_back_end, asterisk_worker_back_end;
+extern const BackEnd redis_back_end, mongodb_back_end, postgresql_back_end, database_api_back_end, asterisk_worker_back_end,
+    sms_gateway_back_end;
 
 enum { BACK_ENDS_MAX = 8 };
 

@@ -114,11 +114,12 @@ static Status send_texts(Batch *batch, Effect *effects, size_t count, Fault *fau
 
 static ActionRecord record_of(const Effect *effect, int64_t now_ms)
 {
-    bool sent = effect->state == EFFECT_SENT;
+    bool sent = effect->state == EFFECT_SENT, spoken = effect->state == EFFECT_FAILED && !slice_empty(effect->message_id);
+    Slice failed = spoken ? SLICE("donation_tts_fallback") : SLICE("donation_sms_failed");
     return (ActionRecord){
         .id = effect->action_id, .call_id = effect->call_id, .campaign_id = effect->campaign_id,
         .contact_id = effect->contact_id, .phone = effect->phone,
-        .action_type = sent ? SLICE("donation_sms_sent") : SLICE("donation_sms_failed"),
+        .action_type = sent ? SLICE("donation_sms_sent") : failed, .tts_fallback_triggered = spoken,
         .donation_link = effect->donation_link, .sms_message_id = effect->message_id, .timestamp_ms = now_ms,
         .status = sent ? SLICE("success") : SLICE("failed"), .failure_reason = sent ? (Slice){0} : effect->reason,
     };

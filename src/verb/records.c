@@ -39,18 +39,52 @@ static bool list_sms(void *context, const SmsRecord *record)
     return true;
 }
 
+/* A text as the ledger has it: the only one who knows where the gateway keeps no list, and what nobody knows the end of. */
+static bool list_effect(void *context, const Effect *effect)
+{
+    SmsRecord record = {.id = effect->message_id, .action_id = effect->action_id, .call_id = effect->call_id, .campaign_id = effect->campaign_id,
+                        .contact_id = effect->contact_id, .phone = effect->phone, .message = effect->message,
+                        .status = slice_of(effect_state_name(effect->state)), .failure_reason = effect->reason, .queued_ms = effect->created_ms};
+    return list_sms(context, &record);
+}
+
+/* -1: any, or none was asked for. False when there is no such state. */
+static bool read_state(const Invocation *invocation, int *ret)
+{
+    Slice name = invocation_option_slice(invocation, "state");
+    *ret = -1;
+    if (slice_empty(name))
+        return true;
+    for (EffectState state = EFFECT_PENDING; state <= EFFECT_UNKNOWN; state++) {
+        if (slice_equal(name, slice_of(effect_state_name(state))))
+            *ret = (int)state;
+    }
+    return *ret >= 0;
+}
+
+static Status list_texts(const Ports *ports, const SmsFilter *filter, int state, Listing *listing, Fault *fault)
+{
+    EffectFilter in_ledger = {.campaign_id = filter->campaign_id, .phone = filter->phone, .state = state, .limit = filter->limit};
+    if (ports->sms.list && state < 0)
+        return ports->sms.list(ports->sms.self, filter, list_sms, listing, fault);
+    return ports->effects.list(ports->effects.self, &in_ledger, list_effect, listing, fault);
+}
+
 int sms_list_verb(const Invocation *invocation)
 {
     Fault fault;
+    int state;
+    if (!read_state(invocation, &state))
+        return verb_fail(&(Fault){.status = STATUS_REJECT, .code = "state_unknown",
+                                  .text = "--state is pending, claimed, sending, sent, failed, cancelled or unknown"});
     SmsFilter filter = {.campaign_id = invocation_option_slice(invocation, "campaign"), .phone = invocation_option_slice(invocation, "phone")};
     if (invocation_number(invocation, "limit", 20, &filter.limit, &fault))
         return verb_fail(&fault);
     Desk desk;
     if (!desk_open_to_read(&desk, invocation))
         return EXIT_FAILED;
-    Listing listing = {.output = output_open(invocation, sms_columns, sizeof sms_columns / sizeof *sms_columns, "no texts in the outbox")};
-    const SmsPort *sms = &desk.app.ports.sms;
-    Status status = sms->list(sms->self, &filter, list_sms, &listing, &fault);
+    Listing listing = {.output = output_open(invocation, sms_columns, sizeof sms_columns / sizeof *sms_columns, "no texts")};
+    Status status = list_texts(&desk.app.ports, &filter, state, &listing, &fault);
     return finish(&desk, &listing, status, &fault);
 }
 
