@@ -1,13 +1,13 @@
 #include "ingress/lambda.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/breaker.h"
 #include "base/clock.h"
 #include "base/emf.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "ingress/lambda_event.h"
 
 enum {
@@ -123,8 +123,7 @@ static Status invoke(Worker *worker, const LambdaInvocation *invocation, Fault *
 {
     LambdaEvent event;
     Fault why;
-    if (!slice_empty(invocation->trace_id))
-        setenv("_X_AMZN_TRACE_ID", invocation->trace_id.at, true);
+    trace_set_xray(invocation->trace_id);
     Status status = work(worker, invocation, &event, &why);
     emf_flush(worker->settings->service, stdout); /* before the answer: after it the process may stand still */
     if (!status)

@@ -1,4 +1,5 @@
 """The opt-out function under AWS's own emulator of Lambda, beside the stores that it is deployed with."""
+import json
 import os
 import signal
 import threading
@@ -117,6 +118,24 @@ def test_call_that_does_not_end_is_waited_for_no_longer_than_three_seconds(funct
     assert not is_error(function.invoke(sns_event(event)))
     assert time.monotonic() - began < 5
     assert is_cached(settings, event["phoneNumber"])
+
+
+def metrics_of(function):
+    """Each line that CloudWatch would read off the log."""
+    return [json.loads(line) for line in function.log if '"_aws"' in line]
+
+
+def test_each_invocation_tells_cloudwatch_what_it_did(make_function, settings):
+    function = make_function(DATABASE_API_URL=None, DATABASE_URL=settings["DATABASE_URL"])
+    event = sns_event(press())
+    for _ in range(2):
+        assert not is_error(function.invoke(event))
+    first, second = until(lambda: metrics_of(function)[1:] and metrics_of(function))
+    assert first["service"] == "optout-handler" and first["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Pledgeline"
+    assert (first["OptOutsProcessed"], first["BlacklistAdditions"], first["CallTerminations"], first["ActionsCreated"]) == (1, 1, 1, 2)
+    assert first["OptOutStoredLatency"] >= 0 and first["OptOutHangUpLatency"] >= 0
+    assert (second["OptOutsProcessed"], second["DuplicatesDropped"]) == (1, 1)
+    assert "BlacklistAdditions" not in second and "OptOutStoredLatency" not in second and "CallTerminations" not in second
 
 
 def test_five_times_the_same_event_is_one_optout(function, settings, api):
