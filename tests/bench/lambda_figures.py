@@ -4,7 +4,7 @@ import json
 import statistics
 import uuid
 
-from lambda_runtime import Runtime, stripped_mib
+from support.lambda_runtime import Runtime, stripped_mib
 
 SIZES = (1, 10, 100)
 NOWHERE = {"REDIS_URL": "redis://127.0.0.1:1", "MONGODB_URI": "mongodb://127.0.0.1:1/", "DATABASE_API_URL": "http://127.0.0.1:1",

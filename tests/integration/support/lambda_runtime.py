@@ -1,4 +1,5 @@
-"""Lambda's Runtime API, as little of it as a measurement needs: it hands out events and says how long each took."""
+"""Lambda's Runtime API, as little of it as a measurement needs: it hands out events and says how long each took. It has what AWS's
+emulator leaves out: the header of X-Ray."""
 import os
 import socket
 import subprocess
@@ -40,11 +41,11 @@ class Runtime:
             raise RuntimeError("the function has left")
         return data
 
-    def invoke(self, event):
+    def invoke(self, event, trace=""):
         """Seconds until the answer to this event (bytes of JSON) is there; raises when it is an error."""
         deadline = int((time.time() + PATIENCE_S) * 1000)
         head = (f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(event)}\r\nLambda-Runtime-Aws-Request-Id: r\r\n"
-                f"Lambda-Runtime-Deadline-Ms: {deadline}\r\n\r\n")
+                f"Lambda-Runtime-Deadline-Ms: {deadline}\r\n{f'Lambda-Runtime-Trace-Id: {trace}' if trace else 'X-None: 0'}\r\n\r\n")
         began = time.perf_counter()
         self.connection.sendall(head.encode() + event)
         method, path, body = self._read_request()
