@@ -101,16 +101,17 @@ typedef struct EffectFilter {
 typedef struct EffectsPort {
     void *self;
     /* For each wanted[i]: enters it as PENDING when its action id is new, then claims it when it is PENDING and due, or
-     * CLAIMED with a lease that is over: state CLAIMED, a new fence, lease until now + lease_ms. A SENDING whose lease is
-     * over is claimed again when resend_is_safe (the gateway is idempotent), else it becomes UNKNOWN. *ret_claimed[i]
+     * CLAIMED or SENDING with a lease that is over: state CLAIMED, a new fence, lease until now + lease_ms. One that the gateway
+     * may have (asked_ms) and that is no longer safe to repeat becomes UNKNOWN instead: effect_is_lost. *ret_claimed[i]
      * tells whether it is ours now; wanted[i] is filled with what the ledger holds (message, link, state, message_id)
      * in arena, so that a repeat works on the first one's content. */
-    Status (*claim)(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, bool resend_is_safe,
+    Status (*claim)(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms,
                     Arena *arena, bool *ret_claimed, Fault *fault);
-    /* CLAIMED -> SENDING where the fence is still ours; ret_ours[i] false: somebody else has it, do not send. */
-    Status (*sending)(void *self, const Effect *effects, size_t count, int64_t lease_until_ms, bool *ret_ours, Fault *fault);
-    /* Writes effects[i].state (SENT, FAILED, CANCELLED, UNKNOWN, or back to PENDING with due_ms), message_id and reason,
-     * where the fence is still ours. ret_moved[i]: it moved by this call. */
+    /* CLAIMED -> SENDING where the fence is still ours; ret_ours[i] false: somebody else has it, do not send. From now on the
+     * gateway may have it: asked_ms becomes now_ms, unless it has a time already. */
+    Status (*sending)(void *self, const Effect *effects, size_t count, int64_t now_ms, int64_t lease_until_ms, bool *ret_ours, Fault *fault);
+    /* Writes effects[i].state (SENT, FAILED, CANCELLED, UNKNOWN, or back to PENDING with due_ms), message_id, reason and
+     * asked_ms, where the fence is still ours. ret_moved[i]: it moved by this call. */
     Status (*settle)(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault);
     /* Up to max effects that wait for somebody: PENDING and due, or CLAIMED/SENDING with a lease that is over. */
     Status (*due)(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault);
@@ -240,8 +241,9 @@ typedef struct LivePort {
 typedef enum SmsResult {
     SMS_ACCEPTED, /* the gateway has it */
     SMS_REFUSED,  /* it said no for good (a definite 4xx) */
-    SMS_UNSENT,   /* it certainly does not have it: may be tried later */
-    SMS_UNKNOWN,  /* nobody can say */
+    SMS_UNSENT,   /* it certainly does not have it by this call: may be tried later */
+    SMS_AWAY,     /* as SMS_UNSENT, and it takes nothing from anybody now: waiting for it uses up no tries */
+    SMS_UNKNOWN,  /* nobody can say: it is sent again while that is one message (repeat_ms), and is UNKNOWN after that */
     SMS_OVERTAKEN, /* somebody else has the effect by now: this call sent nothing, and the ledger says what becomes of it */
 } SmsResult;
 
@@ -267,7 +269,7 @@ typedef struct SmsFilter {
 typedef struct SmsPort {
     void *self;
     bool joins_unit;       /* send() becomes durable with the unit of work, and undone with it */
-    bool is_idempotent;    /* sending an action id twice is one message */
+    int64_t repeat_ms;     /* for how long sending an action id again is still one message; 0 = not at all, REPEAT_ALWAYS = for ever */
     /* outcomes[i] answers effects[i], which are SENDING. The action id is the idempotency key. A gateway that can see the ledger
      * takes a text only while the ledger has it as SENDING with this fence. */
     Status (*send)(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault);

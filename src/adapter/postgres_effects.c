@@ -5,7 +5,7 @@
 
 #define EFFECT_COLUMNS \
     "action_id, call_id, campaign_id, contact_id, phone, campaign_name, donation_link, message, created_at, state, fence, due_at," \
-    " attempts, message_id, reason"
+    " attempts, message_id, reason, asked_at"
 
 static EffectState state_of(Slice name)
 {
@@ -23,7 +23,8 @@ static Effect read_effect(const PGresult *page, int row)
                     .message = postgres_cell(page, row, 7), .created_ms = postgres_cell_time(page, row, 8),
                     .state = state_of(postgres_cell(page, row, 9)), .fence = postgres_cell_number(page, row, 10),
                     .due_ms = postgres_cell_time(page, row, 11), .attempts = (int)postgres_cell_number(page, row, 12),
-                    .message_id = postgres_cell(page, row, 13), .reason = postgres_cell(page, row, 14)};
+                    .message_id = postgres_cell(page, row, 13), .reason = postgres_cell(page, row, 14),
+                    .asked_ms = postgres_cell_time(page, row, 15)};
 }
 
 static const PostgresStatement lock_statement = {
@@ -34,18 +35,18 @@ static const PostgresStatement lock_statement = {
 static const PostgresStatement enter_statement = {
     "effect_enter", "INSERT INTO effect (" EFFECT_COLUMNS ", moved_at)"
                     " SELECT action_id, call_id, campaign_id, contact_id, phone, campaign_name, donation_link, message, created_at,"
-                    " 'pending', 0, due_at, 0, '', '', $11::timestamptz"
+                    " 'pending', 0, due_at, 0, '', '', 'epoch', $11::timestamptz"
                     " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],"
                     " $9::timestamptz[], $10::timestamptz[]) WITH ORDINALITY AS new (action_id, call_id, campaign_id, contact_id, phone,"
                     " campaign_name, donation_link, message, created_at, due_at, n)"
                     " ORDER BY action_id COLLATE \"C\", n ON CONFLICT DO NOTHING"};
 
-/* What was sending and is not safe to send again: the one that did it is gone, and nobody can say whether the gateway has it.
- * A person has to look. */
+/* effect_is_lost: whoever asked the gateway is gone, and nobody can say whether it has the text. A person has to look. */
 static const PostgresStatement lose_statement = {
     "effect_lose", "UPDATE effect SET state = 'unknown', fence = fence + 1, moved_at = $2::timestamptz,"
                    " reason = 'the process ended while it was sending; the gateway may have it'"
-                   " WHERE action_id = ANY ($1::text[]) AND state = 'sending' AND due_at <= $2::timestamptz"};
+                   " WHERE action_id = ANY ($1::text[]) AND due_at <= $2::timestamptz AND state IN ('pending', 'claimed', 'sending')"
+                   " AND asked_at <> 'epoch' AND asked_at NOT BETWEEN $3::timestamptz AND $2::timestamptz"};
 
 static const PostgresStatement take_statement = {
     "effect_take", "WITH taken AS (UPDATE effect SET state = 'claimed', fence = fence + 1, due_at = $3::timestamptz, moved_at = $2::timestamptz"
@@ -56,14 +57,14 @@ static const PostgresStatement take_statement = {
 static const PostgresStatement read_statement = {
     "effect_read", "SELECT held.action_id, held.call_id, held.campaign_id, held.contact_id, held.phone, held.campaign_name,"
                    " held.donation_link, held.message, held.created_at, held.state, held.fence, held.due_at, held.attempts,"
-                   " held.message_id, held.reason FROM unnest($1::text[]) WITH ORDINALITY AS wanted (id, n)"
+                   " held.message_id, held.reason, held.asked_at FROM unnest($1::text[]) WITH ORDINALITY AS wanted (id, n)"
                    " JOIN effect AS held ON held.action_id = wanted.id ORDER BY wanted.n"};
 
 typedef struct Claiming {
     Effect *wanted;
     size_t count;
     int64_t now_ms, lease_ms;
-    bool resend_is_safe;
+    int64_t repeat_ms;
     Arena *arena;
     bool *claimed;
 } Claiming;
@@ -98,8 +99,8 @@ static Status claim_all(Postgres *store, void *verb, Fault *fault)
     ask_to_enter(store, claiming->wanted, claiming->count, claiming->now_ms);
     ASK(store, &lock_statement, ids);
     size_t take_at = 3;
-    if (!claiming->resend_is_safe) {
-        ASK(store, &lose_statement, ids, now);
+    if (claiming->repeat_ms != REPEAT_ALWAYS) {
+        ASK(store, &lose_statement, ids, now, postgres_time(arena, claiming->now_ms - claiming->repeat_ms + 1));
         take_at++;
     }
     ASK(store, &take_statement, ids, now, postgres_time(arena, claiming->now_ms + claiming->lease_ms));
@@ -111,33 +112,35 @@ static Status claim_all(Postgres *store, void *verb, Fault *fault)
     return status;
 }
 
-static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, bool resend_is_safe, Arena *arena,
+static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms, Arena *arena,
                     bool *ret_claimed, Fault *fault)
 {
-    Claiming claiming = {wanted, count, now_ms, lease_ms, resend_is_safe, arena, ret_claimed};
+    Claiming claiming = {wanted, count, now_ms, lease_ms, repeat_ms, arena, ret_claimed};
     return postgres_run(self, claim_all, &claiming, fault);
 }
 
 /* ---- moves that show their fence ---- */
 
 static const PostgresStatement sending_statement = {
-    "effect_sending", "UPDATE effect SET state = 'sending', due_at = $3::timestamptz"
+    "effect_sending", "UPDATE effect SET state = 'sending', due_at = $3::timestamptz,"
+                      " asked_at = CASE asked_at WHEN 'epoch' THEN $4::timestamptz ELSE asked_at END"
                       " FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS moving (id, fence, n)"
                       " WHERE effect.action_id = moving.id AND effect.fence = moving.fence AND effect.state IN ('claimed', 'sending')"
                       " RETURNING moving.n"};
 
 static const PostgresStatement settle_statement = {
     "effect_settle", "UPDATE effect SET state = moving.state, due_at = moving.due_at, attempts = moving.attempts,"
-                     " message_id = moving.message_id, reason = moving.reason, moved_at = $8::timestamptz"
-                     " FROM unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[], $7::text[])"
-                     " WITH ORDINALITY AS moving (id, fence, state, due_at, attempts, message_id, reason, n)"
+                     " message_id = moving.message_id, reason = moving.reason, asked_at = moving.asked_at, moved_at = $9::timestamptz"
+                     " FROM unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[])"
+                     " WITH ORDINALITY AS moving (id, fence, state, due_at, attempts, message_id, reason, asked_at, n)"
                      " WHERE effect.action_id = moving.id AND effect.fence = moving.fence AND effect.state IN ('claimed', 'sending')"
                      " RETURNING moving.n"};
 
 typedef struct Moving {
     const Effect *effects;
     size_t count;
-    int64_t time_ms; /* sending: the lease's end; settle: now */
+    int64_t now_ms;
+    int64_t lease_until_ms; /* sending */
     bool *moved;
     bool settles;
 } Moving;
@@ -162,7 +165,8 @@ static void ask_to_settle(Postgres *store, const Moving *moving)
     ASK(store, &settle_statement, POSTGRES_COLUMN(texts, arena, effects, count, action_id), POSTGRES_COLUMN(numbers, arena, effects, count, fence),
         POSTGRES_COLUMN(texts, arena, words, count, state), POSTGRES_COLUMN(times, arena, effects, count, due_ms),
         POSTGRES_COLUMN(numbers, arena, words, count, attempts), POSTGRES_COLUMN(texts, arena, effects, count, message_id),
-        POSTGRES_COLUMN(texts, arena, effects, count, reason), postgres_time(arena, moving->time_ms));
+        POSTGRES_COLUMN(texts, arena, effects, count, reason), POSTGRES_COLUMN(times, arena, effects, count, asked_ms),
+        postgres_time(arena, moving->now_ms));
 }
 
 static Status move_all(Postgres *store, void *verb, Fault *fault)
@@ -176,7 +180,7 @@ static Status move_all(Postgres *store, void *verb, Fault *fault)
         ask_to_settle(store, moving);
     else
         ASK(store, &sending_statement, ids, POSTGRES_COLUMN(numbers, arena, moving->effects, moving->count, fence),
-            postgres_time(arena, moving->time_ms));
+            postgres_time(arena, moving->lease_until_ms), postgres_time(arena, moving->now_ms));
     postgres_commit(store);
     Status status = postgres_exchange(store, fault);
     if (status)
@@ -188,15 +192,15 @@ static Status move_all(Postgres *store, void *verb, Fault *fault)
     return STATUS_OK;
 }
 
-static Status sending(void *self, const Effect *effects, size_t count, int64_t lease_until_ms, bool *ret_ours, Fault *fault)
+static Status sending(void *self, const Effect *effects, size_t count, int64_t now_ms, int64_t lease_until_ms, bool *ret_ours, Fault *fault)
 {
-    Moving moving = {.effects = effects, .count = count, .time_ms = lease_until_ms, .moved = ret_ours};
+    Moving moving = {.effects = effects, .count = count, .now_ms = now_ms, .lease_until_ms = lease_until_ms, .moved = ret_ours};
     return postgres_run(self, move_all, &moving, fault);
 }
 
 static Status settle(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
 {
-    Moving moving = {.effects = effects, .count = count, .time_ms = now_ms, .moved = ret_moved, .settles = true};
+    Moving moving = {.effects = effects, .count = count, .now_ms = now_ms, .moved = ret_moved, .settles = true};
     return postgres_run(self, move_all, &moving, fault);
 }
 
@@ -288,15 +292,16 @@ static Status list_effects(void *self, const EffectFilter *filter, bool (*visit)
     " WHEN 'claimed' THEN 1 ELSE 0 END"
 
 static const PostgresStatement carry_statement = {
-    NULL, "INSERT INTO effect (" EFFECT_COLUMNS ", moved_at) SELECT " EFFECT_COLUMNS ", $16::timestamptz"
+    NULL, "INSERT INTO effect (" EFFECT_COLUMNS ", moved_at) SELECT " EFFECT_COLUMNS ", $17::timestamptz"
           " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],"
-          " $9::timestamptz[], $10::text[], $11::bigint[], $12::timestamptz[], $13::bigint[], $14::text[], $15::text[])"
-          " AS new (" EFFECT_COLUMNS ") ORDER BY action_id COLLATE \"C\""
+          " $9::timestamptz[], $10::text[], $11::bigint[], $12::timestamptz[], $13::bigint[], $14::text[], $15::text[],"
+          " $16::timestamptz[]) AS new (" EFFECT_COLUMNS ") ORDER BY action_id COLLATE \"C\""
           " ON CONFLICT (action_id) DO UPDATE SET call_id = excluded.call_id, campaign_id = excluded.campaign_id,"
           " contact_id = excluded.contact_id, phone = excluded.phone, campaign_name = excluded.campaign_name,"
           " donation_link = excluded.donation_link, message = excluded.message, created_at = excluded.created_at,"
           " state = excluded.state, fence = greatest(effect.fence, excluded.fence) + 1, due_at = excluded.due_at,"
-          " attempts = excluded.attempts, message_id = excluded.message_id, reason = excluded.reason, moved_at = excluded.moved_at"
+          " attempts = excluded.attempts, message_id = excluded.message_id, reason = excluded.reason,"
+          " asked_at = excluded.asked_at, moved_at = excluded.moved_at"
           " WHERE " FURTHER("excluded.state") " > " FURTHER("effect.state") " RETURNING action_id"};
 
 static Status carry_all(Postgres *store, void *verb, Fault *fault)
@@ -314,7 +319,8 @@ static Status carry_all(Postgres *store, void *verb, Fault *fault)
         POSTGRES_COLUMN(times, arena, effects, count, created_ms), POSTGRES_COLUMN(texts, arena, words, count, state),
         POSTGRES_COLUMN(numbers, arena, effects, count, fence), POSTGRES_COLUMN(times, arena, effects, count, due_ms),
         POSTGRES_COLUMN(numbers, arena, words, count, attempts), POSTGRES_COLUMN(texts, arena, effects, count, message_id),
-        POSTGRES_COLUMN(texts, arena, effects, count, reason), postgres_time(arena, moving->time_ms));
+        POSTGRES_COLUMN(texts, arena, effects, count, reason), POSTGRES_COLUMN(times, arena, effects, count, asked_ms),
+        postgres_time(arena, moving->now_ms));
     postgres_commit(store);
     Status status = postgres_exchange(store, fault);
     if (!status)
@@ -324,7 +330,7 @@ static Status carry_all(Postgres *store, void *verb, Fault *fault)
 
 static Status carry(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
 {
-    Moving moving = {.effects = effects, .count = count, .time_ms = now_ms, .moved = ret_moved};
+    Moving moving = {.effects = effects, .count = count, .now_ms = now_ms, .moved = ret_moved};
     return postgres_run(self, carry_all, &moving, fault);
 }
 

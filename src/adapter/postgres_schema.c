@@ -91,8 +91,12 @@ static const SchemaStatement steps[] = {
             "  status text NOT NULL,"
             "  failure_reason text NOT NULL,"
             "  queued_at timestamptz NOT NULL)"),
+
+    /* Since when the gateway may have a text; the epoch: it certainly does not. */
+    STEP(2, "ALTER TABLE effect ADD COLUMN asked_at timestamptz NOT NULL DEFAULT 'epoch'"),
+    STEP(2, "UPDATE effect SET asked_at = moved_at WHERE state = 'sending'"),
 };
-enum { STATEMENT_COUNT = sizeof steps / sizeof *steps, STEP_COUNT = 1 };
+enum { STATEMENT_COUNT = sizeof steps / sizeof *steps, STEP_COUNT = 2 };
 
 /* Our statements are few and all look rows up by an index. A plan that was made while a table was empty would walk through all
  * of it when it is full, until the server has counted again. What a server was told to wait for a commit stays, except not at all. */

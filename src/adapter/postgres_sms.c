@@ -174,6 +174,6 @@ static Status enter(void *self, const SmsRecord *records, size_t count, bool *re
 
 SmsPort postgres_sms(Postgres *store)
 {
-    return (SmsPort){.self = store, .joins_unit = false, .is_idempotent = true, .send = send_texts, .list = list_records,
+    return (SmsPort){.self = store, .joins_unit = false, .repeat_ms = REPEAT_ALWAYS, .send = send_texts, .list = list_records,
                      .enter = enter};
 }

@@ -13,6 +13,11 @@
  *   pledgeline:list_complete         blacklist:numbers holds all of the list: the server's replication id at that time
  *   pledgeline:list_giving:{owner}   somebody gives it the list: that id when it began; goes after an hour
  *   pledgeline:whole                 the same of the counters
+ *   pledgeline:effect:{actionId}     hash: an effect of redis_effects; goes 30 days after its last change
+ *   pledgeline:effects, …:effects_waiting, …:effects_going      sorted sets: action ids by name, by due time, by when they go
+ *   pledgeline:applied:{phone}       hash of redis_registry: opt-outs by action id, "-" or when they were removed; 30 days
+ *   pledgeline:removal:{phone}       JSON: who took it off, when and why
+ *   pledgeline:action:{actionId}     it was recorded; 30 days
  *   pledgeline:link_key              what donation links are signed with where no setting says it, hexadecimal; stays
  *
  * Counters are whole when there is a generation, and the list is complete when it was said to be, by a server of the same
@@ -56,8 +61,8 @@ LivePort redis_live(Redis *redis);
 EffectsPort redis_effects(Redis *redis);
 
 /* The do-not-call list and the record of actions on Redis alone: the set is the list itself, so a server that forgets it has nobody
- * blocked. It must keep what it is told (appendonly). Its lists look at every name for each call. No audit chain: REJECT "redis_lacks"; who took a
- * number off and why is in pledgeline:removal:{phone}. An opt-out's action id is known for 30 days. */
+ * blocked, and it must keep what it is told. A list looks at every name, for each page that is asked for. No audit chain: REJECT
+ * "redis_lacks"; who took a number off and why is in pledgeline:removal:{phone}. An opt-out's action id is known for 30 days. */
 RegistryPort redis_registry(Redis *redis);
 /* The counters beside that registry: no cache of a list that is here already, and no recount, REJECT "redis_lacks". */
 LivePort redis_counters(Redis *redis);

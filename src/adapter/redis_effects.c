@@ -10,7 +10,7 @@ enum { PAGE_EFFECTS = 256 };
 
 /* In the order of effect.lua. */
 enum { CALL_ID = 1, CAMPAIGN_ID, CONTACT_ID, PHONE, CAMPAIGN_NAME, DONATION_LINK, MESSAGE, CREATED, STATE, FENCE, DUE, ATTEMPTS,
-       MESSAGE_ID, REASON, EFFECT_WORDS, CONTENT_WORDS = CREATED + 1 };
+       MESSAGE_ID, REASON, ASKED, EFFECT_WORDS, CONTENT_WORDS = CREATED + 1 };
 
 static void add_content(Redis *redis, const Effect *effect)
 {
@@ -30,6 +30,7 @@ static void add_effect(Redis *redis, const Effect *effect, EffectState state, in
     redis_add_number_word(redis, effect->attempts);
     redis_add_word(redis, effect->message_id);
     redis_add_word(redis, effect->reason);
+    redis_add_number_word(redis, effect->asked_ms);
 }
 
 static EffectState state_of(Slice name)
@@ -49,7 +50,7 @@ static Effect read_effect(redisReply *const *words, Arena *arena)
                      .message = redis_text(words[MESSAGE]), .created_ms = redis_number(words[CREATED]),
                      .state = state_of(redis_text(words[STATE])), .fence = redis_number(words[FENCE]), .due_ms = redis_number(words[DUE]),
                      .attempts = (int)redis_number(words[ATTEMPTS]), .message_id = redis_text(words[MESSAGE_ID]),
-                     .reason = redis_text(words[REASON])};
+                     .reason = redis_text(words[REASON]), .asked_ms = redis_number(words[ASKED])};
     return effect_copy(&effect, arena);
 }
 
@@ -65,7 +66,7 @@ static Status check_rows(const Redis *redis, size_t count, size_t width, Fault *
 
 /* ---- claim ---- */
 
-static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, bool resend_is_safe, Arena *arena,
+static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms, Arena *arena,
                     bool *ret_claimed, Fault *fault)
 {
     Redis *redis = self;
@@ -73,7 +74,7 @@ static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, in
     redis_open_script(redis, &redis_script_effect_claim, 3 + count * (CONTENT_WORDS + 1));
     redis_add_number_word(redis, now_ms);
     redis_add_number_word(redis, now_ms + lease_ms);
-    redis_add_word(redis, resend_is_safe ? SLICE("1") : SLICE("0"));
+    redis_add_word(redis, repeat_ms == REPEAT_ALWAYS ? (Slice){0} : redis_print_number(redis, repeat_ms));
     for (size_t i = 0; i < count; i++) {
         add_content(redis, &wanted[i]);
         redis_add_number_word(redis, wanted[i].due_ms);
@@ -99,13 +100,13 @@ static Status read_moved(const Redis *redis, size_t count, bool *ret_moved, Faul
 }
 
 /* What is gone before it was sent is not ours any more: its message comes again and finds it new. */
-static Status sending(void *self, const Effect *effects, size_t count, int64_t lease_until_ms, bool *ret_ours, Fault *fault)
+static Status sending(void *self, const Effect *effects, size_t count, int64_t now_ms, int64_t lease_until_ms, bool *ret_ours, Fault *fault)
 {
     Redis *redis = self;
     redis_begin(redis);
     redis_open_script(redis, &redis_script_effect_move, 2 + count * EFFECT_WORDS);
-    redis_add_number_word(redis, lease_until_ms);
-    redis_add_word(redis, SLICE("0"));
+    redis_add_number_word(redis, now_ms);
+    redis_add_word(redis, SLICE("sending"));
     for (size_t i = 0; i < count; i++)
         add_effect(redis, &effects[i], EFFECT_SENDING, lease_until_ms);
     Status status = redis_run(redis, fault);
@@ -118,7 +119,7 @@ static Status settle(void *self, const Effect *effects, size_t count, int64_t no
     redis_begin(redis);
     redis_open_script(redis, &redis_script_effect_move, 2 + count * EFFECT_WORDS);
     redis_add_number_word(redis, now_ms);
-    redis_add_word(redis, SLICE("1"));
+    redis_add_word(redis, SLICE("settle"));
     for (size_t i = 0; i < count; i++)
         add_effect(redis, &effects[i], effects[i].state, effects[i].due_ms);
     Status status = redis_run(redis, fault);

@@ -316,7 +316,8 @@ static Status record_actions(void *self, const ActionRecord *records, size_t cou
 
 static Status lacks(const Redis *redis, const char *what, Fault *fault)
 {
-    return fault_set(fault, STATUS_REJECT, "redis_lacks", "the do-not-call list is on Redis at %.80s:%d alone, which %s; DATABASE_URL names a database that does",
+    return fault_set(fault, STATUS_REJECT, "redis_lacks",
+                     "the do-not-call list is on Redis at %.80s:%d alone, which %s; DATABASE_URL names a database that does",
                      redis->place.host, redis->place.port, what);
 }
 

@@ -9,7 +9,7 @@ typedef struct SqliteEffects {
 
 #define EFFECT_COLUMNS \
     "action_id, call_id, campaign_id, contact_id, phone, campaign_name, donation_link, message, created_ms, state, fence, due_ms," \
-    " attempts, message_id, reason"
+    " attempts, message_id, reason, asked_ms"
 
 static Effect read_effect(sqlite3_stmt *statement)
 {
@@ -19,7 +19,7 @@ static Effect read_effect(sqlite3_stmt *statement)
                     .created_ms = sqlite3_column_int64(statement, 8), .state = (EffectState)sqlite3_column_int(statement, 9),
                     .fence = sqlite3_column_int64(statement, 10), .due_ms = sqlite3_column_int64(statement, 11),
                     .attempts = sqlite3_column_int(statement, 12), .message_id = sql_column(statement, 13),
-                    .reason = sql_column(statement, 14)};
+                    .reason = sql_column(statement, 14), .asked_ms = sqlite3_column_int64(statement, 15)};
 }
 
 /* ---- claim ---- */
@@ -28,7 +28,7 @@ static Status enter(SqliteEffects *effects, const Effect *wanted, int64_t now_ms
 {
     Status status = sql_keep(effects->store, &effects->enter,
                              "INSERT INTO effect (" EFFECT_COLUMNS ", moved_ms) VALUES"
-                             " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0, ?10, 0, '', '', ?11) ON CONFLICT DO NOTHING", fault);
+                             " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0, ?10, 0, '', '', 0, ?11) ON CONFLICT DO NOTHING", fault);
     if (status)
         return status;
     sql_bind(effects->enter, SQL_TEXT(wanted->action_id), SQL_TEXT(wanted->call_id), SQL_TEXT(wanted->campaign_id),
@@ -83,7 +83,7 @@ static Status lose(SqliteEffects *effects, Effect *held, int64_t now_ms, Fault *
 
 static bool waits_for_somebody(const Effect *held, int64_t now_ms) { return held->state <= EFFECT_SENDING && held->due_ms <= now_ms; }
 
-static Status claim_one(SqliteEffects *effects, Effect *wanted, int64_t now_ms, int64_t lease_ms, bool resend_is_safe, Arena *arena,
+static Status claim_one(SqliteEffects *effects, Effect *wanted, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms, Arena *arena,
                         bool *ret_claimed, Fault *fault)
 {
     *ret_claimed = false;
@@ -91,13 +91,13 @@ static Status claim_one(SqliteEffects *effects, Effect *wanted, int64_t now_ms, 
     status = status ? status : find(effects, wanted, arena, fault);
     if (status || !waits_for_somebody(wanted, now_ms))
         return status;
-    if (wanted->state == EFFECT_SENDING && !resend_is_safe)
+    if (effect_is_lost(wanted, now_ms, repeat_ms))
         return lose(effects, wanted, now_ms, fault);
     *ret_claimed = true;
     return take(effects, wanted, now_ms, lease_ms, fault);
 }
 
-static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, bool resend_is_safe, Arena *arena,
+static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms, Arena *arena,
                     bool *ret_claimed, Fault *fault)
 {
     SqliteEffects *effects = self;
@@ -106,13 +106,13 @@ static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, in
     if (status)
         return status;
     for (size_t i = 0; i < count && !status; i++)
-        status = claim_one(effects, &wanted[i], now_ms, lease_ms, resend_is_safe, arena, &ret_claimed[i], fault);
+        status = claim_one(effects, &wanted[i], now_ms, lease_ms, repeat_ms, arena, &ret_claimed[i], fault);
     return sqlite_leave(&work, status, fault);
 }
 
 /* ---- moves that show their fence ---- */
 
-static Status sending(void *self, const Effect *moving, size_t count, int64_t lease_until_ms, bool *ret_ours, Fault *fault)
+static Status sending(void *self, const Effect *moving, size_t count, int64_t now_ms, int64_t lease_until_ms, bool *ret_ours, Fault *fault)
 {
     SqliteEffects *effects = self;
     SqliteWork work;
@@ -121,10 +121,12 @@ static Status sending(void *self, const Effect *moving, size_t count, int64_t le
         return status;
     for (size_t i = 0; i < count && !status; i++) {
         status = sql_keep(effects->store, &effects->sending,
-                          "UPDATE effect SET state = 2, due_ms = ?3 WHERE action_id = ?1 AND fence = ?2 AND state IN (1, 2)", fault);
+                          "UPDATE effect SET state = 2, due_ms = ?3, asked_ms = ifnull(nullif(asked_ms, 0), ?4)"
+                          " WHERE action_id = ?1 AND fence = ?2 AND state IN (1, 2)", fault);
         if (status)
             break;
-        sql_bind(effects->sending, SQL_TEXT(moving[i].action_id), SQL_NUMBER(moving[i].fence), SQL_NUMBER(lease_until_ms));
+        sql_bind(effects->sending, SQL_TEXT(moving[i].action_id), SQL_NUMBER(moving[i].fence), SQL_NUMBER(lease_until_ms),
+                 SQL_NUMBER(now_ms));
         status = sql_run(effects->store, effects->sending, fault);
         ret_ours[i] = sqlite3_changes(effects->store->db) == 1;
     }
@@ -134,13 +136,14 @@ static Status sending(void *self, const Effect *moving, size_t count, int64_t le
 static Status settle_one(SqliteEffects *effects, const Effect *effect, int64_t now_ms, bool *ret_moved, Fault *fault)
 {
     Status status = sql_keep(effects->store, &effects->settle,
-                             "UPDATE effect SET state = ?3, due_ms = ?4, attempts = ?5, message_id = ?6, reason = ?7, moved_ms = ?8"
+                             "UPDATE effect SET state = ?3, due_ms = ?4, attempts = ?5, message_id = ?6, reason = ?7, moved_ms = ?8,"
+                             " asked_ms = ?9"
                              " WHERE action_id = ?1 AND fence = ?2 AND state IN (1, 2)", fault);
     if (status)
         return status;
     sql_bind(effects->settle, SQL_TEXT(effect->action_id), SQL_NUMBER(effect->fence), SQL_NUMBER((int64_t)effect->state),
              SQL_NUMBER(effect->due_ms), SQL_NUMBER(effect->attempts), SQL_TEXT(effect->message_id), SQL_TEXT(effect->reason),
-             SQL_NUMBER(now_ms));
+             SQL_NUMBER(now_ms), SQL_NUMBER(effect->asked_ms));
     status = sql_run(effects->store, effects->settle, fault);
     *ret_moved = sqlite3_changes(effects->store->db) == 1;
     return status;
@@ -224,11 +227,12 @@ static Status pull_in(void *self, int64_t latest_ms, Fault *fault)
 
 static const char *const carry_sql =
     "INSERT INTO effect (" EFFECT_COLUMNS ", moved_ms) VALUES"
-    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT (action_id) DO UPDATE SET"
+    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT (action_id) DO UPDATE SET"
     " call_id = excluded.call_id, campaign_id = excluded.campaign_id, contact_id = excluded.contact_id, phone = excluded.phone,"
     " campaign_name = excluded.campaign_name, donation_link = excluded.donation_link, message = excluded.message,"
     " created_ms = excluded.created_ms, state = excluded.state, fence = max(fence, excluded.fence) + 1, due_ms = excluded.due_ms,"
-    " attempts = excluded.attempts, message_id = excluded.message_id, reason = excluded.reason, moved_ms = excluded.moved_ms"
+    " attempts = excluded.attempts, message_id = excluded.message_id, reason = excluded.reason, asked_ms = excluded.asked_ms,"
+    " moved_ms = excluded.moved_ms"
     " WHERE " FURTHER("excluded.state") " > " FURTHER("effect.state");
 
 static Status carry_one(SqliteEffects *effects, const Effect *effect, int64_t now_ms, bool *ret_moved, Fault *fault)
@@ -240,7 +244,7 @@ static Status carry_one(SqliteEffects *effects, const Effect *effect, int64_t no
              SQL_TEXT(effect->contact_id), SQL_TEXT(effect->phone), SQL_TEXT(effect->campaign_name), SQL_TEXT(effect->donation_link),
              SQL_TEXT(effect->message), SQL_NUMBER(effect->created_ms), SQL_NUMBER((int64_t)effect->state), SQL_NUMBER(effect->fence),
              SQL_NUMBER(effect->due_ms), SQL_NUMBER(effect->attempts), SQL_TEXT(effect->message_id), SQL_TEXT(effect->reason),
-             SQL_NUMBER(now_ms));
+             SQL_NUMBER(effect->asked_ms), SQL_NUMBER(now_ms));
     status = sql_run(effects->store, effects->carry, fault);
     *ret_moved = sqlite3_changes(effects->store->db) == 1;
     return status;

@@ -141,6 +141,10 @@ static const char *const steps[] = {
     "CREATE INDEX spool_due ON spool(due_ms) WHERE state = 0;"
     "CREATE INDEX spool_by_state ON spool(state);"
     "CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), bytes BLOB NOT NULL);",
+
+    /* 6: since when the gateway may have a text */
+    "ALTER TABLE effect ADD COLUMN asked_ms INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE effect SET asked_ms = moved_ms WHERE state = 2;",
 };
 enum { STEP_COUNT = sizeof steps / sizeof *steps };
 

@@ -145,5 +145,5 @@ SmsPort sqlite_sms(SqliteStore *store)
 {
     SqliteSms *sms = ARENA_NEW(&store->arena, SqliteSms);
     sms->store = store;
-    return (SmsPort){.self = sms, .joins_unit = true, .is_idempotent = true, .send = send_texts, .list = list, .enter = enter};
+    return (SmsPort){.self = sms, .joins_unit = true, .repeat_ms = REPEAT_ALWAYS, .send = send_texts, .list = list, .enter = enter};
 }

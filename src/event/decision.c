@@ -42,6 +42,15 @@ Effect effect_copy(const Effect *effect, Arena *arena)
     return copy;
 }
 
+/* ---- effects ---- */
+
+/* A clock that was set back says nothing of how long ago that was. */
+bool effect_is_lost(const Effect *effect, int64_t now_ms, int64_t repeat_ms)
+{
+    int64_t ago_ms = now_ms - effect->asked_ms;
+    return effect->asked_ms && repeat_ms != REPEAT_ALWAYS && (ago_ms < 0 || ago_ms >= repeat_ms);
+}
+
 /* ---- print ---- */
 
 static void add_member(Text *out, const char *key, Slice value)

@@ -54,9 +54,15 @@ typedef struct Effect {
     int64_t fence;     /* of the claim we hold; a later claim has a higher one */
     int64_t due_ms;    /* PENDING: not before; CLAIMED, SENDING: end of the lease */
     int attempts;
-    Slice message_id;  /* the gateway's, once SENT */
+    int64_t asked_ms;  /* when the gateway was first asked and may have taken it; 0 = it certainly has not */
+    Slice message_id;  /* the gateway's, once SENT; when FAILED, of the spoken text that takes its place */
     Slice reason;      /* why FAILED, CANCELLED, UNKNOWN or back to PENDING */
 } Effect;
+
+#define REPEAT_ALWAYS INT64_MAX
+
+/* Whether the gateway may have it, and did not get it within the last repeat_ms: sending it again may be another message. */
+bool effect_is_lost(const Effect *effect, int64_t now_ms, int64_t repeat_ms);
 
 Effect effect_copy(const Effect *effect, Arena *arena);
 

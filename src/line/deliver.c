@@ -13,7 +13,7 @@ Status deliver_claim(Batch *batch, Effect *effects, size_t count, bool *claimed,
 {
     const EffectsPort *ledger = &batch->ports->effects;
     return ledger->claim(ledger->self, effects, count, batch->now_ms, batch->settings->lease_ms,
-                         batch->ports->sms.is_idempotent, &batch->arena, claimed, fault);
+                         batch->ports->sms.repeat_ms, &batch->arena, claimed, fault);
 }
 
 /* 9 beats 1: whoever opted out since the press gets no text. */
@@ -48,7 +48,8 @@ static Status mark_sending(Batch *batch, Effect *effects, size_t count, Fault *f
     if (!leaving_count)
         return STATUS_OK;
     const EffectsPort *ledger = &batch->ports->effects;
-    Status status = ledger->sending(ledger->self, leaving, leaving_count, batch->now_ms + batch->settings->lease_ms, ours, fault);
+    Status status = ledger->sending(ledger->self, leaving, leaving_count, batch->now_ms, batch->now_ms + batch->settings->lease_ms, ours,
+                                    fault);
     for (size_t i = 0; !status && i < leaving_count; i++) {
         if (ours[i])
             effects[indices[i]].state = EFFECT_SENDING;
@@ -56,11 +57,12 @@ static Status mark_sending(Batch *batch, Effect *effects, size_t count, Fault *f
     return status;
 }
 
-static void put_back(Batch *batch, Effect *effect, Slice reason)
+/* asked_ms stays what it was before this try: the gateway has nothing by this one. */
+static void put_back(Batch *batch, Effect *effect, const SmsOutcome *outcome)
 {
     effect->attempts++;
-    effect->reason = reason;
-    if (effect->attempts >= batch->settings->max_attempts) {
+    effect->reason = outcome->reason;
+    if (effect->attempts >= batch->settings->max_attempts && outcome->result != SMS_AWAY) {
         effect->state = EFFECT_FAILED;
         return;
     }
@@ -74,12 +76,13 @@ static void put_back(Batch *batch, Effect *effect, Slice reason)
 static void take_outcome(Batch *batch, Effect *effect, const SmsOutcome *outcome)
 {
     static const EffectState states[] = {[SMS_ACCEPTED] = EFFECT_SENT, [SMS_REFUSED] = EFFECT_FAILED, [SMS_UNKNOWN] = EFFECT_UNKNOWN};
-    if (outcome->result == SMS_OVERTAKEN) {
-        effect->state = EFFECT_CLAIMED;
+    bool is_repeated = outcome->result == SMS_UNKNOWN && batch->ports->sms.repeat_ms;
+    if (outcome->result == SMS_OVERTAKEN || is_repeated) {
+        effect->state = EFFECT_CLAIMED; /* SENDING in the ledger, until its lease is over */
         return;
     }
-    if (outcome->result == SMS_UNSENT) {
-        put_back(batch, effect, outcome->reason);
+    if (outcome->result == SMS_UNSENT || outcome->result == SMS_AWAY) {
+        put_back(batch, effect, outcome);
         return;
     }
     effect->state = states[outcome->result];
@@ -266,7 +269,7 @@ Status deliver_heal(Batch *batch, const Effect *effects, const bool *claimed, si
 void deliver_wait(Batch *batch, size_t message)
 {
     Fault fault;
-    fault_set(&fault, STATUS_RETRY, "sms_in_progress", "another process is sending this SMS");
+    fault_set(&fault, STATUS_RETRY, "sms_in_progress", "this SMS is on its way, and it is not known yet what became of it");
     batch_put_off(batch, message, &fault);
 }
 

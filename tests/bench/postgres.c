@@ -133,9 +133,9 @@ static void run_ledger(Postgres *store, Work *work, size_t batch)
     EffectsPort ledger = postgres_effects(store);
     memcpy(effects, work->effects + batch * MEASURE_BATCH, sizeof effects);
     arena_reset(&work->answers);
-    need(ledger.claim(ledger.self, effects, MEASURE_BATCH, work->now_ms, LEASE_MS, true, &work->answers, ours, &fault), &fault);
+    need(ledger.claim(ledger.self, effects, MEASURE_BATCH, work->now_ms, LEASE_MS, REPEAT_ALWAYS, &work->answers, ours, &fault), &fault);
     need_all(ours);
-    need(ledger.sending(ledger.self, effects, MEASURE_BATCH, work->now_ms + LEASE_MS, ours, &fault), &fault);
+    need(ledger.sending(ledger.self, effects, MEASURE_BATCH, work->now_ms, work->now_ms + LEASE_MS, ours, &fault), &fault);
     need_all(ours);
     for (size_t i = 0; i < MEASURE_BATCH; i++) {
         effects[i].state = EFFECT_SENT;

@@ -3,24 +3,24 @@
 
 enum { LEASE_MS = 30000 };
 
-static bool claim_at(Contract *c, Effect *wanted, int64_t now_ms, bool resend_is_safe)
+static bool claim_at(Contract *c, Effect *wanted, int64_t now_ms, int64_t repeat_ms)
 {
     bool claimed;
-    must(c, c->ports.effects.claim(c->ports.effects.self, wanted, 1, now_ms, LEASE_MS, resend_is_safe, &c->arena, &claimed, &c->fault));
+    must(c, c->ports.effects.claim(c->ports.effects.self, wanted, 1, now_ms, LEASE_MS, repeat_ms, &c->arena, &claimed, &c->fault));
     return claimed;
 }
 
 static Effect claimed(Contract *c, int64_t now_ms)
 {
     Effect effect = contract_donation("call-1_donation", "+12125550100");
-    assert_true(claim_at(c, &effect, now_ms, true));
+    assert_true(claim_at(c, &effect, now_ms, REPEAT_ALWAYS));
     return effect;
 }
 
 static bool send(Contract *c, const Effect *effect, int64_t lease_until_ms)
 {
     bool ours;
-    must(c, c->ports.effects.sending(c->ports.effects.self, effect, 1, lease_until_ms, &ours, &c->fault));
+    must(c, c->ports.effects.sending(c->ports.effects.self, effect, 1, lease_until_ms - LEASE_MS, lease_until_ms, &ours, &c->fault));
     return ours;
 }
 
@@ -84,7 +84,7 @@ static void claimed_effect_is_not_claimed_again_while_the_lease_lasts(void **sta
     Contract *c = *state;
     claimed(c, NOON_MS);
     Effect again = contract_donation("call-1_donation", "+12125550100");
-    assert_false(claim_at(c, &again, NOON_MS + LEASE_MS - 1, true));
+    assert_false(claim_at(c, &again, NOON_MS + LEASE_MS - 1, REPEAT_ALWAYS));
     assert_int_equal(again.state, EFFECT_CLAIMED);
 }
 
@@ -93,7 +93,7 @@ static void twice_in_one_batch_is_claimed_once(void **state)
     Contract *c = *state;
     Effect wanted[] = {contract_donation("a", "+12125550100"), contract_donation("a", "+12125550100"), contract_donation("b", "+12125550100")};
     bool is_claimed[3];
-    must(c, c->ports.effects.claim(c->ports.effects.self, wanted, 3, NOON_MS, LEASE_MS, true, &c->arena, is_claimed, &c->fault));
+    must(c, c->ports.effects.claim(c->ports.effects.self, wanted, 3, NOON_MS, LEASE_MS, REPEAT_ALWAYS, &c->arena, is_claimed, &c->fault));
     assert_true(is_claimed[0]);
     assert_false(is_claimed[1]);
     assert_true(is_claimed[2]);
@@ -103,7 +103,7 @@ static void claim_whose_lease_is_over_gets_a_higher_fence(void **state)
 {
     Contract *c = *state;
     Effect slept = claimed(c, NOON_MS), taken = contract_donation("call-1_donation", "+12125550100");
-    assert_true(claim_at(c, &taken, NOON_MS + LEASE_MS, true));
+    assert_true(claim_at(c, &taken, NOON_MS + LEASE_MS, REPEAT_ALWAYS));
     assert_int_equal(taken.fence, 2);
     assert_false(send(c, &slept, NOON_MS + 2 * LEASE_MS));
     assert_false(settle(c, &slept, EFFECT_SENT));
@@ -117,7 +117,7 @@ static void repeat_gets_the_content_of_the_first(void **state)
     Effect other = contract_donation("call-1_donation", "+12125550100");
     other.message = SLICE("another text");
     other.donation_link = SLICE("https://elsewhere");
-    claim_at(c, &other, NOON_MS + LEASE_MS, true);
+    claim_at(c, &other, NOON_MS + LEASE_MS, REPEAT_ALWAYS);
     assert_slice(other.message, "Thank you from {{campaignName}}: {{donationLink}}");
     assert_slice(other.donation_link, "https://donate.example.org?ref=x");
     assert_slice(other.campaign_name, "Winter");
@@ -130,9 +130,9 @@ static void effect_that_must_wait_is_entered_and_not_claimed(void **state)
     Contract *c = *state;
     Effect later = contract_donation("call-1_donation", "+12125550100");
     later.due_ms = NOON_MS + 1000;
-    assert_false(claim_at(c, &later, NOON_MS, true));
+    assert_false(claim_at(c, &later, NOON_MS, REPEAT_ALWAYS));
     assert_int_equal(later.state, EFFECT_PENDING);
-    assert_true(claim_at(c, &later, NOON_MS + 1000, true));
+    assert_true(claim_at(c, &later, NOON_MS + 1000, REPEAT_ALWAYS));
 }
 
 /* ---- sending ---- */
@@ -146,27 +146,95 @@ static void sending_twice_with_the_same_fence_is_ours_twice(void **state)
     assert_int_equal(state_of_only(c), EFFECT_SENDING);
 }
 
-static void sending_that_was_left_is_claimed_again_where_resending_is_safe(void **state)
+static void sending_that_was_left_is_claimed_again_where_a_repeat_is_one_message(void **state)
 {
     Contract *c = *state;
     Effect effect = claimed(c, NOON_MS), again = contract_donation("call-1_donation", "+12125550100");
     send(c, &effect, NOON_MS + LEASE_MS);
-    assert_false(claim_at(c, &again, NOON_MS + LEASE_MS - 1, true));
-    assert_true(claim_at(c, &again, NOON_MS + LEASE_MS, true));
+    assert_false(claim_at(c, &again, NOON_MS + LEASE_MS - 1, REPEAT_ALWAYS));
+    assert_true(claim_at(c, &again, NOON_MS + LEASE_MS, REPEAT_ALWAYS));
     assert_int_equal(again.fence, 2);
     assert_int_equal(again.state, EFFECT_CLAIMED);
 }
 
-static void sending_that_was_left_becomes_unknown_where_resending_is_not_safe(void **state)
+static void sending_that_was_left_becomes_unknown_where_a_repeat_is_another_message(void **state)
 {
     Contract *c = *state;
     Effect effect = claimed(c, NOON_MS), again = contract_donation("call-1_donation", "+12125550100");
     send(c, &effect, NOON_MS + LEASE_MS);
-    assert_false(claim_at(c, &again, NOON_MS + LEASE_MS, false));
+    assert_false(claim_at(c, &again, NOON_MS + LEASE_MS, 0));
     assert_int_equal(again.state, EFFECT_UNKNOWN);
     assert_true(again.reason.bytes > 0);
     assert_int_equal(state_of_only(c), EFFECT_UNKNOWN);
     assert_false(settle(c, &effect, EFFECT_SENT));
+}
+
+/* ---- a gateway that knows a repeat for a time ---- */
+
+enum { REPEAT_MS = 3 * LEASE_MS };
+
+/* Claims at now_ms for such a gateway; what was claimed is SENDING afterwards. */
+static bool try_at(Contract *c, Effect *effect, int64_t now_ms)
+{
+    *effect = contract_donation("call-1_donation", "+12125550100");
+    return claim_at(c, effect, now_ms, REPEAT_MS) && send(c, effect, now_ms + LEASE_MS);
+}
+
+static void repeat_is_safe_for_a_time_that_counts_from_the_first_try(void **state)
+{
+    Contract *c = *state;
+    Effect effect;
+    assert_true(try_at(c, &effect, NOON_MS));
+    assert_int_equal(effect.asked_ms, 0);
+    assert_true(try_at(c, &effect, NOON_MS + LEASE_MS));
+    assert_int_equal(effect.asked_ms, NOON_MS);
+    assert_true(try_at(c, &effect, NOON_MS + 2 * LEASE_MS));
+    assert_false(try_at(c, &effect, NOON_MS + 3 * LEASE_MS));
+    assert_int_equal(effect.state, EFFECT_UNKNOWN);
+    assert_true(effect.reason.bytes > 0);
+}
+
+static void time_of_the_first_try_outlives_a_claim_that_sent_nothing(void **state)
+{
+    Contract *c = *state;
+    Effect effect;
+    assert_true(try_at(c, &effect, NOON_MS));
+    effect = contract_donation("call-1_donation", "+12125550100");
+    assert_true(claim_at(c, &effect, NOON_MS + 2 * LEASE_MS, REPEAT_MS));
+    assert_false(try_at(c, &effect, NOON_MS + 3 * LEASE_MS));
+    assert_int_equal(effect.state, EFFECT_UNKNOWN);
+}
+
+static void what_waits_and_may_be_at_the_gateway_becomes_unknown_in_time(void **state)
+{
+    Contract *c = *state;
+    Effect effect;
+    assert_true(try_at(c, &effect, NOON_MS));
+    assert_true(try_at(c, &effect, NOON_MS + LEASE_MS));
+    effect.due_ms = NOON_MS + 4 * LEASE_MS;
+    assert_true(settle(c, &effect, EFFECT_PENDING));
+    assert_false(try_at(c, &effect, NOON_MS + 4 * LEASE_MS));
+    assert_int_equal(effect.state, EFFECT_UNKNOWN);
+}
+
+static void clock_that_was_set_back_makes_no_repeat_safe(void **state)
+{
+    Contract *c = *state;
+    Effect effect;
+    assert_true(try_at(c, &effect, NOON_MS));
+    must(c, c->ports.effects.pull_in(c->ports.effects.self, NOON_MS - LEASE_MS, &c->fault));
+    assert_false(try_at(c, &effect, NOON_MS - LEASE_MS));
+    assert_int_equal(effect.state, EFFECT_UNKNOWN);
+}
+
+static void effect_that_certainly_did_not_arrive_is_claimed_whenever_it_is_due(void **state)
+{
+    Contract *c = *state;
+    Effect effect;
+    assert_true(try_at(c, &effect, NOON_MS));
+    effect.due_ms = NOON_MS + 100 * LEASE_MS;
+    assert_true(settle(c, &effect, EFFECT_PENDING));
+    assert_true(try_at(c, &effect, NOON_MS + 100 * LEASE_MS));
 }
 
 /* ---- settle ---- */
@@ -178,12 +246,12 @@ static void settled_effect_is_never_claimed_again(void **state)
     for (size_t i = 0; i < 4; i++) {
         Slice id = arena_printf(&c->arena, "action-%zu", i);
         Effect effect = contract_donation(id.at, "+12125550100"), again = effect;
-        assert_true(claim_at(c, &effect, NOON_MS, true));
+        assert_true(claim_at(c, &effect, NOON_MS, REPEAT_ALWAYS));
         effect.message_id = SLICE("m-1");
         effect.reason = SLICE("because");
         assert_true(settle(c, &effect, ends[i]));
         assert_false(settle(c, &effect, ends[i]));
-        assert_false(claim_at(c, &again, NOON_MS + 10 * LEASE_MS, true));
+        assert_false(claim_at(c, &again, NOON_MS + 10 * LEASE_MS, REPEAT_ALWAYS));
         assert_int_equal(again.state, ends[i]);
         assert_slice(again.message_id, "m-1");
         assert_slice(again.reason, "because");
@@ -197,8 +265,8 @@ static void put_back_effect_waits_for_its_time_and_counts_attempts(void **state)
     effect.due_ms = NOON_MS + 5000;
     effect.attempts = 1;
     assert_true(settle(c, &effect, EFFECT_PENDING));
-    assert_false(claim_at(c, &again, NOON_MS + 4999, true));
-    assert_true(claim_at(c, &again, NOON_MS + 5000, true));
+    assert_false(claim_at(c, &again, NOON_MS + 4999, REPEAT_ALWAYS));
+    assert_true(claim_at(c, &again, NOON_MS + 5000, REPEAT_ALWAYS));
     assert_int_equal(again.attempts, 1);
     assert_int_equal(again.fence, 2);
 }
@@ -211,9 +279,9 @@ static void due_are_those_that_wait_for_somebody(void **state)
     Effect left = contract_donation("left", "+12125550100"), waits = contract_donation("waits", "+12125550100"),
            sent = contract_donation("sent", "+12125550100"), found[8];
     waits.due_ms = NOON_MS + 1000;
-    claim_at(c, &left, NOON_MS, true);
-    claim_at(c, &waits, NOON_MS, true);
-    claim_at(c, &sent, NOON_MS, true);
+    claim_at(c, &left, NOON_MS, REPEAT_ALWAYS);
+    claim_at(c, &waits, NOON_MS, REPEAT_ALWAYS);
+    claim_at(c, &sent, NOON_MS, REPEAT_ALWAYS);
     settle(c, &sent, EFFECT_SENT);
     assert_int_equal(due(c, NOON_MS, found), 0);
     assert_int_equal(due(c, NOON_MS + 1000, found), 1);
@@ -229,7 +297,7 @@ static void list_pages_and_filters(void **state)
     const char *const ids[] = {"c", "a", "b"};
     for (size_t i = 0; i < 3; i++) {
         Effect effect = contract_donation(ids[i], i ? "+12125550100" : "+12125550109");
-        claim_at(c, &effect, NOON_MS, true);
+        claim_at(c, &effect, NOON_MS, REPEAT_ALWAYS);
         if (i == 1)
             settle(c, &effect, EFFECT_SENT);
     }
@@ -262,6 +330,7 @@ static Effect moving_in(EffectState state)
     effect.message_id = state == EFFECT_SENT ? SLICE("message-1") : (Slice){0};
     effect.reason = SLICE("as it was");
     effect.attempts = 3;
+    effect.asked_ms = NOON_MS - 1000;
     effect.due_ms = NOON_MS + 1000;
     return effect;
 }
@@ -283,6 +352,7 @@ static void effect_is_entered_as_it_is(void **state)
     assert_int_equal(seen.count, 1);
     assert_int_equal(seen.effects[0].state, EFFECT_SENT);
     assert_int_equal(seen.effects[0].attempts, 3);
+    assert_int_equal(seen.effects[0].asked_ms, NOON_MS - 1000);
     assert_slice(seen.effects[0].message_id, "message-1");
     assert_slice(seen.effects[0].reason, "as it was");
 }
@@ -319,8 +389,13 @@ int main(void)
         CONTRACT_TEST(repeat_gets_the_content_of_the_first),
         CONTRACT_TEST(effect_that_must_wait_is_entered_and_not_claimed),
         CONTRACT_TEST(sending_twice_with_the_same_fence_is_ours_twice),
-        CONTRACT_TEST(sending_that_was_left_is_claimed_again_where_resending_is_safe),
-        CONTRACT_TEST(sending_that_was_left_becomes_unknown_where_resending_is_not_safe),
+        CONTRACT_TEST(sending_that_was_left_is_claimed_again_where_a_repeat_is_one_message),
+        CONTRACT_TEST(sending_that_was_left_becomes_unknown_where_a_repeat_is_another_message),
+        CONTRACT_TEST(repeat_is_safe_for_a_time_that_counts_from_the_first_try),
+        CONTRACT_TEST(time_of_the_first_try_outlives_a_claim_that_sent_nothing),
+        CONTRACT_TEST(what_waits_and_may_be_at_the_gateway_becomes_unknown_in_time),
+        CONTRACT_TEST(clock_that_was_set_back_makes_no_repeat_safe),
+        CONTRACT_TEST(effect_that_certainly_did_not_arrive_is_claimed_whenever_it_is_due),
         CONTRACT_TEST(settled_effect_is_never_claimed_again),
         CONTRACT_TEST(put_back_effect_waits_for_its_time_and_counts_attempts),
         CONTRACT_TEST(due_are_those_that_wait_for_somebody),

@@ -123,10 +123,10 @@ static Status race_effects(Racer *racer, int round)
     bool claimed[EACH], is_ours[EACH], moved[EACH];
     for (int i = 0; i < EACH; i++)
         effects[i] = contract_donation(name_of(&other->arena, "e", round, racer->number, i).at, "+12125550100");
-    Status status = other->effects.claim(other->effects.self, effects, EACH, NOON_MS, 30000, true, &other->arena, claimed, &other->fault);
+    Status status = other->effects.claim(other->effects.self, effects, EACH, NOON_MS, 30000, REPEAT_ALWAYS, &other->arena, claimed, &other->fault);
     for (int i = 0; i < EACH && !status; i++)
         effects[i].fence -= !claimed[i]; /* whoever did not get it shows no valid fence */
-    status = status ? status : other->effects.sending(other->effects.self, effects, EACH, NOON_MS + 30000, is_ours, &other->fault);
+    status = status ? status : other->effects.sending(other->effects.self, effects, EACH, NOON_MS, NOON_MS + 30000, is_ours, &other->fault);
     status = status ? status : other->sms.send(other->sms.self, effects, EACH, NOON_MS, &other->arena, outcomes, &other->fault);
     for (int i = 0; i < EACH && !status; i++) {
         effects[i].state = EFFECT_SENT;
@@ -205,7 +205,7 @@ static void text_to_a_number_that_was_blocked_while_its_sender_slept_stays_in(vo
     Effect slept = contract_sending(c, "e", "+12125550100"), taken = slept;
     open_other(c, &other, 0);
     assert_int_equal(block_one(&other, "+12125550100", "a", &result), STATUS_OK);
-    assert_int_equal(other.effects.claim(other.effects.self, &taken, 1, NOON_MS + 60000, 30000, true, &other.arena, &is_claimed, &other.fault),
+    assert_int_equal(other.effects.claim(other.effects.self, &taken, 1, NOON_MS + 60000, 30000, REPEAT_ALWAYS, &other.arena, &is_claimed, &other.fault),
                      STATUS_OK);
     assert_true(is_claimed);
     taken.state = EFFECT_CANCELLED;

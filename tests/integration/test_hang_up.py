@@ -118,6 +118,7 @@ def test_worker_is_asked_before_the_registry_answers(make_server, worker):
         press.join()
     assert answers == [200]
     assert until(lambda: ended(server)) == ["c1"]
+    server.stop()
     proxy.stop()
 
 

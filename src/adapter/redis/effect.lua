@@ -2,9 +2,9 @@
 -- time when they go. Whoever uses this looks at every key first: an error leaves nothing half done.
 local LIFE_MS = 30 * 24 * 60 * 60 * 1000
 local FIELDS = { 'callId', 'campaignId', 'contactId', 'phoneNumber', 'campaignName', 'donationLink', 'message', 'createdMs',
-                 'state', 'fence', 'dueMs', 'attempts', 'messageId', 'reason' }
+                 'state', 'fence', 'dueMs', 'attempts', 'messageId', 'reason', 'askedMs' }
 local CONTENT = 8 -- so many of them never change; the rest is where it stands
-local STATE, FENCE, DUE = 9, 10, 11
+local STATE, FENCE, DUE, REASON, ASKED = 9, 10, 11, 14, 15
 local WAITS = { pending = true, claimed = true, sending = true }
 local IDS, WAITING, GOING = 'pledgeline:effects', 'pledgeline:effects_waiting', 'pledgeline:effects_going'
 local FORGET_ONCE = 100

@@ -1,19 +1,24 @@
--- ARGV: now, the lease's end, whether resending is safe ('1'), then for each effect: action id, its content, and when it is due.
+-- ARGV: now, the lease's end, for how long a repeat is one message ('' = always), then for each effect: action id, its content, and when it is due.
 -- Gives for each: 1 when it is claimed, then its fields as they are held.
 --#include effect.lua
-local NOW, LEASE_END, RESEND_IS_SAFE = tonumber(ARGV[1]), ARGV[2], ARGV[3] == '1'
+local NOW, LEASE_END, REPEAT = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local FIRST, WIDTH = 4, 1 + CONTENT + 1
 
 local function entered(at)
   local effect = given(at, CONTENT)
-  for _, value in ipairs({ 'pending', '0', ARGV[at + CONTENT + 1], '0', '', '' }) do effect[#effect + 1] = value end
+  for _, value in ipairs({ 'pending', '0', ARGV[at + CONTENT + 1], '0', '', '', '0' }) do effect[#effect + 1] = value end
   return effect
 end
 
--- What was sending and is not safe to send again: the one that did it is gone, and nobody can say whether the gateway has it.
+-- As effect_is_lost: whoever asked the gateway is gone, and nobody can say whether it has the text.
+local function is_lost(effect)
+  local asked = tonumber(effect[ASKED])
+  return REPEAT and asked ~= 0 and (NOW < asked or NOW - asked >= REPEAT)
+end
+
 local function lose(effect)
   effect[STATE] = 'unknown'
-  effect[#FIELDS] = 'the process ended while it was sending; the gateway may have it'
+  effect[REASON] = 'the process ended while it was sending; the gateway may have it'
 end
 
 local function take(effect)
@@ -29,13 +34,13 @@ for at = FIRST, #ARGV, WIDTH do
   local held = read(id)
   local effect = held or entered(at)
   local waits = WAITS[effect[STATE]] and tonumber(effect[DUE]) <= NOW
-  local is_lost = waits and effect[STATE] == 'sending' and not RESEND_IS_SAFE
+  local loses = waits and is_lost(effect)
   if waits then
     effect[FENCE] = digits(effect[FENCE] + 1);
-    (is_lost and lose or take)(effect)
+    (loses and lose or take)(effect)
   end
   if waits or not held then write(id, effect, NOW) end
-  answers[#answers + 1] = { waits and not is_lost and 1 or 0, id, unpack(effect) }
+  answers[#answers + 1] = { waits and not loses and 1 or 0, id, unpack(effect) }
 end
 forget_gone(NOW)
 return answers

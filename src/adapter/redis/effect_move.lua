@@ -1,8 +1,8 @@
--- ARGV: now, whether an effect that the ledger lost is put back ('1'), then for each: action id and all its fields, the fence among
--- them. Gives 1 for each that moved: it was claimed or sending, and the fence is still its own.
--- What is gone nobody else holds: whoever did it knows all of it, and what it says keeps it from being done again.
+-- ARGV: now, 'sending' or 'settle', then for each: action id and all its fields, the fence among them. Gives 1 for each that moved: it
+-- was claimed or sending, and the fence is still its own. What is gone when it is settled nobody else holds: whoever did it knows all
+-- of it, and what it says keeps it from being done again.
 --#include effect.lua
-local NOW, PUTS_BACK = tonumber(ARGV[1]), ARGV[2] == '1'
+local NOW, SETTLES = tonumber(ARGV[1]), ARGV[2] == 'settle'
 local FIRST, WIDTH = 3, 1 + #FIELDS
 local MOVES = { claimed = true, sending = true }
 
@@ -13,8 +13,9 @@ for at = FIRST, #ARGV, WIDTH do
   local id, effect = ARGV[at], given(at, #FIELDS)
   local held = read(id)
   local is_ours = held and MOVES[held[STATE]] and held[FENCE] == effect[FENCE]
-  local moves = is_ours or (not held and PUTS_BACK)
+  local moves = is_ours or (not held and SETTLES)
   for i = 1, held and CONTENT or 0 do effect[i] = held[i] end
+  if held and not SETTLES then effect[ASKED] = held[ASKED] == '0' and ARGV[1] or held[ASKED] end
   if moves then write(id, effect, NOW) end
   answers[#answers + 1] = moves and 1 or 0
 end

@@ -147,7 +147,8 @@ static void each_answer_of_the_gateway_has_its_state(void **state)
 {
     (void)state;
     static const struct { SmsResult result; EffectState state; int64_t donations; } rows[] = {
-        {SMS_ACCEPTED, EFFECT_SENT, 1}, {SMS_REFUSED, EFFECT_FAILED, 0}, {SMS_UNSENT, EFFECT_PENDING, 0}, {SMS_UNKNOWN, EFFECT_UNKNOWN, 0},
+        {SMS_ACCEPTED, EFFECT_SENT, 1}, {SMS_REFUSED, EFFECT_FAILED, 0}, {SMS_UNSENT, EFFECT_PENDING, 0}, {SMS_AWAY, EFFECT_PENDING, 0},
+        {SMS_UNKNOWN, EFFECT_UNKNOWN, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         World world;
@@ -190,6 +191,37 @@ static void a_gateway_that_never_answers_is_given_up_after_twelve_tries(void **s
         pipeline_deliver_due(world.line, world.effects[0].due_ms, &count, &fault);
     assert_int_equal(world.effects[0].state, EFFECT_FAILED);
     assert_int_equal(world.effects[0].attempts, 12);
+    world_done(&world);
+}
+
+static void waiting_for_a_gateway_that_is_away_uses_up_no_tries(void **state)
+{
+    (void)state;
+    World world;
+    size_t count;
+    Fault fault;
+    world_init(&world, true, true);
+    world.sms_result = SMS_AWAY;
+    run_one(&world, "donation-events", DONATION);
+    for (int tries = 1; tries < 40; tries++)
+        pipeline_deliver_due(world.line, world.effects[0].due_ms, &count, &fault);
+    assert_int_equal(world.effects[0].state, EFFECT_PENDING);
+    world.sms_result = SMS_ACCEPTED;
+    pipeline_deliver_due(world.line, world.effects[0].due_ms, &count, &fault);
+    assert_int_equal(world.effects[0].state, EFFECT_SENT);
+    world_done(&world);
+}
+
+static void lost_answer_of_a_gateway_that_knows_a_repeat_leaves_the_text_to_its_lease(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, false);
+    world.ports.sms.repeat_ms = 60000;
+    world.sms_result = SMS_UNKNOWN;
+    assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_RETRY);
+    assert_int_equal(world.effects[0].state, EFFECT_SENDING);
+    assert_int_equal(world.settled, 0);
     world_done(&world);
 }
 
@@ -664,7 +696,9 @@ int main(void)
         cmocka_unit_test(what_the_gateway_says_somebody_else_has_is_neither_settled_nor_recorded),
         cmocka_unit_test(opt_out_and_donation_in_one_batch_send_nothing), cmocka_unit_test(each_answer_of_the_gateway_has_its_state),
         cmocka_unit_test(a_text_that_was_not_sent_goes_out_when_it_is_due_again),
-        cmocka_unit_test(a_gateway_that_never_answers_is_given_up_after_twelve_tries), cmocka_unit_test(the_same_press_twice_in_a_batch_is_one_text),
+        cmocka_unit_test(a_gateway_that_never_answers_is_given_up_after_twelve_tries),
+        cmocka_unit_test(waiting_for_a_gateway_that_is_away_uses_up_no_tries),
+        cmocka_unit_test(lost_answer_of_a_gateway_that_knows_a_repeat_leaves_the_text_to_its_lease), cmocka_unit_test(the_same_press_twice_in_a_batch_is_one_text),
         cmocka_unit_test(whoever_is_overtaken_folds_again), cmocka_unit_test(a_store_that_fails_for_itself_puts_off_only_its_messages),
         cmocka_unit_test(who_is_only_in_the_cache_is_not_texted),
         cmocka_unit_test(a_malformed_opt_out_waits_for_the_registry),

@@ -100,10 +100,10 @@ static Effect *enter(World *world, const Effect *wanted)
     return effect;
 }
 
-static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, bool resend_is_safe, Arena *arena,
+static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms, Arena *arena,
                     bool *ret_claimed, Fault *fault)
 {
-    (void)arena, (void)fault, (void)resend_is_safe;
+    (void)arena, (void)fault, (void)repeat_ms;
     World *world = noted(self, "claim");
     for (size_t i = 0; i < count; i++) {
         Effect *effect = effect_of(world, wanted[i].action_id);
@@ -121,9 +121,9 @@ static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, in
     return STATUS_OK;
 }
 
-static Status sending(void *self, const Effect *effects, size_t count, int64_t lease_until_ms, bool *ret_ours, Fault *fault)
+static Status sending(void *self, const Effect *effects, size_t count, int64_t now_ms, int64_t lease_until_ms, bool *ret_ours, Fault *fault)
 {
-    (void)lease_until_ms, (void)fault;
+    (void)now_ms, (void)lease_until_ms, (void)fault;
     World *world = noted(self, "sending");
     for (size_t i = 0; i < count; i++) {
         ret_ours[i] = !world->claim_is_taken_over;
@@ -381,7 +381,7 @@ void world_init(World *world, bool atomic, bool sms_joins)
         .effects = {.self = world, .claim = claim, .sending = sending, .settle = settle_effects, .due = due_effects, .pull_in = pull_in},
         .cdrs = {.self = world, .load = load, .save = save, .stale = stale, .expire = expire},
         .live = {.self = world, .project = project, .is_blocked = is_cached},
-        .sms = {.self = world, .joins_unit = sms_joins, .is_idempotent = true, .send = send_sms},
+        .sms = {.self = world, .joins_unit = sms_joins, .send = send_sms},
         .calls = {.self = world, .hang_up = hang_up, .collect = collect},
         .spool = {.self = world, .pull_in = pull_in, .keep = keep, .settle = settle_spooled},
     };

@@ -1,0 +1,285 @@
+/* Redis where there is no database: what its ledger and its do-not-call list do that no other store needs to. */
+#include "redis_world.h"
+
+#include <stdlib.h>
+
+enum { DATABASE = 10, LEASE_MS = 30000 };
+
+typedef struct Alone {
+    RedisWorld *world;
+    EffectsPort ledger;
+    RegistryPort registry;
+} Alone;
+
+static int setup(void **state)
+{
+    *state = calloc(1, sizeof(Alone));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_close(((Alone *)*state)->world);
+    free(*state);
+    return 0;
+}
+
+static Alone *begin(void **state)
+{
+    Alone *alone = *state;
+    alone->world = world_open(DATABASE);
+    alone->ledger = redis_effects(alone->world->redis);
+    alone->registry = redis_registry(alone->world->redis);
+    return alone;
+}
+
+/* ---- the ledger ---- */
+
+static bool claim(Alone *a, Effect *effect, int64_t now_ms)
+{
+    bool claimed = false;
+    RedisWorld *w = a->world;
+    *effect = contract_donation("call-1_donation", "+12125550100");
+    well(w, a->ledger.claim(a->ledger.self, effect, 1, now_ms, LEASE_MS, 0, &w->arena, &claimed, &w->fault));
+    return claimed;
+}
+
+static bool send(Alone *a, Effect *effect)
+{
+    bool ours = false;
+    RedisWorld *w = a->world;
+    well(w, a->ledger.sending(a->ledger.self, effect, 1, NOON_MS, NOON_MS + LEASE_MS, &ours, &w->fault));
+    return ours;
+}
+
+static bool settle(Alone *a, Effect *effect, EffectState state)
+{
+    bool moved = false;
+    RedisWorld *w = a->world;
+    effect->state = state;
+    well(w, a->ledger.settle(a->ledger.self, effect, 1, NOON_MS, &moved, &w->fault));
+    return moved;
+}
+
+static size_t count_due(Alone *a, int64_t now_ms)
+{
+    Effect found[8];
+    size_t count = 99;
+    RedisWorld *w = a->world;
+    well(w, a->ledger.due(a->ledger.self, now_ms, 8, &w->arena, found, &count, &w->fault));
+    return count;
+}
+
+static bool count_effect(void *context, const Effect *effect)
+{
+    (void)effect;
+    return ++*(int *)context;
+}
+
+static int count_listed(Alone *a)
+{
+    int count = 0;
+    RedisWorld *w = a->world;
+    well(w, a->ledger.list(a->ledger.self, &(EffectFilter){.state = -1}, count_effect, &count, &w->fault));
+    return count;
+}
+
+/* SNS may redeliver for 23 days. */
+static void effect_is_kept_for_thirty_days_from_its_last_change(void **state)
+{
+    Alone *a = begin(state);
+    Effect effect;
+    claim(a, &effect, NOON_MS);
+    world_says(a->world, "EXPIRE pledgeline:effect:call-1_donation 60");
+    send(a, &effect);
+    assert_in_range(atoi(world_says(a->world, "TTL pledgeline:effect:call-1_donation")), 29 * 86400 + 1, 30 * 86400);
+    assert_string_equal(world_says(a->world, "HGET pledgeline:effect:call-1_donation state"), "sending");
+    assert_string_equal(world_says(a->world, "HGET pledgeline:effect:call-1_donation donationLink"), "https://donate.example.org?ref=x");
+}
+
+static void text_that_went_out_while_the_ledger_was_lost_is_not_sent_again(void **state)
+{
+    Alone *a = begin(state);
+    Effect effect, again;
+    claim(a, &effect, NOON_MS);
+    assert_true(send(a, &effect));
+    world_says(a->world, "FLUSHDB");
+    effect.message_id = SLICE("m-1");
+    assert_true(settle(a, &effect, EFFECT_SENT));
+    assert_false(claim(a, &again, NOON_MS + 10 * LEASE_MS));
+    assert_int_equal(again.state, EFFECT_SENT);
+    assert_slice(again.message_id, "m-1");
+    assert_slice(again.message, "Thank you from {{campaignName}}: {{donationLink}}");
+}
+
+static void claim_that_the_ledger_lost_sends_nothing(void **state)
+{
+    Alone *a = begin(state);
+    Effect effect;
+    claim(a, &effect, NOON_MS);
+    world_says(a->world, "FLUSHDB");
+    assert_false(send(a, &effect));
+    assert_int_equal(count_listed(a), 0);
+}
+
+static void effect_that_has_gone_is_neither_due_nor_listed_and_leaves_the_indexes(void **state)
+{
+    Alone *a = begin(state);
+    Effect effect;
+    claim(a, &effect, NOON_MS);
+    world_says(a->world, "RENAME pledgeline:effect:call-1_donation pledgeline:effect:other_donation");
+    assert_int_equal(count_due(a, NOON_MS + LEASE_MS), 0);
+    assert_int_equal(count_listed(a), 0);
+    assert_string_equal(world_says(a->world, "ZCARD pledgeline:effects_waiting"), "0");
+    world_says(a->world, "ZADD pledgeline:effects 0 gone_donation");
+    world_says(a->world, "ZADD pledgeline:effects_going 1 gone_donation");
+    claim(a, &effect, NOON_MS);
+    assert_string_equal(world_says(a->world, "ZCARD pledgeline:effects"), "1");
+    assert_string_equal(world_says(a->world, "ZCARD pledgeline:effects_going"), "1");
+}
+
+static void list_goes_over_many_pages(void **state)
+{
+    enum { EFFECTS = 700 };
+    Alone *a = begin(state);
+    RedisWorld *w = a->world;
+    for (int from = 0; from < EFFECTS; from += EFFECTS / 2) {
+        Effect effects[EFFECTS / 2];
+        bool moved[EFFECTS / 2];
+        for (int i = 0; i < EFFECTS / 2; i++)
+            effects[i] = contract_donation(arena_printf(&w->arena, "call-%04d_donation", from + i).at, "+12125550100");
+        well(w, a->ledger.enter(a->ledger.self, effects, EFFECTS / 2, NOON_MS, moved, &w->fault));
+    }
+    assert_int_equal(count_listed(a), EFFECTS);
+}
+
+static void key_of_another_program_leaves_the_claims_undone(void **state)
+{
+    Alone *a = begin(state);
+    RedisWorld *w = a->world;
+    Effect wanted[] = {contract_donation("a", "+12125550100"), contract_donation("b", "+12125550100")};
+    bool claimed[2];
+    world_says(w, "SET pledgeline:effect:b theirs");
+    assert_int_equal(a->ledger.claim(a->ledger.self, wanted, 2, NOON_MS, LEASE_MS, 0, &w->arena, claimed, &w->fault), STATUS_RETRY);
+    assert_string_equal(w->fault.code, "redis_wrong_type");
+    assert_true(w->fault.is_of_one);
+    assert_string_equal(world_says(w, "EXISTS pledgeline:effect:a"), "0");
+}
+
+/* ---- the list ---- */
+
+static bool is_blocked(Alone *a, const char *phone)
+{
+    Slice number = slice_of(phone);
+    bool blocked = false;
+    RedisWorld *w = a->world;
+    well(w, a->registry.is_blocked(a->registry.self, &number, 1, &blocked, &w->fault));
+    return blocked;
+}
+
+static BlockResult block(Alone *a, const char *phone, const char *action_id)
+{
+    BlockEntry entry = contract_optout(phone, action_id);
+    BlockResult result;
+    RedisWorld *w = a->world;
+    well(w, a->registry.block(a->registry.self, &entry, 1, &result, &w->fault));
+    return result;
+}
+
+static void number_is_blocked_under_the_names_that_others_read(void **state)
+{
+    Alone *a = begin(state);
+    block(a, "+12125550100", "call-1_optout");
+    assert_string_equal(world_says(a->world, "SISMEMBER blacklist:numbers +12125550100"), "1");
+    assert_non_null(strstr(world_says(a->world, "GET blacklist:+12125550100"), "\"actionId\":\"call-1_optout\""));
+    assert_string_equal(world_says(a->world, "TTL blacklist:+12125550100"), "-1");
+    assert_in_range(atoi(world_says(a->world, "TTL pledgeline:applied:+12125550100")), 29 * 86400 + 1, 30 * 86400);
+}
+
+static void number_that_another_program_blocked_is_blocked_and_known(void **state)
+{
+    Alone *a = begin(state);
+    RedisWorld *w = a->world;
+    BlockEntry shown;
+    bool found = false;
+    world_says(w, "SADD blacklist:numbers +12125550100");
+    assert_true(is_blocked(a, "+12125550100"));
+    well(w, a->registry.show(a->registry.self, SLICE("+12125550100"), &w->arena, &shown, &found, &w->fault));
+    assert_true(found);
+    assert_slice(shown.phone, "+12125550100");
+    assert_int_equal(block(a, "+12125550100", "call-1_optout"), BLOCK_KNOWN);
+}
+
+static void removal_says_who_and_why(void **state)
+{
+    Alone *a = begin(state);
+    RedisWorld *w = a->world;
+    bool was_blocked = false;
+    block(a, "+12125550100", "call-1_optout");
+    well(w, a->registry.unblock(a->registry.self, SLICE("+12125550100"), SLICE("jane"), SLICE("asked"), NOON_MS, &was_blocked, &w->fault));
+    assert_true(was_blocked);
+    assert_string_equal(world_says(w, "GET pledgeline:removal:+12125550100"),
+                        "{\"at\":\"2025-01-15T12:00:00.000Z\",\"actor\":\"jane\",\"reason\":\"asked\"}");
+    assert_string_equal(world_says(w, "EXISTS blacklist:+12125550100"), "0");
+}
+
+static void list_that_cannot_be_read_says_that_nobody_is_clear(void **state)
+{
+    Alone *a = begin(state);
+    RedisWorld *w = a->world;
+    Slice number = SLICE("+12125550100");
+    bool blocked;
+    world_says(w, "SET blacklist:numbers theirs");
+    assert_int_equal(a->registry.is_blocked(a->registry.self, &number, 1, &blocked, &w->fault), STATUS_RETRY);
+}
+
+static void action_is_known_for_thirty_days_and_shown_for_one(void **state)
+{
+    Alone *a = begin(state);
+    RedisWorld *w = a->world;
+    ActionRecord record = {.id = SLICE("call-1_donation"), .phone = SLICE("+12125550100"), .action_type = SLICE("donation_sms_sent"),
+                           .timestamp_ms = NOON_MS, .status = SLICE("success")};
+    bool is_new = false;
+    well(w, a->registry.record_actions(a->registry.self, &record, 1, &is_new, &w->fault));
+    assert_true(is_new);
+    assert_in_range(atoi(world_says(w, "TTL donation_action:call-1_donation")), 86000, 86400);
+    world_says(w, "DEL donation_action:call-1_donation");
+    well(w, a->registry.record_actions(a->registry.self, &record, 1, &is_new, &w->fault));
+    assert_false(is_new);
+    assert_in_range(atoi(world_says(w, "TTL pledgeline:action:call-1_donation")), 29 * 86400 + 1, 30 * 86400);
+}
+
+/* What is counted is kept for a time only. */
+static void counters_are_not_recounted(void **state)
+{
+    Alone *a = begin(state);
+    RedisWorld *w = a->world;
+    const LivePort counters = redis_counters(w->redis);
+    Contribution share = world_share("winter", "busy", "total_attempts");
+    well(w, world_project(w, "call-1", 1, &share));
+    assert_int_equal(counters.generation_begin(counters.self, NOON_MS, &w->fault), STATUS_REJECT);
+    assert_string_equal(w->fault.code, "redis_lacks");
+    assert_null(counters.block);
+    assert_string_equal(world_says(w, "GET campaign:winter:busy"), "1");
+}
+
+#define ALONE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ALONE_TEST(effect_is_kept_for_thirty_days_from_its_last_change),
+        ALONE_TEST(text_that_went_out_while_the_ledger_was_lost_is_not_sent_again),
+        ALONE_TEST(claim_that_the_ledger_lost_sends_nothing),
+        ALONE_TEST(effect_that_has_gone_is_neither_due_nor_listed_and_leaves_the_indexes),
+        ALONE_TEST(list_goes_over_many_pages),
+        ALONE_TEST(key_of_another_program_leaves_the_claims_undone),
+        ALONE_TEST(number_is_blocked_under_the_names_that_others_read),
+        ALONE_TEST(number_that_another_program_blocked_is_blocked_and_known),
+        ALONE_TEST(removal_says_who_and_why),
+        ALONE_TEST(list_that_cannot_be_read_says_that_nobody_is_clear),
+        ALONE_TEST(action_is_known_for_thirty_days_and_shown_for_one),
+        ALONE_TEST(counters_are_not_recounted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
