@@ -103,23 +103,6 @@ def test_the_sample_event_has_the_documented_effects(function, settings, api, wo
     assert hung_up(worker) == ["call-123"]
 
 
-def test_end_of_the_call_is_recorded_before_it_answers(function, settings, api, worker):
-    worker.will(503, 200)
-    assert not is_error(function.invoke(sns_event(SAMPLE)))
-    assert api.ids() == ["call-123_optout", "call-123_optout_call"]
-    assert 86000 < int(redis_cli(settings, "TTL", "optout_action:call-123_optout_call")) <= 86400
-    assert redis_cli(settings, "GET", "campaign:campaign-456:optouts") == "1"
-
-
-def test_call_that_does_not_end_is_waited_for_no_longer_than_three_seconds(function, settings, worker):
-    worker.will(HANG)
-    event = press()
-    began = time.monotonic()
-    assert not is_error(function.invoke(sns_event(event)))
-    assert time.monotonic() - began < 5
-    assert is_cached(settings, event["phoneNumber"])
-
-
 def metrics_of(function):
     """Each line that CloudWatch would read off the log."""
     return [json.loads(line) for line in function.log if '"_aws"' in line]
@@ -136,6 +119,23 @@ def test_each_invocation_tells_cloudwatch_what_it_did(make_function, settings):
     assert first["OptOutStoredLatency"] >= 0 and first["OptOutHangUpLatency"] >= 0
     assert (second["OptOutsProcessed"], second["DuplicatesDropped"]) == (1, 1)
     assert "BlacklistAdditions" not in second and "OptOutStoredLatency" not in second and "CallTerminations" not in second
+
+
+def test_end_of_the_call_is_recorded_before_it_answers(function, settings, api, worker):
+    worker.will(503, 200)
+    assert not is_error(function.invoke(sns_event(SAMPLE)))
+    assert api.ids() == ["call-123_optout", "call-123_optout_call"]
+    assert 86000 < int(redis_cli(settings, "TTL", "optout_action:call-123_optout_call")) <= 86400
+    assert redis_cli(settings, "GET", "campaign:campaign-456:optouts") == "1"
+
+
+def test_call_that_does_not_end_is_waited_for_no_longer_than_three_seconds(function, settings, worker):
+    worker.will(HANG)
+    event = press()
+    began = time.monotonic()
+    assert not is_error(function.invoke(sns_event(event)))
+    assert time.monotonic() - began < 5
+    assert is_cached(settings, event["phoneNumber"])
 
 
 def test_five_times_the_same_event_is_one_optout(function, settings, api):
