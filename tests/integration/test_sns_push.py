@@ -142,7 +142,8 @@ def test_many_at_once_are_all_stored(server, amazon):
 @pytest.mark.parametrize("field, value", [
     ("Message", json.dumps(optout("call", "campaign", "+12125550100"))), ("MessageId", "another"), ("Timestamp", now_text(minutes=1)),
     ("TopicArn", ARN + "optout-events"), ("Subject", "added"), ("Type", "UnsubscribeConfirmation"),
-    ("Signature", base64.b64encode(b"x" * 256).decode()), ("Signature", "AAAA")])
+    ("Signature", base64.b64encode(b"x" * 256).decode()), ("Signature", "AAAA")],
+    ids=["message", "message id", "time", "topic", "subject", "type", "another signature", "a short signature"])
 def test_changed_message_is_forged(server, amazon, field, value):
     more = {"Token": "x", "SubscribeURL": "https://x/"} if field == "Type" else {}
     assert_refused(server, lambda message: {**amazon.sign(message), field: value, **more}, 403, "signature_wrong")
