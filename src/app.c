@@ -219,12 +219,29 @@ static Status read_settings(const Config *config, Arena *arena, PipelineSettings
     return status ? status : read_link(config, &ret->event, fault);
 }
 
+static SnsSmsSettings sms_gateway_settings(const Config *config)
+{
+    const char *endpoint_url = *config->aws_endpoint_url_sns ? config->aws_endpoint_url_sns : config->aws_endpoint_url;
+    return (SnsSmsSettings){.topic_arn = config->sms_gateway_topic_arn, .tts_topic_arn = config->tts_fallback_topic_arn, .endpoint_url = endpoint_url,
+                            .ca_bundle = config->aws_ca_bundle, .use_fips = config->aws_use_fips_endpoint};
+}
+
+static Status check_sms_gateway(const Config *config, Fault *fault)
+{
+    SnsSmsSettings settings = sms_gateway_settings(config);
+    SnsSms *opened = NULL;
+    Status status = *config->sms_gateway_topic_arn ? sns_sms_open(&settings, &opened, fault) : STATUS_OK;
+    sns_sms_close(opened);
+    return status;
+}
+
 Status app_check(const Config *config, Fault *fault)
 {
     Arena arena;
     arena_init(&arena);
     PipelineSettings ignored;
     Status status = read_settings(config, &arena, &ignored, fault);
+    status = status ? status : check_sms_gateway(config, fault);
     arena_done(&arena);
     return status;
 }
@@ -356,13 +373,6 @@ static Status open_database_api(AppStores *stores, const Config *config, Fault *
     HttpRegistrySettings settings = {.url = config->database_api_url, .token = config->database_api_token,
                                      .breaker = use_breaker(stores, &stores->breakers->database_api, "database_api")};
     return http_registry_open(&settings, &stores->database_api, fault);
-}
-
-static SnsSmsSettings sms_gateway_settings(const Config *config)
-{
-    const char *endpoint_url = *config->aws_endpoint_url_sns ? config->aws_endpoint_url_sns : config->aws_endpoint_url;
-    return (SnsSmsSettings){.topic_arn = config->sms_gateway_topic_arn, .tts_topic_arn = config->tts_fallback_topic_arn, .endpoint_url = endpoint_url,
-                            .ca_bundle = config->aws_ca_bundle, .use_fips = config->aws_use_fips_endpoint};
 }
 
 static Status open_sms_gateway(AppStores *stores, const Config *config, Fault *fault)
