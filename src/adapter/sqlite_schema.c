@@ -143,8 +143,8 @@ static const char *const steps[] = {
     "CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), bytes BLOB NOT NULL);",
 
     /* 6: since when the gateway may have a text */
-    "ALTER TABLE effect ADD COLUMN asked_ms INTEGER NOT NULL DEFAULT 0;"
-    "UPDATE effect SET asked_ms = moved_ms WHERE state = 2;",
+    ("ALTER TABLE effect ADD COLUMN asked_ms INTEGER NOT NULL DEFAULT 0;"
+     "UPDATE effect SET asked_ms = moved_ms WHERE state = 2;"),
 };
 enum { STEP_COUNT = sizeof steps / sizeof *steps };
 

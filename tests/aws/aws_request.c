@@ -28,7 +28,7 @@ static int show(Status status, const AwsAnswer *answer, const Fault *fault)
            status ? fault->code : "", answer->maybe_taken);
     if (status)
         fprintf(stderr, "%s\n", fault->text);
-    return status;
+    return (int)status;
 }
 
 static int sign_one(char **words, int count, Arena *arena)
