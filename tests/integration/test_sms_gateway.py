@@ -192,7 +192,7 @@ def test_settings_without_keys_are_waited_for_and_said(make_server):
 
 # ---- answers that never came ----
 
-@pytest.mark.parametrize("earlier", [0, 1], ids=["new connection", "kept connection"])
+@pytest.mark.parametrize("earlier", [0, 1], ids=["new_connection", "kept_connection"])
 def test_text_whose_answer_is_lost_is_unknown_and_never_sent_again(make_server, earlier):
     with SnsPeer(lambda messages: results(messages) if messages[0].body["callId"] == "before" else None) as peer:
         server = make_server(**settings_of(peer))
