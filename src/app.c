@@ -58,7 +58,10 @@ Status app_check(const Config *config, Fault *fault)
     Arena arena;
     arena_init(&arena);
     PipelineSettings ignored;
+    BackEnds opened = {0};
     Status status = settings_read(config, &arena, &ignored, fault);
+    status = status ? status : back_ends_open(&opened, every_back_end, config, NULL, fault); /* connects to nothing */
+    back_ends_close(&opened);
     arena_done(&arena);
     return status;
 }

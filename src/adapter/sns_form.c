@@ -1,8 +1,6 @@
 /* The Query protocol: everything is a field of one form, and lists are numbered from 1. */
 #include "adapter/sns_form.h"
 
-#include <stdlib.h>
-
 #include "base/digest.h"
 #include "base/trace.h"
 #include "base/utf8.h"
@@ -62,7 +60,8 @@ static void add_message(Text *form, size_t member, bool is_fifo, const SnsMessag
 Slice sns_batch_form(const char *topic_arn, bool is_fifo, const SnsMessage *messages, size_t count, Arena *arena)
 {
     Text form = text_in(arena);
-    text_printf(&form, "Action=PublishBatch&Version=2010-03-31&TopicArn=%s", http_client_escape(slice_of(topic_arn), arena).at);
+    text_add_literal(&form, "Action=PublishBatch&Version=2010-03-31&TopicArn=");
+    text_add(&form, http_client_escape(slice_of(topic_arn), arena));
     for (size_t i = 0; i < count; i++)
         add_message(&form, i + 1, is_fifo, &messages[i]);
     return text_slice(&form);
@@ -70,10 +69,22 @@ Slice sns_batch_form(const char *topic_arn, bool is_fifo, const SnsMessage *mess
 
 /* ---- the answer ---- */
 
+/* 0: it is none of ours. */
+static size_t number_of(Slice id)
+{
+    size_t number = 0;
+    for (size_t i = 0; i < id.bytes; i++) {
+        if (id.at[i] < '0' || id.at[i] > '9' || number > SNS_BATCH_MAX)
+            return 0;
+        number = number * 10 + (size_t)(id.at[i] - '0');
+    }
+    return number;
+}
+
 /* The texts of one <member>, which says by its Id which message it is about. */
 static void read_member(const XmlText *texts, size_t texts_count, size_t count, SnsResult *results)
 {
-    size_t number = (size_t)strtoul(xml_find(texts, texts_count, "Id").at ? xml_find(texts, texts_count, "Id").at : "0", NULL, 10);
+    size_t number = number_of(xml_find(texts, texts_count, "Id"));
     if (number < 1 || number > count)
         return;
     results[number - 1] = (SnsResult){.message_id = xml_find(texts, texts_count, "MessageId"), .code = xml_find(texts, texts_count, "Code"),

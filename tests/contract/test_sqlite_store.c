@@ -21,7 +21,7 @@ static SqliteStore *open_store(Contract *c, SqliteMode mode, Ports *ports)
     SqliteStore *store = NULL;
     SqliteSettings settings = {.folder = c->folder, .mode = mode};
     must(c, sqlite_store_open(&settings, &store, &c->fault));
-    *ports = (Ports){.unit = sqlite_unit(store), .registry = sqlite_registry(store), .cdrs = sqlite_cdrs(store),
+    *ports = (Ports){.unit = sqlite_unit(store), .registry = sqlite_registry(store), .effects = sqlite_effects(store), .cdrs = sqlite_cdrs(store),
                      .live = sqlite_live(store, SQLITE_LIVE_JOINED)};
     return store;
 }
@@ -263,6 +263,21 @@ static void older_file_is_migrated_and_keeps_its_records(void **state)
     assert_int_equal(contract_load(c, "call-1")->rev, 1);
 }
 
+static void text_that_was_sending_before_the_ledger_knew_since_when_counts_from_its_claim(void **state)
+{
+    Contract *c = *state;
+    open_writer(c);
+    contract_sending(c, "call-1_donation", "+12125550100");
+    close_writer(c);
+    run_sql(c, "ALTER TABLE effect DROP COLUMN asked_ms; PRAGMA user_version = 5");
+    open_writer(c);
+    Effect again = contract_donation("call-1_donation", "+12125550100");
+    bool is_claimed;
+    must(c, c->ports.effects.claim(c->ports.effects.self, &again, 1, NOON_MS + 60000, 30000, 60000, &c->arena, &is_claimed, &c->fault));
+    assert_false(is_claimed);
+    assert_int_equal(again.state, EFFECT_UNKNOWN);
+}
+
 static void migration_that_fails_stops_between_two_steps(void **state)
 {
     Contract *c = *state;
@@ -479,6 +494,7 @@ int main(void)
         STORE_TEST(reader_of_an_empty_folder_is_told),
         STORE_TEST(reader_that_may_find_nothing_is_told_when_it_asks),
         STORE_TEST(older_file_is_migrated_and_keeps_its_records),
+        STORE_TEST(text_that_was_sending_before_the_ledger_knew_since_when_counts_from_its_claim),
         STORE_TEST(migration_that_fails_stops_between_two_steps),
         STORE_TEST(newer_file_is_refused),
         STORE_TEST(file_of_another_program_is_refused_and_left_alone),

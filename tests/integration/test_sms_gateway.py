@@ -1,0 +1,290 @@
+"""Texts through the SMS gateway's topic: on a real SNS and SQS (moto), and against answers that no real topic gives on demand."""
+import json
+
+import pytest
+from support import look
+from support.events import CAMPAIGN_NAME, donation, optout
+from support.peer_moto import MotoPeer, Queue
+from support.sns_peer import SnsPeer, error, results
+from support.stores import nothing_waits, until
+
+ARN = "arn:aws:sns:us-east-1:123456789012:"
+KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
+PHONE = "+972501234567"
+
+
+def settings_of(peer, topic="sms-gateway", **more):
+    return {"AWS_ENDPOINT_URL_SNS": peer.url, "SMS_GATEWAY_TOPIC_ARN": ARN + topic, **KEYS, **more}
+
+
+def press(server, call_id, phone=PHONE):
+    return server.post("/v1/events/donation-events", donation(call_id, "winter", phone))
+
+
+def records(server, kind=None):
+    found = server.json("actions", "list", "--limit", "0")
+    return [record for record in found if kind is None or record["actionType"] == kind]
+
+
+def texts(server, state):
+    return server.json("sms", "list", "--state", state, "--limit", "0")
+
+
+def is_recorded(server, kind, count=1):
+    return lambda: len(records(server, kind)) == count
+
+
+# ---- on a real topic ----
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory):
+    with MotoPeer(tmp_path_factory.mktemp("moto")) as peer:
+        yield peer
+
+
+def subscribed(moto, name, fifo=False):
+    """A queue behind a topic of that name, and the topic's ARN."""
+    if not fifo:
+        queue = Queue(moto, f"{name}-queue")
+        return queue, queue.subscribe(moto, name)
+    queue, sns = Queue(moto, f"{name}-queue", fifo=True), moto.client("sns")
+    arn = sns.create_topic(Name=f"{name}.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue.arn)
+    return queue, arn
+
+
+def received(queue):
+    """All that is there: (what SNS says, attributes of the queue's message)."""
+    found = []
+    while True:
+        more = queue.sqs.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=10, WaitTimeSeconds=0, AttributeNames=["All"]).get("Messages", [])
+        if not more:
+            return found
+        for message in more:
+            found.append((json.loads(message["Body"]), message["Attributes"]))
+            queue.sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def test_press_that_comes_five_times_is_one_message(make_server, moto):
+    queue, arn = subscribed(moto, "once")
+    server = make_server(**moto.settings, SMS_GATEWAY_TOPIC_ARN=arn)
+    for _ in range(5):
+        assert press(server, "c1").status == 200
+    [(said, _)] = received(queue)
+    body = json.loads(said["Message"])
+    [record] = records(server)
+    assert said["Subject"] == "Donation SMS Request"
+    assert said["MessageAttributes"] == {"actionId": {"Type": "String", "Value": "c1_donation"}, "campaignId": {"Type": "String", "Value": "winter"}}
+    assert body == {"phoneNumber": PHONE, "message": body["message"], "campaignId": "winter", "contactId": "contact-of-c1",
+                    "templateVariables": {"donationLink": record["donationLink"], "campaignName": CAMPAIGN_NAME},
+                    "actionId": "c1_donation", "callId": "c1"}
+    assert "{{donationLink}}" in body["message"]
+    assert (record["actionType"], record["status"], record["smsMessageId"]) == ("donation_sms_sent", "success", said["MessageId"])
+    assert look.live(server, "winter")["donations"] == 1
+    assert server.run("recount").code == 0
+
+
+def test_fifo_topic_gets_the_ids_that_tell_a_repeat(make_server, moto):
+    queue, arn = subscribed(moto, "ordered", fifo=True)
+    server = make_server(**moto.settings, SMS_GATEWAY_TOPIC_ARN=arn)
+    press(server, "c1")
+    press(server, "c1")
+    [(_, attributes)] = received(queue)
+    assert (attributes["MessageDeduplicationId"], attributes["MessageGroupId"]) == ("c1_donation", PHONE)
+
+
+def test_call_id_that_is_no_fifo_id_is_told_by_its_digest(make_server, moto):
+    queue, arn = subscribed(moto, "digest", fifo=True)
+    server = make_server(**moto.settings, SMS_GATEWAY_TOPIC_ARN=arn)
+    for number, call_id in enumerate(("שיחה 1", "x" * 200)):
+        press(server, call_id, f"+97250123456{number}")
+    found = {json.loads(said["Message"])["callId"]: attributes["MessageDeduplicationId"] for said, attributes in received(queue)}
+    assert set(found) == {"שיחה 1", "x" * 200} and all(len(each) == 64 for each in found.values())
+
+
+def test_many_texts_at_once_all_arrive_once(make_server, moto):
+    queue, arn = subscribed(moto, "many")
+    server = make_server(**moto.settings, SMS_GATEWAY_TOPIC_ARN=arn)
+    presses = [donation(f"c{number}", "winter", f"+9725{number:08d}") for number in range(33)]
+    server.publish("donation-events", *presses)
+    until(is_recorded(server, "donation_sms_sent", 33))
+    arrived = sorted(json.loads(said["Message"])["callId"] for said, _ in received(queue))
+    assert arrived == sorted(event["callId"] for event in presses)
+    assert look.live(server, "winter")["donations"] == 33
+
+
+def test_topic_that_is_away_is_waited_for(make_server, tmp_path):
+    away = MotoPeer(tmp_path)
+    server = make_server(**away.settings, SMS_GATEWAY_TOPIC_ARN=ARN + "late", PLEDGELINE_BACKOFF_MOST=1, PLEDGELINE_MAX_ATTEMPTS=2)
+    for number in range(3):
+        assert press(server, f"c{number}").status in (200, 202)
+    until(lambda: len(texts(server, "pending")) == 3)
+    assert server.get("/readyz").json()["dependencies"]["sms_gateway"] != "ok"
+    with away:
+        queue, arn = subscribed(away, "late")
+        assert arn == ARN + "late"
+        until(is_recorded(server, "donation_sms_sent", 3))
+        until(lambda: nothing_waits(server))
+        assert sorted(json.loads(said["Message"])["callId"] for said, _ in received(queue)) == ["c0", "c1", "c2"]
+    assert records(server, "donation_sms_failed") == []
+
+
+# ---- answers that a topic gives now and then ----
+
+def test_text_that_is_refused_is_recorded_as_failed(make_server):
+    with SnsPeer(lambda messages: (400, {}, error("InvalidParameter", "Invalid parameter: Message"))) as peer:
+        server = make_server(**settings_of(peer))
+        press(server, "c1")
+        press(server, "c1")
+        [record] = records(server)
+        assert (record["actionType"], record["status"], record["ttsFallbackTriggered"]) == ("donation_sms_failed", "failed", False)
+        assert "InvalidParameter" in record["failureReason"] and PHONE not in record["failureReason"]
+        assert server.run("live", "winter").code == 1  # nothing is counted
+    assert len(peer.requests) == 1
+
+
+def test_each_text_of_a_request_has_its_own_answer(make_server):
+    def answer(messages):
+        bad = [(each.number, ("InvalidParameter", True)) for each in messages if each.body["callId"] == "c2"]
+        return results(messages, bad)
+
+    with SnsPeer(answer) as peer:
+        server = make_server(**settings_of(peer))
+        server.publish("donation-events", *(donation(f"c{number}", "winter", PHONE) for number in range(5)))
+        until(is_recorded(server, None, 5))
+        assert [record["callId"] for record in records(server, "donation_sms_failed")] == ["c2"]
+        assert {record["smsMessageId"] for record in records(server, "donation_sms_sent")} == {f"id-c{n}_donation" for n in (0, 1, 3, 4)}
+
+
+def test_text_that_spoils_a_request_spoils_no_other(make_server):
+    def answer(messages):
+        spoilt = any(each.body["callId"] == "c2" for each in messages)
+        return (400, {}, error("InvalidParameter")) if spoilt else results(messages)
+
+    with SnsPeer(answer) as peer:
+        server = make_server(**settings_of(peer))
+        server.publish("donation-events", *(donation(f"c{number}", "winter", PHONE) for number in range(5)))
+        until(is_recorded(server, None, 5))
+        assert [record["callId"] for record in records(server, "donation_sms_failed")] == ["c2"]
+
+
+@pytest.mark.parametrize("first", [(403, {}, error("AuthorizationError")), (404, {}, error("NotFound")), (400, {}, error("KMSDisabled")),
+                                   (400, {}, error("Throttling"))], ids=["no right", "no topic", "no key", "throttled"])
+def test_what_is_no_fault_of_a_text_is_waited_for(make_server, first):
+    left = [first] * 3
+    with SnsPeer(lambda messages: left.pop() if left else results(messages)) as peer:
+        server = make_server(**settings_of(peer, PLEDGELINE_MAX_ATTEMPTS=2, PLEDGELINE_BACKOFF_MOST=1))
+        press(server, "c1")
+        until(is_recorded(server, "donation_sms_sent"))
+        assert len(records(server)) == 1
+    assert len(peer.requests) == 4
+
+
+def test_settings_without_keys_are_waited_for_and_said(make_server):
+    with SnsPeer() as peer:
+        server = make_server(**{**settings_of(peer), "AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "HOME": "/nonexistent",
+                                "AWS_EC2_METADATA_DISABLED": "true"})
+        press(server, "c1")
+        [text] = until(lambda: texts(server, "pending"))
+        assert "AWS_ACCESS_KEY_ID" in text["failureReason"] and not peer.requests
+        assert server.get("/readyz").json()["dependencies"]["sms_gateway"]["code"] == "aws_credentials"
+
+
+# ---- answers that never came ----
+
+@pytest.mark.parametrize("earlier", [0, 1], ids=["new_connection", "kept_connection"])
+def test_text_whose_answer_is_lost_is_unknown_and_never_sent_again(make_server, earlier):
+    with SnsPeer(lambda messages: results(messages) if messages[0].body["callId"] == "before" else None) as peer:
+        server = make_server(**settings_of(peer))
+        if earlier:
+            press(server, "before")
+        press(server, "c1")
+        [text] = until(lambda: texts(server, "unknown"))
+        press(server, "c1")
+        assert (text["actionId"], text["status"]) == ("c1_donation", "unknown") and text["failureReason"]
+        assert texts(server, "unknown") == [text]
+        assert [message.body["callId"] for message in peer.messages()] == ["before"] * earlier + ["c1"]
+        assert 'pledgeline_sms_total{result="unknown"} 1' in server.get("/metrics").body.decode()
+        assert "c1" in server.run("sms", "list", "--state", "unknown").out
+
+
+def test_fifo_topic_whose_answer_is_lost_is_asked_again_as_the_same(make_server):
+    left = [None, (500, {}, b"")]
+    with SnsPeer(lambda messages: left.pop(0) if left else results(messages)) as peer:
+        server = make_server(**settings_of(peer, "sms-gateway.fifo"))
+        press(server, "c1")
+        until(is_recorded(server, "donation_sms_sent"))
+    assert [message.repeat_id for message in peer.messages()] == ["c1_donation"] * 3
+
+
+@pytest.mark.parametrize("minutes, is_sent", [(2, True), (4, False)], ids=["while SNS knows it", "when SNS may have forgotten"])
+def test_text_of_a_process_that_was_killed_is_sent_again_only_while_the_topic_knows_it(make_server, clock, minutes, is_sent):
+    with SnsPeer(lambda messages: server.process.kill() if len(peer.requests) == 1 else results(messages)) as peer:
+        server = make_server(**settings_of(peer, "sms-gateway.fifo"), **clock.settings)
+        with pytest.raises(OSError):
+            press(server, "c1")
+        server.kill()
+        clock.advance(minutes=minutes)
+        server.start()
+        found = until(lambda: texts(server, "sent" if is_sent else "unknown"))
+        assert [text["actionId"] for text in found] == ["c1_donation"]
+    assert [message.repeat_id for message in peer.messages()] == ["c1_donation"] * (2 if is_sent else 1)
+
+
+def test_text_of_a_process_that_was_killed_is_unknown_on_a_topic_that_knows_no_repeat(make_server, clock):
+    with SnsPeer(lambda messages: server.process.kill()) as peer:
+        server = make_server(**settings_of(peer), **clock.settings)
+        with pytest.raises(OSError):
+            press(server, "c1")
+        server.kill()
+        clock.advance(seconds=31)
+        server.start()
+        until(lambda: texts(server, "unknown"))
+    assert len(peer.requests) == 1
+
+
+# ---- speech ----
+
+def refuses_texts(messages):
+    return results(messages) if messages[0].topic == "tts" else (400, {}, error("InvalidParameter", "no such number"))
+
+
+def test_text_that_is_refused_is_asked_for_as_speech(make_server):
+    with SnsPeer(refuses_texts) as peer:
+        server = make_server(**settings_of(peer, TTS_FALLBACK_TOPIC_ARN=ARN + "tts"))
+        press(server, "c1")
+        press(server, "c1")
+        [record] = records(server)
+        assert (record["actionType"], record["status"], record["ttsFallbackTriggered"]) == ("donation_tts_fallback", "failed", True)
+        assert "no such number" in record["failureReason"] and record["smsMessageId"] == "id-c1_donation"
+        [_, spoken] = peer.messages()
+        assert spoken.body == {"phoneNumber": PHONE, "text": spoken.body["text"], "campaignId": "winter", "contactId": "contact-of-c1",
+                               "smsFailureReason": record["failureReason"], "timestamp": spoken.body["timestamp"], "actionId": "c1_donation"}
+        assert record["donationLink"] in spoken.body["text"] and CAMPAIGN_NAME in spoken.body["text"] and "{{" not in spoken.body["text"]
+        assert server.run("live", "winter").code == 1  # nothing is counted
+
+
+def test_speech_that_is_not_taken_is_tried_again_with_its_text(make_server):
+    left = [(400, {}, error("Throttling"))] * 100
+    with SnsPeer(lambda messages: left.pop() if messages[0].topic == "tts" and len(left) > 90 else refuses_texts(messages)) as peer:
+        server = make_server(**settings_of(peer, TTS_FALLBACK_TOPIC_ARN=ARN + "tts", PLEDGELINE_BACKOFF_MOST=1))
+        press(server, "c1")
+        until(is_recorded(server, "donation_tts_fallback"))
+        assert len(records(server)) == 1
+
+
+def test_who_opted_out_is_neither_texted_nor_called(make_server):
+    with SnsPeer(refuses_texts) as peer:
+        server = make_server(**settings_of(peer, TTS_FALLBACK_TOPIC_ARN=ARN + "tts"))
+        server.publish("optout-events", optout("c0", "winter", PHONE))
+        press(server, "c1")
+    assert not peer.requests
+
+
+# ---- settings ----
+
+@pytest.mark.parametrize("arn", ["sms-gateway", "arn:aws:sqs:us-east-1:1:x", "arn:aws:sns:us-east-1:1:x:subscription", "arn:aws:sns::1:x"])
+def test_arn_that_is_none_of_a_topic_is_refused(tmp_path, arn):
+    from support.program import run
+    done = run(tmp_path / "data", "live", SMS_GATEWAY_TOPIC_ARN=arn)
+    assert done.code != 0 and "SMS_GATEWAY_TOPIC_ARN" in done.err
