@@ -46,7 +46,7 @@ Status step_decode(Batch *batch, Fault *fault)
     for (size_t i = 0; i < batch->count; i++) {
         batch->decisions[i] = (Decision){.verdict = VERDICT_DONE};
         Fault why;
-        if (envelope_decode(batch->deliveries[i], &batch->arena, &batch->messages[i], &why))
+        if (envelope_decode(batch->deliveries[i], batch->settings->event.carriers, &batch->arena, &batch->messages[i], &why))
             batch_stop(batch, i, &why);
     }
     return STATUS_OK;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "app/carriers.h"
 #include "event/phone.h"
 #include "event/text_template.h"
 
@@ -117,6 +118,7 @@ Status settings_read(const Config *config, Arena *arena, PipelineSettings *ret, 
 {
     *ret = (PipelineSettings){.lease_ms = config->effect_lease_s * 1000, .max_attempts = (int)config->max_attempts,
                               .backoff_first_ms = config->backoff_first_s * 1000, .backoff_most_ms = config->backoff_most_s * 1000};
+    ret->event.carriers = known_carriers;
     ret->event.sms_template = slice_of(config->sms_template);
     ret->event.donation_key = slice_of(config->donation_key);
     ret->event.call_timeout_ms = config->call_timeout_s * 1000;

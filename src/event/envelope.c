@@ -4,37 +4,27 @@
 
 #include "event/handlers.h"
 
-Slice envelope_topic_of_arn(Slice arn)
+Slice envelope_topic_name(Slice path)
 {
-    for (size_t i = arn.bytes; i > 0; i--) {
-        if (arn.at[i - 1] == ':')
-            return (Slice){arn.at + i, arn.bytes - i};
+    for (size_t i = path.bytes; i > 0; i--) {
+        if (path.at[i - 1] == ':')
+            return (Slice){path.at + i, path.bytes - i};
     }
-    return arn;
+    return path;
 }
-
-typedef struct Carrier {
-    const char *topic, *message, *message_id;
-} Carrier;
-
-static const Carrier carriers[] = {
-    {"topic", "message", "messageId"},    /* NDJSON line */
-    {"TopicArn", "Message", "MessageId"}, /* SNS notification */
-    {"detail-type", "detail", "id"},      /* EventBridge event */
-};
 
 /* The carrier that the body is, NULL when it is the message itself. An event may have fields of a carrier's names; so where
  * the transport has told the topic, what has the fields of an event is one. */
-static const Carrier *carrier_of(const Delivery *delivery, const Json *body, const Json **ret_message)
+static const Carrier *carrier_of(const Delivery *delivery, const Carrier *carriers, const Json *body, const Json **ret_message)
 {
     bool is_event = json_get(body, "callId") || json_get(body, "phoneNumber");
     if (is_event && !slice_empty(delivery->topic))
         return NULL;
-    for (size_t i = 0; i < sizeof carriers / sizeof *carriers; i++) {
-        const Json *message = json_get(body, carriers[i].message);
-        if (message && json_get(body, carriers[i].topic)) {
+    for (const Carrier *carrier = carriers; carrier && carrier->topic; carrier++) {
+        const Json *message = json_get(body, carrier->message);
+        if (message && json_get(body, carrier->topic)) {
             *ret_message = message;
-            return &carriers[i];
+            return carrier;
         }
     }
     return NULL;
@@ -65,7 +55,7 @@ static Status open_carrier(const Delivery *delivery, const Carrier *carrier, con
                            Message *message, Fault *fault)
 {
     Slice message_id = json_text(json_get(body, carrier->message_id));
-    Status status = read_topic(delivery, envelope_topic_of_arn(json_text(json_get(body, carrier->topic))), arena, message, fault);
+    Status status = read_topic(delivery, envelope_topic_name(json_text(json_get(body, carrier->topic))), arena, message, fault);
     if (status)
         return status;
     if (!slice_empty(message_id))
@@ -79,9 +69,9 @@ static Status open_carrier(const Delivery *delivery, const Carrier *carrier, con
     return status ? status : expect_object(message->body, fault);
 }
 
-Status envelope_decode(const Delivery *delivery, Arena *arena, Message *message, Fault *fault)
+Status envelope_decode(const Delivery *delivery, const Carrier *carriers, Arena *arena, Message *message, Fault *fault)
 {
-    *message = (Message){.topic = envelope_topic_of_arn(delivery->topic), .message_id = delivery->message_id,
+    *message = (Message){.topic = envelope_topic_name(delivery->topic), .message_id = delivery->message_id,
                          .text = delivery->body, .carrier = delivery->body, .received_ms = delivery->received_ms};
     const Json *body = NULL, *inner = NULL;
     Status status = json_parse(delivery->body, arena, &body, fault);
@@ -91,7 +81,7 @@ Status envelope_decode(const Delivery *delivery, Arena *arena, Message *message,
     if (status)
         return status;
 
-    const Carrier *carrier = carrier_of(delivery, body, &inner);
+    const Carrier *carrier = carrier_of(delivery, carriers, body, &inner);
     if (carrier) {
         status = open_carrier(delivery, carrier, body, inner, arena, message, fault);
         if (status)

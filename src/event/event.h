@@ -20,7 +20,7 @@ typedef enum Lane { LANE_OPTOUT, LANE_DONATION, LANE_CALL, LANE_COUNT } Lane;
 
 /* A message as an ingress got it, before anyone looked inside. The ingress owns it and its bytes until the verdict. */
 typedef struct Delivery {
-    Slice body;          /* one carrier: an SNS or SQS envelope, an NDJSON line, or the bare body */
+    Slice body;          /* one carrier, or the bare body */
     Slice topic;         /* name of the topic where the ingress knows it ("optout-events"), else empty: the body says it */
     bool topic_wins;     /* an operator says what comes here, whatever a topic that is none of ours calls it */
     Slice message_id;    /* the transport's id where it has one */
@@ -39,7 +39,7 @@ typedef struct Delivery {
 
 /* A message taken out of its carrier. */
 typedef struct Message {
-    Slice topic;         /* last part of the ARN */
+    Slice topic;         /* its name */
     Slice message_id;
     Slice text;          /* the body as text */
     Slice carrier;       /* all that came, the body in it */

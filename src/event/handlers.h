@@ -11,6 +11,7 @@ typedef struct Facts {
 
 /* Settings that decisions depend on; same for the whole process. Slices live as long as the process. */
 typedef struct EventSettings {
+    const struct Carrier *carriers; /* that messages come in (envelope.h); NULL = none */
     Rating rating;
     Slice donation_key;           /* "1": what a donation's key must be where it says one */
     Slice sms_template;           /* with {{placeholders}} */
@@ -22,7 +23,7 @@ typedef struct EventSettings {
 } EventSettings;
 
 struct EventHandler {
-    const char *topic; /* last part of the ARN */
+    const char *topic; /* its name */
     Lane lane;
     bool salvages;          /* parse also gets messages that are no JSON (body NULL), and finds what must be done anyway */
     bool needs_block_state; /* gather asks the registry */

@@ -187,7 +187,7 @@ static void take_one(Call *call, Slice topic)
 void events_of_topic(Call *call, const Ports *ports)
 {
     (void)ports;
-    Slice topic = envelope_topic_of_arn(call->parts[0]);
+    Slice topic = envelope_topic_name(call->parts[0]);
     if (!event_handler_of(topic))
         answer_problem(call, 404, "topic_unknown", "there is no such topic; there are donation-events, optout-events and call-events");
     else if (is_ndjson(call))

@@ -206,7 +206,7 @@ static bool topic_is_known(Call *call, const SnsRequest *sns)
         answer_error(call, sns, 400, "InvalidParameter", "Invalid parameter: TopicArn Reason: An ARN must begin with arn:");
         return false;
     }
-    if (event_handler_of(envelope_topic_of_arn(sns->topic_arn)))
+    if (event_handler_of(envelope_topic_name(sns->topic_arn)))
         return true;
     answer_error(call, sns, 404, "NotFound", "Topic does not exist; there are donation-events, optout-events and call-events");
     return false;
@@ -227,7 +227,7 @@ static void submit(Call *call, SnsRequest *sns, const Entry *entries, size_t cou
 {
     int64_t now_ms = clock_wall_ms();
     for (size_t i = 0; i < count; i++)
-        sns->deliveries[i] = (Delivery){.body = entries[i].message, .topic = envelope_topic_of_arn(sns->topic_arn),
+        sns->deliveries[i] = (Delivery){.body = entries[i].message, .topic = envelope_topic_name(sns->topic_arn),
                                         .message_id = message_id_of(call, sns, i), .received_ms = now_ms};
     call_submit(call, sns->deliveries, count, finished);
 }
@@ -362,7 +362,7 @@ static void get_topic_attributes(Call *call, SnsRequest *sns)
     Text xml = open_answer(call, "GetTopicAttributes");
     text_add_literal(&xml, "<Attributes>");
     add_attribute(&xml, "TopicArn", sns->topic_arn);
-    add_attribute(&xml, "DisplayName", envelope_topic_of_arn(sns->topic_arn));
+    add_attribute(&xml, "DisplayName", envelope_topic_name(sns->topic_arn));
     add_attribute(&xml, "SubscriptionsConfirmed", SLICE("1"));
     text_add_literal(&xml, "</Attributes>");
     close_answer(call, sns, &xml, "GetTopicAttributes");

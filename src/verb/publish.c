@@ -280,7 +280,7 @@ static bool is_http_url(Slice url)
 int publish_verb(const Invocation *invocation)
 {
     Slice message = invocation_option_slice(invocation, "message"), arn = invocation_option_slice(invocation, "topic-arn");
-    Slice topic = slice_empty(arn) ? invocation_option_slice(invocation, "topic") : envelope_topic_of_arn(arn);
+    Slice topic = slice_empty(arn) ? invocation_option_slice(invocation, "topic") : envelope_topic_name(arn);
     Fault fault = {0};
     size_t deadline_s;
     if (slice_empty(message) && !invocation->argument_count)

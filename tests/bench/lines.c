@@ -24,7 +24,7 @@ void carrier_sns_notification(Text *out, const MixEvent *event)
                 signature, signature, signature, event->topic);
 }
 
-void lines_make(Lines *lines, Mix *mix, size_t count, Carrier *carrier)
+void lines_make(Lines *lines, Mix *mix, size_t count, CarrierWriter *carrier)
 {
     arena_init(&lines->arena);
     lines->items = ARENA_ARRAY(&lines->arena, Slice, count);

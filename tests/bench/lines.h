@@ -4,10 +4,10 @@
 #include "mix.h"
 
 /* Puts one event into its carrier, behind what is there. */
-typedef void Carrier(Text *out, const MixEvent *event);
+typedef void CarrierWriter(Text *out, const MixEvent *event);
 
-Carrier carrier_ndjson;           /* {"topic":"call-events","message":{…}} */
-Carrier carrier_sns_notification; /* what SNS posts to a subscriber: the message is text inside the JSON */
+CarrierWriter carrier_ndjson;           /* {"topic":"call-events","message":{…}} */
+CarrierWriter carrier_sns_notification; /* what SNS posts to a subscriber: the message is text inside the JSON */
 
 typedef struct Lines {
     Slice *items;
@@ -16,5 +16,5 @@ typedef struct Lines {
     Arena arena;
 } Lines;
 
-void lines_make(Lines *lines, Mix *mix, size_t count, Carrier *carrier);
+void lines_make(Lines *lines, Mix *mix, size_t count, CarrierWriter *carrier);
 void lines_done(Lines *lines);

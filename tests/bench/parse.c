@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "app/carriers.h"
 #include "event/envelope.h"
 #include "event/handlers.h"
 #include "lines.h"
@@ -10,7 +11,7 @@
 
 typedef struct Work {
     const char *name;
-    Carrier *carrier;
+    CarrierWriter *carrier;
     Lines lines;
     int passes;
 } Work;
@@ -32,7 +33,7 @@ static void parse_batch(const Lines *lines, size_t first, size_t count, Arena *a
         Message message;
         Event event = {0};
         Fault fault;
-        if (envelope_decode(&delivery, arena, &message, &fault))
+        if (envelope_decode(&delivery, known_carriers, arena, &message, &fault))
             give_up(fault.text);
         event.handler = event_handler_of(message.topic);
         if (!event.handler || event.handler->parse(&message, arena, &event, &fault))

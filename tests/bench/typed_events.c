@@ -1,6 +1,7 @@
 #include "typed_events.h"
 
 #include "base/clock.h"
+#include "app/carriers.h"
 #include "event/envelope.h"
 #include "measure.h"
 
@@ -22,7 +23,7 @@ void typed_event_next(Mix *mix, const EventHandler *handler, Arena *arena, Event
         Message message;
         Fault fault;
         *ret = (Event){.handler = handler};
-        if (envelope_decode(&delivery, arena, &message, &fault) || handler->parse(&message, arena, ret, &fault))
+        if (envelope_decode(&delivery, known_carriers, arena, &message, &fault) || handler->parse(&message, arena, ret, &fault))
             give_up(fault.text);
         return;
     }

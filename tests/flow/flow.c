@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/carriers.h"
 #include "event/envelope.h"
 #include "event/handlers.h"
 
@@ -69,7 +70,7 @@ static Decision decide(Flow *flow, Slice topic, Slice body)
     Message message;
     Event event = {.handler = event_handler_of(topic)};
     Fault fault = {0};
-    Status status = envelope_decode(&delivery, &flow->arena, &message, &fault);
+    Status status = envelope_decode(&delivery, known_carriers, &flow->arena, &message, &fault);
     if (status)
         message.body = NULL;
     if (!status || event.handler->salvages) {

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "app/carriers.h"
 #include "event/cdr.h"
 #include "event/envelope.h"
 #include "event/handlers.h"
@@ -22,7 +23,7 @@ static Event event_of(World *world, const char *body, int64_t received_ms)
     Message message;
     Event event = {0};
     Fault fault = {0};
-    if (envelope_decode(&delivery, &world->arena, &message, &fault) || call_handler.parse(&message, &world->arena, &event, &fault))
+    if (envelope_decode(&delivery, known_carriers, &world->arena, &message, &fault) || call_handler.parse(&message, &world->arena, &event, &fault))
         fail_msg("%s: %s", body, fault.text);
     return event;
 }

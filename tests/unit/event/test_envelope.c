@@ -1,6 +1,7 @@
 /* Which topic a message is of, by its carrier and by whoever brought it. */
 #include "../check.h"
 
+#include "app/carriers.h"
 #include "event/envelope.h"
 
 #define SNS(topic) "{\"Type\":\"Notification\",\"TopicArn\":\"arn:aws:sns:us-east-1:1:" topic "\",\"MessageId\":\"m\",\"Message\":\"{\\\"callId\\\":\\\"c\\\"}\"}"
@@ -25,7 +26,7 @@ static void the_topic_is_what_carrier_and_operator_agree_on(void **state)
         Fault fault;
         arena_init(&arena);
         Delivery delivery = {.body = slice_of(rows[i].body), .topic = slice_of(rows[i].topic), .topic_wins = rows[i].topic_wins};
-        Status status = envelope_decode(&delivery, &arena, &message, &fault);
+        Status status = envelope_decode(&delivery, known_carriers, &arena, &message, &fault);
         if (status)
             assert_string_equal(fault.code, rows[i].expected);
         else
@@ -44,7 +45,7 @@ static void the_message_comes_out_of_its_carrier(void **state)
         Fault fault;
         arena_init(&arena);
         Delivery delivery = {.body = slice_of(bodies[i]), .message_id = SLICE("of the transport")};
-        assert_int_equal(envelope_decode(&delivery, &arena, &message, &fault), STATUS_OK);
+        assert_int_equal(envelope_decode(&delivery, known_carriers, &arena, &message, &fault), STATUS_OK);
         assert_slice(json_text(json_get(message.body, "callId")), "c");
         assert_slice(message.message_id, "m");
         arena_done(&arena);

@@ -1,6 +1,7 @@
 /* See world.h. */
 #include "world.h"
 
+#include "app/carriers.h"
 #include "base/clock.h"
 
 static World *noted(void *self, const char *what)
@@ -386,7 +387,7 @@ void world_init(World *world, bool atomic, bool sms_joins)
         .spool = {.self = world, .pull_in = pull_in, .keep = keep, .settle = settle_spooled},
     };
     world->settings = (PipelineSettings){
-        .event = {.rating = {.micros_per_minute = 10000, .currency = SLICE("USD")}, .sms_template = SLICE("{{donationLink}}"),
+        .event = {.carriers = known_carriers, .rating = {.micros_per_minute = 10000, .currency = SLICE("USD")}, .sms_template = SLICE("{{donationLink}}"),
                   .donation_link_base_url = SLICE("https://give.example"), .donation_key = SLICE("1"),
         .donation_link_secret = SLICE("0123456789abcdef")},
         .lease_ms = 30000, .max_attempts = 12, .backoff_first_ms = 1000, .backoff_most_ms = 900000,
