@@ -10,7 +10,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.dont_write_bytecode = True
 
 from support import apart, private  # noqa: E402
+from support.lambda_emulator import Unavailable, emulator  # noqa: E402
 from support.program import BINARY, ROOT, Clock, Server  # noqa: E402
+from support.stores import Stores  # noqa: E402
 
 NOON_MS = 1746014400000  # 2025-04-30T12:00:00Z: a little after everything that the tests and the campaign tell of
 
@@ -56,6 +58,18 @@ def make_server(tmp_path):
     yield make
     for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def lambda_stores():
+    """Redis, PostgreSQL and MongoDB beside AWS's emulator of Lambda; without them the tests are skipped, and say so."""
+    try:
+        emulator()
+        shared = Stores(keeps=False)
+    except Unavailable as why:
+        pytest.skip(f"the Lambda functions were not run: {why}")
+    yield shared
+    shared.stop()
 
 
 @pytest.fixture

@@ -5,26 +5,15 @@ import threading
 import pytest
 from support.events import donation, optout, unique, unique_phone
 from support.foreign_api import HANG, ForeignApi
-from support.lambda_emulator import FUNCTIONS, Function, Unavailable, emulator, failures, sns_event, sqs_event
+from support.lambda_emulator import FUNCTIONS, Function, failures, sns_event, sqs_event
 from support.lambda_runtime import Runtime
 from support.peer_moto import MotoPeer, Queue
-from support.stores import Stores, redis_cli, until
+from support.stores import redis_cli, until
 
 pytestmark = pytest.mark.own_stores
 
 # The event of the original system's documents, with its key.
 SAMPLE = {"callId": "test-call", "campaignId": "test-campaign", "contactId": "test-contact", "phoneNumber": "+972501234567", "dtmfInput": "1"}
-
-
-@pytest.fixture(scope="module")
-def stores():
-    try:
-        emulator()
-        shared = Stores(keeps=False)
-    except Unavailable as why:
-        pytest.skip(f"the Lambda functions were not run: {why}")
-    yield shared
-    shared.stop()
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +23,8 @@ def moto(tmp_path_factory):
 
 
 @pytest.fixture
-def settings(stores):
-    return stores.settings()
+def settings(lambda_stores):
+    return lambda_stores.settings()
 
 
 @pytest.fixture
@@ -204,7 +193,7 @@ def test_postgresql_is_ledger_and_list(make_function, settings, gateway):
     assert len(texts(gateway)) == donations(settings, "w") == 1
 
 
-def test_nine_beats_one_also_between_two_functions(make_function, settings, gateway, stores):
+def test_nine_beats_one_also_between_two_functions(make_function, settings, gateway):
     phone = unique_phone()
     database = {"DATABASE_URL": settings["DATABASE_URL"]}
     optouts = Function("optout-handler", REDIS_URL=settings["REDIS_URL"], ASTERISK_WORKER_URL="http://127.0.0.1:1", **database)

@@ -3,26 +3,15 @@ import json
 
 import pytest
 from support.events import ended, unique, unique_phone
-from support.lambda_emulator import FUNCTIONS, Function, Unavailable, emulator, failures, sns_event, sqs_event
-from support.stores import Stores, redis_cli
+from support.lambda_emulator import FUNCTIONS, Function, failures, sns_event, sqs_event
+from support.stores import redis_cli
 
 pytestmark = pytest.mark.own_stores
 
 
 @pytest.fixture(scope="module")
-def stores():
-    try:
-        emulator()
-        shared = Stores(keeps=False)
-    except Unavailable as why:
-        pytest.skip(f"the Lambda functions were not run: {why}")
-    yield shared
-    shared.stop()
-
-
-@pytest.fixture(scope="module")
-def settings(stores):
-    return stores.settings()
+def settings(lambda_stores):
+    return lambda_stores.settings()
 
 
 def with_stores(settings):

@@ -9,9 +9,9 @@ import pytest
 from support.events import optout, unique, unique_phone
 from support.fault_proxy import FaultProxy
 from support.foreign_api import HANG, ForeignApi
-from support.lambda_emulator import Function, Unavailable, emulator, failures, sns_event, sqs_event
+from support.lambda_emulator import Function, failures, sns_event, sqs_event
 from support.program import run
-from support.stores import Stores, redis_cli, until
+from support.stores import redis_cli, until
 
 pytestmark = pytest.mark.own_stores
 
@@ -21,20 +21,9 @@ SAMPLE = {"callId": "call-123", "campaignId": "campaign-456", "contactId": "cont
 NOBODY = "http://127.0.0.1:1"
 
 
-@pytest.fixture(scope="module")
-def stores():
-    try:
-        emulator()
-        shared = Stores(keeps=False)
-    except Unavailable as why:
-        pytest.skip(f"the Lambda functions were not run: {why}")
-    yield shared
-    shared.stop()
-
-
 @pytest.fixture
-def settings(stores):
-    return stores.settings()
+def settings(lambda_stores):
+    return lambda_stores.settings()
 
 
 @pytest.fixture
@@ -238,8 +227,8 @@ def test_stopped_in_the_middle_until_its_time_is_over_it_loses_nothing(make_func
     assert redis_cli(settings, "GET", "campaign:campaign-456:optouts") == "1"
 
 
-def test_frozen_for_a_while_it_goes_on_with_fresh_connections(make_function, settings, stores, tmp_path):
-    proxy = FaultProxy(stores.redis.port)
+def test_frozen_for_a_while_it_goes_on_with_fresh_connections(make_function, settings, lambda_stores):
+    proxy = FaultProxy(lambda_stores.redis.port)
     number = settings["REDIS_URL"].rsplit("/", 1)[1]
     function = make_function(REDIS_URL=f"redis://127.0.0.1:{proxy.port}/{number}")
     assert not is_error(function.invoke(sns_event(press())))
