@@ -194,11 +194,11 @@ static Status settle(Batch *batch, Effect *effects, size_t count, Fault *fault)
     return status;
 }
 
-/* The text is out, so its message is no dead letter, whatever fails now: it comes again, alone where one is in the way. In one unit
- * the text is undone with the rest. */
+/* The text is out, so its message is no dead letter, whatever fails now: it comes again, alone where one is in the way. A text in
+ * the unit is undone with it. */
 static Status stay_with_message(const Batch *batch, Status status, Fault *fault)
 {
-    if (!status || batch->ports->unit.atomic)
+    if (!status || batch->ports->sms.joins_unit)
         return status;
     fault->is_of_one = batch_is_for_one(fault);
     fault->status = STATUS_RETRY;

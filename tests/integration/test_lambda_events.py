@@ -1,6 +1,7 @@
 """What the functions make of AWS's events, and what they answer: with the CDR function under the emulator."""
 import json
 
+import pymongo
 import pytest
 from support.events import ended, unique, unique_phone
 from support.lambda_emulator import FUNCTIONS, Function, failures, sns_event, sqs_event
@@ -46,6 +47,24 @@ def notification(message, topic="call-events", **more):
 def bus_event(message):
     return {"version": "0", "id": unique("id"), "detail-type": "call", "source": "ivr", "account": "123456789012",
             "time": "2024-01-15T10:35:01Z", "region": "us-east-1", "resources": [], "detail": message}
+
+
+# ---- what it does ----
+
+# The event of the original system's documents, word for word.
+SAMPLE = {"callId": "test-call", "campaignId": "test-campaign", "contactId": "test-contact", "phoneNumber": "+972501234567",
+          "eventType": "call_ended", "outcome": "answered", "timestamp": "2024-01-15T10:35:00Z"}
+
+
+def test_the_sample_event_five_times_is_one_record_and_counts_once(function, settings):
+    for _ in range(5):
+        assert function.invoke(sns_event(SAMPLE)) == {"done": 1}
+    with pymongo.MongoClient(settings["MONGODB_URI"]) as mongo:
+        (record,) = mongo[settings["MONGODB_DATABASE"]]["call_records"].find({"callId": "test-call"})
+    assert (record["campaignId"], record["contactId"], record["phoneNumber"]) == ("test-campaign", "test-contact", "+972501234567")
+    assert (record["outcome"], record["status"]) == ("answered", "completed") and record["endTime"].isoformat() == "2024-01-15T10:35:00"
+    counters = {name: redis_cli(settings, "GET", f"campaign:test-campaign:{name}") for name in ("total_attempts", "answered", "last_activity")}
+    assert counters == {"total_attempts": "1", "answered": "1", "last_activity": "2024-01-15T10:35:00.000Z"}
 
 
 # ---- carriers ----

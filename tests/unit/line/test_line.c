@@ -684,6 +684,17 @@ static void a_batch_that_is_undone_stored_nothing(void **state)
     world_done(&world);
 }
 
+static void a_text_that_went_out_of_a_unit_is_no_dead_letter_whatever_the_store_refuses(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, false);
+    world.counters_status = STATUS_REJECT;
+    assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_RETRY);
+    assert_int_equal(world.sent, 1);
+    world_done(&world);
+}
+
 /* ---- where the broker is the spool ---- */
 
 static void world_init_without_spool(World *world, bool atomic, bool sms_joins)
@@ -803,6 +814,7 @@ int main(void)
         cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything), cmocka_unit_test(a_malformed_opt_out_is_applied_and_then_rejected),
         cmocka_unit_test(waits_grow_up_to_the_most_and_the_twelfth_try_is_the_last), cmocka_unit_test(what_came_from_the_spool_and_is_done_leaves_it),
         cmocka_unit_test(a_call_that_cannot_be_closed_keeps_no_other_open_and_is_no_dead_letter),
+        cmocka_unit_test(a_text_that_went_out_of_a_unit_is_no_dead_letter_whatever_the_store_refuses),
         cmocka_unit_test(without_a_spool_a_text_that_waits_keeps_its_message),
         cmocka_unit_test(without_a_spool_a_text_that_went_out_uncounted_is_counted_by_the_repeat),
         cmocka_unit_test(without_a_spool_one_that_is_poison_is_rejected_and_costs_nobody_else_anything),
