@@ -182,7 +182,7 @@ static void account(const Batch *batch)
         rejected += delivery->verdict == VERDICT_REJECT && !delivery->is_ours;
         retried += delivery->verdict == VERDICT_RETRY;
         if (has_just_blocked(&batch->decisions[i]))
-            metric_waited(METRIC_OPTOUT_STORED, clock_wall_ms() - batch->decisions[i].blocks[0].pressed_ms);
+            batch_waited(METRIC_OPTOUT_STORED, batch->decisions[i].blocks[0].pressed_ms);
         if (delivery->verdict != VERDICT_DONE)
             continue;
         done[event->handler->lane]++;

@@ -94,7 +94,7 @@ static Status read_link(const Config *config, EventSettings *event, Fault *fault
 {
     Slice url = slice_of(config->donation_link_base_url), format = slice_of(config->donation_link_format);
     if (!slice_starts_with(url, SLICE("https://")) && !slice_starts_with(url, SLICE("http://")))
-        return refuse(fault, "DONATION_LINK_BASE_URL", config->donation_link_base_url, "a URL that starts with https://");
+        return refuse(fault, "DONATION_LINK_BASE_URL", config->donation_link_base_url, "a URL that starts with https:// or, for trials, http://");
     if (!slice_equal(format, SLICE("token")) && !slice_equal(format, SLICE("plain")))
         return refuse(fault, "DONATION_LINK_FORMAT", config->donation_link_format, "token or plain");
     size_t secret_bytes = strlen(config->donation_link_secret);

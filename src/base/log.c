@@ -12,6 +12,10 @@ static LogLevel lowest = LOG_INFO;
 static bool phones_in_full;
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
 
+static const char *service = "pledgeline";
+
+void log_set_service(const char *name) { service = name; }
+
 bool log_init(const char *level, bool full_phones)
 {
     phones_in_full = full_phones;
@@ -70,7 +74,7 @@ void log_fields(LogLevel level, const char *message, const LogField *fields, siz
         text_printf(&line, "%s %-5s %s", now, level_names[level], message);
         add_fields(&line, fields, count, "  ", "=");
     } else {
-        text_printf(&line, "{\"timestamp\":\"%s\",\"level\":\"%s\",\"service\":\"pledgeline\",\"message\":", now, level_names[level]);
+        text_printf(&line, "{\"timestamp\":\"%s\",\"level\":\"%s\",\"service\":\"%s\",\"message\":", now, level_names[level], service);
         json_add_string(&line, slice_of(message));
         add_fields(&line, fields, count, ",\"", "\":");
         text_add_byte(&line, '}');

@@ -10,6 +10,9 @@ typedef enum LogLevel { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF /* no 
 /* level: "debug", "info", "warn", "error", "off"; full_phones: LOG_PHONE_NUMBERS=full. False for an unknown level. */
 bool log_init(const char *level, bool full_phones);
 
+/* What "service" says in every line: a text that lives on; "pledgeline" unless it is set. */
+void log_set_service(const char *name);
+
 /* A field of a line. A phone number is masked by its type, so no caller can forget it. */
 typedef struct LogField {
     const char *name;

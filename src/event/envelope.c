@@ -37,17 +37,20 @@ static Status expect_object(const Json *value, Fault *fault)
     return fault_set(fault, STATUS_REJECT, "json_not_object", "the message must be one JSON object");
 }
 
-/* The transport's word stands against the carrier's: a message is never worked as something else than it was sent as. */
+/* The transport's word stands against the carrier's: a message is never worked as something else than it was sent as. What is still
+ * found in it goes by what it says it is: an opt-out that went astray blocks its number, a donation that did blocks nobody. */
 static Status read_topic(const Delivery *delivery, Slice topic, Arena *arena, Message *message, Fault *fault)
 {
     if (slice_empty(topic) || slice_equal(topic, message->topic))
         return STATUS_OK;
     if (delivery->topic_wins && !event_handler_of(topic))
         return STATUS_OK;
-    if (!slice_empty(message->topic))
+    Slice sent_to = message->topic;
+    if (slice_empty(sent_to) || event_handler_of(topic))
+        message->topic = topic;
+    if (!slice_empty(sent_to))
         return fault_set(fault, STATUS_REJECT, "topic_contradicts", "it was sent to %.64s, but the message says \"%.64s\"",
-                         arena_copy(arena, message->topic).at, arena_copy(arena, topic).at);
-    message->topic = topic;
+                         arena_copy(arena, sent_to).at, arena_copy(arena, topic).at);
     return STATUS_OK;
 }
 

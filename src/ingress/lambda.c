@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/emf.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/trace.h"
 #include "ingress/lambda_event.h"
 
@@ -14,6 +15,7 @@ enum {
     PART = 64,             /* messages between two looks at the clock */
     ANSWER_PART = 10,      /* of the time, this part is kept for the answer … */
     ANSWER_MOST_MS = 1000, /* … and no more than this */
+    LONGEST_MS = 15 * 60 * 1000, /* that a function may take */
 };
 
 /* ---- time ---- */
@@ -21,7 +23,9 @@ enum {
 /* When to stop working, in elapsed time: a wall clock that is set meanwhile changes nothing. */
 static int64_t end_of_work(const LambdaInvocation *invocation)
 {
-    int64_t left_ms = invocation->deadline_ms - clock_wall_ms(), kept_ms = left_ms / ANSWER_PART;
+    int64_t now_ms = clock_wall_ms(), latest_ms = now_ms + LONGEST_MS;
+    int64_t deadline_ms = invocation->deadline_ms > now_ms && invocation->deadline_ms < latest_ms ? invocation->deadline_ms : latest_ms;
+    int64_t left_ms = deadline_ms - now_ms, kept_ms = left_ms / ANSWER_PART;
     return clock_elapsed_ms() + left_ms - (kept_ms < ANSWER_MOST_MS ? kept_ms : ANSWER_MOST_MS);
 }
 
@@ -32,7 +36,10 @@ static void leave(LambdaEvent *event, size_t from, const Fault *why)
     for (size_t i = from; i < event->count; i++) {
         event->deliveries[i].verdict = VERDICT_RETRY;
         event->deliveries[i].fault = *why;
+        log_line(LOG_WARN, "message not applied", LOG_CSTR("verdict", verdict_name(VERDICT_RETRY)),
+                 LOG_TEXT("message_id", event->deliveries[i].message_id), LOG_CSTR("code", why->code), LOG_CSTR("error", why->text));
     }
+    metric_add(METRIC_EVENTS_RETRIED, (int64_t)(event->count - from));
 }
 
 static void run_part(Pipeline *line, LambdaEvent *event, size_t from, size_t count)

@@ -3,16 +3,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "event/envelope.h"
 
-/* ---- carriers ---- */
-
-static Slice print_json(const Json *value, Arena *arena)
-{
-    Text text = text_in(arena);
-    json_add_canonical(&text, value);
-    return text_slice(&text);
-}
+/* ---- records ---- */
 
 /* What the broker says of the time, so that a message that comes again is as old as it was. */
 static void take_time(Delivery *delivery, Slice rfc3339)
@@ -22,48 +14,23 @@ static void take_time(Delivery *delivery, Slice rfc3339)
         delivery->received_ms = sent_ms;
 }
 
-static bool take_notification(const Json *carrier, Delivery *delivery)
+static Slice print_json(const Json *value, Arena *arena)
 {
-    const Json *message = json_get(carrier, "Message");
-    if (!json_is_string(message) || !json_get(carrier, "TopicArn"))
-        return false;
-    delivery->body = json_text(message);
-    delivery->message_id = json_text(json_get(carrier, "MessageId"));
-    take_time(delivery, json_text(json_get(carrier, "Timestamp")));
-    return true;
+    Text text = text_in(arena);
+    json_add_canonical(&text, value);
+    return text_slice(&text);
 }
 
-static bool take_bus_event(const Json *carrier, Arena *arena, Delivery *delivery)
-{
-    const Json *detail = json_get(carrier, "detail");
-    if (!json_is_object(detail) || !json_get(carrier, "detail-type"))
-        return false;
-    delivery->body = print_json(detail, arena);
-    delivery->message_id = json_text(json_get(carrier, "id"));
-    take_time(delivery, json_text(json_get(carrier, "time")));
-    return true;
-}
-
-/* ---- records ---- */
-
-/* The record of SNS has its carrier's fields; the topic's name may be missing in one that was made by hand. */
-static bool take_sns_record(const Json *record, Delivery *delivery)
+/* The record is the notification itself; one that was made by hand may not say its topic. */
+static bool take_sns_record(const Json *record, Arena *arena, Delivery *delivery)
 {
     const Json *sns = json_get(record, "Sns");
     if (!json_is_string(json_get(sns, "Message")))
         return false;
-    delivery->body = json_text(json_get(sns, "Message"));
+    delivery->body = json_get(sns, "TopicArn") ? print_json(sns, arena) : json_text(json_get(sns, "Message"));
     delivery->message_id = json_text(json_get(sns, "MessageId"));
     take_time(delivery, json_text(json_get(sns, "Timestamp")));
     return true;
-}
-
-static void open_carrier(Arena *arena, Delivery *delivery)
-{
-    Fault ignored; /* the line says what is wrong with it */
-    const Json *carrier = NULL;
-    if (!json_parse(delivery->body, arena, &carrier, &ignored) && !take_notification(carrier, delivery))
-        take_bus_event(carrier, arena, delivery);
 }
 
 /* SQS writes its numbers as text. */
@@ -73,7 +40,7 @@ static int64_t number_of(const Json *text)
     return slice_empty(digits) ? 0 : strtoll(digits.at, NULL, 10);
 }
 
-static bool take_sqs_record(const Json *record, Arena *arena, Delivery *delivery, Slice *ret_item_id)
+static bool take_sqs_record(const Json *record, Delivery *delivery, Slice *ret_item_id)
 {
     const Json *attributes = json_get(record, "attributes");
     *ret_item_id = json_text(json_get(record, "messageId"));
@@ -86,7 +53,6 @@ static bool take_sqs_record(const Json *record, Arena *arena, Delivery *delivery
     if (sent_ms > 0 && sent_ms < delivery->received_ms)
         delivery->received_ms = sent_ms;
     delivery->attempts = receives > 0 && receives < INT32_MAX ? (int)receives - 1 : 0;
-    open_carrier(arena, delivery);
     return true;
 }
 
@@ -115,8 +81,8 @@ static Status read_records(const Json *records, Delivery blank, Arena *arena, La
         Slice *item_id = &ret->item_ids[ret->count];
         *delivery = blank;
         *item_id = (Slice){0};
-        bool is_sqs = take_sqs_record(record, arena, delivery, item_id);
-        if (!is_sqs && !take_sns_record(record, delivery))
+        bool is_sqs = take_sqs_record(record, delivery, item_id);
+        if (!is_sqs && !take_sns_record(record, arena, delivery))
             return fault_set(fault, STATUS_REJECT, "event_unknown", "record %zu is neither of SNS nor of SQS", ret->count);
         if (ret->count && is_sqs != ret->is_partial)
             return fault_set(fault, STATUS_REJECT, "event_unknown", "records of SNS and of SQS are mixed");
@@ -129,7 +95,7 @@ static Status read_records(const Json *records, Delivery blank, Arena *arena, La
 
 Status lambda_event_read(Slice event, Slice topic, int64_t now_ms, Arena *arena, LambdaEvent *ret, Fault *fault)
 {
-    Delivery blank = {.body = event, .topic = topic, .received_ms = now_ms};
+    Delivery blank = {.body = event, .topic = topic, .topic_wins = true, .received_ms = now_ms};
     const Json *json = NULL;
     *ret = (LambdaEvent){0};
     Status status = json_parse(event, arena, &json, fault);
@@ -143,7 +109,6 @@ Status lambda_event_read(Slice event, Slice topic, int64_t now_ms, Arena *arena,
     ret->deliveries = ARENA_ARRAY(arena, Delivery, 1);
     ret->deliveries[0] = blank;
     ret->count = 1;
-    open_carrier(arena, &ret->deliveries[0]);
     return STATUS_OK;
 }
 

@@ -1,5 +1,5 @@
-/* What AWS Lambda hands to a function, taken apart into deliveries, and the answer to it. Each message loses its carriers: the
- * function knows what it is for, whatever its topic is called. Pure.
+/* What AWS Lambda hands to a function, taken apart into deliveries, and the answer to it. The function knows what its messages are,
+ * whatever their topic is called, unless it is called as another one of ours. Pure.
  *
  *   {"Records":[{"Sns":{"Message":…}}]}             SNS
  *   {"Records":[{"messageId":…,"body":…}]}          SQS; the body is an SNS notification, an EventBridge event, or the message itself
@@ -17,8 +17,7 @@ typedef struct LambdaEvent {
     size_t count;
 } LambdaEvent;
 
-/* topic: of all its messages. Deliveries and their bytes live in arena. A message that cannot be taken out of its carrier stays as
- * it is. REJECT when it is none of the above as a whole. */
+/* topic: of all its messages. Deliveries and their bytes live in arena. REJECT when it is none of the above as a whole. */
 Status lambda_event_read(Slice event, Slice topic, int64_t now_ms, Arena *arena, LambdaEvent *ret, Fault *fault);
 
 /* How many of its messages must come again; those that are done with have the verdict DONE. */

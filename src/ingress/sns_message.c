@@ -195,7 +195,7 @@ Status sns_message_check(const SnsMessage *message, const SnsPolicy *policy, int
     if (status)
         return status;
     if (!sns_certificate_url(message->certificate_url, claim.topic->host, arena, &claim.certificate_url))
-        return fault_set(fault, STATUS_REJECT, "sns_certificate_url", "its SigningCertURL is not of %s", claim.topic->host.at);
+        return fault_set(fault, STATUS_REJECT, "sns_certificate_url", "its SigningCertURL is not that of a certificate of %s", claim.topic->host.at);
     *ret = claim;
     return STATUS_OK;
 }

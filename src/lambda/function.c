@@ -44,14 +44,42 @@ static bool has_one_of(const Config *config, const char *names)
     }
 }
 
+static void add_missing(Text *missing, const char *names)
+{
+    if (missing->bytes)
+        text_add_literal(missing, ", ");
+    for (const char *at = names; *at; at++) {
+        if (*at == '|')
+            text_add_literal(missing, " or ");
+        else
+            text_add_byte(missing, *at);
+    }
+}
+
 static Status check_required(const Running *running, Fault *fault)
 {
+    Arena arena = {0};
+    Text missing = text_in(&arena);
     for (const char *const *names = running->function->required; *names; names++) {
         if (!has_one_of(&running->config, *names))
-            return fault_set(fault, STATUS_REJECT, "setting_missing", "%s needs the variable %s, which is not set", running->function->name,
-                             *names);
+            add_missing(&missing, *names);
     }
-    return STATUS_OK;
+    Status status = STATUS_OK;
+    if (missing.bytes)
+        status = fault_set(fault, STATUS_REJECT, "setting_missing", "%s needs these variables, which are not set: %.*s", running->function->name,
+                           (int)missing.bytes, missing.at);
+    arena_done(&arena);
+    return status;
+}
+
+/* The default is there so that a newcomer sees a link; nobody's donors should. */
+static void warn_of_example(const Running *running)
+{
+    for (size_t i = 0; running->function->makes_links && i < config_row_count; i++) {
+        const ConfigRow *row = &config_rows[i];
+        if (!strcmp(row->env, "DONATION_LINK_BASE_URL") && !strcmp(config_source(&running->config, row), "default"))
+            log_line(LOG_WARN, "donation links lead to an example: set DONATION_LINK_BASE_URL", LOG_CSTR("url", row->fallback));
+    }
 }
 
 static Status read_settings(Running *running, Fault *fault)
@@ -59,10 +87,14 @@ static Status read_settings(Running *running, Fault *fault)
     Status status = config_load(&running->config, NULL, 0, fault);
     if (status)
         return status;
+    log_set_service(running->function->name);
     if (!log_init(running->config.log_level, !strcmp(running->config.log_phone_numbers, "full")))
         return fault_set(fault, STATUS_REJECT, "setting_value", "LOG_LEVEL is \"%.40s\"; it must be debug, info, warn, error or off",
                          running->config.log_level);
-    return check_required(running, fault);
+    Status missing = check_required(running, fault);
+    if (!missing)
+        warn_of_example(running);
+    return missing;
 }
 
 /* ---- work ---- */

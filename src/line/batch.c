@@ -3,6 +3,14 @@
 
 #include "base/metrics.h"
 
+void batch_waited(Metric metric, int64_t pressed_ms)
+{
+    enum { LONGEST_MS = 60 * 60 * 1000 };
+    int64_t wait_ms = clock_wall_ms() - pressed_ms;
+    if (pressed_ms && wait_ms <= LONGEST_MS)
+        metric_waited(metric, wait_ms);
+}
+
 void batch_stop(Batch *batch, size_t i, const Fault *fault)
 {
     static const Verdict verdicts[] = {VERDICT_DONE, VERDICT_REJECT, VERDICT_RETRY, VERDICT_FATAL};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "pipeline.h"
 #include "service/dnc_cache.h"
 
@@ -75,6 +76,10 @@ static inline bool batch_is_alive(const Batch *batch, size_t i) { return batch->
 
 /* Which message is in the way shows when they run one by one. */
 static inline bool batch_is_for_one(const Fault *fault) { return fault->status == STATUS_REJECT || fault->is_of_one; }
+
+/* Counts how long somebody has waited since the key was pressed at pressed_ms (0 = not known). What was pressed more than an hour ago, or
+ * is said to have been, tells of a broker or a clock and not of us. */
+void batch_waited(Metric metric, int64_t pressed_ms);
 
 /* Message i ends here with that fault. */
 void batch_stop(Batch *batch, size_t i, const Fault *fault);

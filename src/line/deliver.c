@@ -271,7 +271,8 @@ void deliver_wait(Batch *batch, size_t message, const Effect *effect)
 {
     Fault fault;
     if (effect->state == EFFECT_PENDING)
-        fault_set(&fault, STATUS_RETRY, "sms_pending", "the SMS gateway has not taken it yet");
+        fault_set(&fault, STATUS_RETRY, "sms_pending", "the SMS gateway has not taken it yet%s%.*s", effect->reason.bytes ? ": " : "",
+                  (int)(effect->reason.bytes < 150 ? effect->reason.bytes : 150), effect->reason.at ? effect->reason.at : "");
     else
         fault_set(&fault, STATUS_RETRY, "sms_in_progress", "this SMS is on its way, and it is not known yet what became of it");
     batch_put_off(batch, message, &fault);

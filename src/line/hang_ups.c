@@ -132,7 +132,7 @@ static void record_ended(Batch *batch)
         hang_ups->items[places[i]].is_recorded = true;
         metric_add(METRIC_CALL_TERMINATIONS, is_new[i]);
         if (is_new[i])
-            metric_waited(METRIC_OPTOUT_HUNG_UP, records[i].timestamp_ms - hang_ups->items[places[i]].pressed_ms);
+            batch_waited(METRIC_OPTOUT_HUNG_UP, hang_ups->items[places[i]].pressed_ms);
     }
 }
 

@@ -129,6 +129,20 @@ def test_who_is_on_the_list_gets_no_text(make_function, settings, gateway):
     assert texts(gateway) == [] and donations(settings, "w") == 0
 
 
+def test_an_opt_out_that_went_astray_blocks_its_number_and_sends_nothing(make_function, settings, gateway):
+    event = press("w")
+    del event["dtmfInput"]
+    body = {"Type": "Notification", "TopicArn": "arn:aws:sns:us-east-1:123456789012:optout-events", "MessageId": "1", "Message": json.dumps(event)}
+    assert failures(make_function().invoke(sqs_event(body))) == ["message-0"]
+    assert redis_cli(settings, "SISMEMBER", "blacklist:numbers", event["phoneNumber"]) == "1"
+    assert texts(gateway) == []
+
+
+def test_an_example_link_is_warned_of(make_function):
+    function = make_function()
+    until(lambda: function.lines("donation links lead to an example: set DONATION_LINK_BASE_URL") or function.invoke(sns_event(press("w"))) is None)
+
+
 def test_without_redis_nothing_is_sent_and_the_queue_gets_it_back(make_function, gateway):
     function = make_function(REDIS_URL="redis://127.0.0.1:1")
     assert failures(function.invoke(sqs_event(press("w")))) == ["message-0"]

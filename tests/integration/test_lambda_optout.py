@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from support.events import optout, unique, unique_phone
+from support.events import donation, optout, unique, unique_phone
 from support.fault_proxy import FaultProxy
 from support.foreign_api import HANG, ForeignApi
 from support.lambda_emulator import Function, failures, sns_event, sqs_event
@@ -150,6 +150,25 @@ def test_an_opt_out_that_cannot_be_read_whole_blocks_its_number(function, settin
     assert is_error(answer) and is_cached(settings, phone)
 
 
+def notification(topic, event):
+    return {"Type": "Notification", "TopicArn": f"arn:aws:sns:us-east-1:123456789012:{topic}", "MessageId": unique("id"), "Message": json.dumps(event)}
+
+
+def test_a_donation_that_went_astray_blocks_nobody_and_is_no_opt_out(function, settings, api):
+    event = donation(unique("call"), "campaign-456", unique_phone())
+    assert failures(function.invoke(sqs_event(notification("donation-events", event)))) == ["message-0"]
+    assert is_error(function.invoke({"Records": [{"Sns": notification("donation-events", event)}]}))
+    assert not is_cached(settings, event["phoneNumber"]) and not api.stored["/blacklist"]
+
+
+@pytest.mark.parametrize("more", [{"Message": "pressed nine", "TopicArn": "ivr"}, {"detail-type": "key", "detail": {"digit": "9"}}],
+                         ids=["as SNS", "as EventBridge"])
+def test_an_opt_out_with_fields_that_are_named_like_a_carrier_s_is_one(function, settings, more):
+    event = press()
+    assert failures(function.invoke(sqs_event({**event, **more}))) == []
+    assert is_cached(settings, event["phoneNumber"])
+
+
 # ---- when something is away ----
 
 def test_without_the_database_it_fails_but_hangs_up_and_fills_the_cache(make_function, settings, worker):
@@ -248,7 +267,7 @@ def test_frozen_for_a_while_it_goes_on_with_fresh_connections(make_function, set
 def test_a_variable_that_is_missing_is_named(make_function):
     function = make_function(DATABASE_API_URL=None)
     answer = function.invoke(sns_event(press()))
-    assert "DATABASE_API_URL" in answer["errorMessage"]
+    assert "DATABASE_API_URL or DATABASE_URL" in answer["errorMessage"]
 
 
 def test_logs_say_nothing_of_whose_number_it_was(make_function):
