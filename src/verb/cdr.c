@@ -212,8 +212,11 @@ static int show(const Invocation *invocation, Desk *desk, const Cdr *cdr, Slice 
         show_record(cdr, invocation->config->currency, invocation->arena);
     else
         show_line("call", call_id);
-    if (ports->registry.actions(ports->registry.self, &filter, show_action, invocation->arena, &fault))
+    Status status = ports->registry.actions(ports->registry.self, &filter, show_action, invocation->arena, &fault);
+    if (status && strcmp(fault.code, "database_missing"))
         return verb_fail(&fault);
+    if (status)
+        verb_note("what was done because of it is in another store, which is not named here: DATABASE_URL, DATABASE_API_URL or PLEDGELINE_DATA");
     return EXIT_OK;
 }
 

@@ -5,6 +5,7 @@ import pymongo
 import pytest
 from support.events import ended, unique, unique_phone
 from support.lambda_emulator import FUNCTIONS, Function, failures, sns_event, sqs_event
+from support.program import run
 from support.stores import redis_cli
 
 pytestmark = pytest.mark.own_stores
@@ -65,6 +66,12 @@ def test_the_sample_event_five_times_is_one_record_and_counts_once(function, set
     assert (record["outcome"], record["status"]) == ("answered", "completed") and record["endTime"].isoformat() == "2024-01-15T10:35:00"
     counters = {name: redis_cli(settings, "GET", f"campaign:test-campaign:{name}") for name in ("total_attempts", "answered", "last_activity")}
     assert counters == {"total_attempts": "1", "answered": "1", "last_activity": "2024-01-15T10:35:00.000Z"}
+
+
+def test_the_command_line_shows_a_record_of_which_it_knows_the_store_alone(function, settings, tmp_path):
+    assert function.invoke(sns_event(SAMPLE)) == {"done": 1}
+    shown = run(tmp_path / "none", "cdr", "show", "test-call", **with_stores(settings))
+    assert shown.code == 0 and "test-campaign" in shown.out and "not named here" in shown.err
 
 
 # ---- carriers ----
