@@ -9,7 +9,7 @@
 #include "event/text_template.h"
 
 /* SNS knows a repeat for five minutes; the minute is for the request itself, and for clocks that differ. */
-enum { DEADLINE_MS = 5000, LEAST_MS = 100, FIFO_REPEAT_MS = 4 * 60 * 1000 };
+enum { DEADLINE_MS = 5000, LEAST_MS = 100, WALL_MOST_MS = 60 * 1000, FIFO_REPEAT_MS = 4 * 60 * 1000 };
 
 typedef struct Topic {
     const char *arn;
@@ -76,7 +76,7 @@ static SnsMessage message_of(const Effect *effect, const char *subject, Slice bo
 
 typedef struct Sending {
     SnsSms *sns;
-    int64_t deadline_ms;
+    AwsDeadline deadline;
     Arena *arena;
     Fault fault;
     bool is_over; /* the topic is away: nothing more goes out by this call */
@@ -112,14 +112,20 @@ static void take_results(const Sending *sending, Slice answer, size_t count, Sms
         outcomes[i] = outcome_of(&results[i], sending->arena);
 }
 
+static bool is_late(const Sending *sending) { return clock_wall_ms() >= sending->deadline.wall_ms; }
+
+/* For what certainly was not taken. Once it is late somebody else may have the text, so we leave the ledger alone. */
+static SmsResult untaken(const Sending *sending) { return is_late(sending) ? SMS_OVERTAKEN : SMS_AWAY; }
+
 /* The breaker hears of it, and the call ends where asking on is no use. */
 static SmsResult judge_failure(Sending *sending, Status status, const AwsAnswer *answer)
 {
     Breaker *breaker = sending->sns->breaker;
     if (status == STATUS_RETRY) {
-        breaker_failed(breaker, &sending->fault);
+        if (strcmp(sending->fault.code, "aws_late") != 0)
+            breaker_failed(breaker, &sending->fault);
         sending->is_over = true;
-        return answer->maybe_taken ? SMS_UNKNOWN : SMS_AWAY;
+        return answer->maybe_taken ? SMS_UNKNOWN : untaken(sending);
     }
     breaker_answered(breaker);
     bool is_about_text = answer->code && !is_about_us(answer);
@@ -127,7 +133,7 @@ static SmsResult judge_failure(Sending *sending, Status status, const AwsAnswer 
         return answer->maybe_taken ? SMS_UNKNOWN : SMS_REFUSED;
     breaker_refused(breaker, &sending->fault);
     sending->is_over = true;
-    return answer->maybe_taken ? SMS_UNKNOWN : SMS_AWAY;
+    return answer->maybe_taken ? SMS_UNKNOWN : untaken(sending);
 }
 
 /* Of a batch that is refused as a whole one message may be the cause: then each goes alone. */
@@ -135,7 +141,7 @@ static void publish(Sending *sending, const Topic *topic, const SnsMessage *mess
 {
     AwsAnswer answer;
     Slice form = sns_batch_form(topic->arn, topic->is_fifo, messages, count, sending->arena);
-    Status status = aws_call(topic->client, NULL, form, sending->deadline_ms, sending->arena, &answer, &sending->fault);
+    Status status = aws_call(topic->client, NULL, form, sending->deadline, sending->arena, &answer, &sending->fault);
     if (!status) {
         breaker_answered(sending->sns->breaker);
         take_results(sending, answer.body, count, outcomes);
@@ -148,7 +154,10 @@ static void publish(Sending *sending, const Topic *topic, const SnsMessage *mess
         publish(sending, topic, &messages[i], 1, &outcomes[i]);
 }
 
-static bool is_at_end(const Sending *sending) { return sending->is_over || clock_elapsed_ms() + LEAST_MS > sending->deadline_ms; }
+static bool is_at_end(const Sending *sending)
+{
+    return sending->is_over || is_late(sending) || clock_elapsed_ms() + LEAST_MS > sending->deadline.elapsed_ms;
+}
 
 static void publish_in_time(Sending *sending, const Topic *topic, const SnsMessage *messages, size_t count, SmsOutcome *outcomes)
 {
@@ -159,7 +168,7 @@ static void publish_in_time(Sending *sending, const Topic *topic, const SnsMessa
     if (!sending->is_over)
         fault_set(&sending->fault, STATUS_RETRY, "sms_away", "there was no time left to ask the SMS gateway's topic");
     for (size_t i = 0; i < count; i++)
-        outcomes[i] = outcome_because(SMS_AWAY, &sending->fault, sending->arena);
+        outcomes[i] = outcome_because(untaken(sending), &sending->fault, sending->arena);
 }
 
 /* How many from the first on fit into one request. */
@@ -192,26 +201,30 @@ static void speak(Sending *sending, const Effect *effect, Slice text, int64_t no
                                    spoken.result == SMS_UNKNOWN ? "; nobody can say whether it is spoken" : "");
     if (spoken.result == SMS_AWAY || spoken.result == SMS_UNSENT)
         refused->result = SMS_UNSENT;
+    if (spoken.result == SMS_OVERTAKEN)
+        refused->result = SMS_OVERTAKEN;
 }
 
 /* ---- the port ---- */
 
-/* Well before the lease is over, when somebody else may take the texts. */
-static int64_t deadline_of(SnsSms *sns, const Effect *effects, size_t count, int64_t now_ms)
+/* Well before the lease is over, when somebody else may take the texts, and before a FIFO topic forgets them. It counts from now_ms,
+ * since when the list was asked, and not from when we come to send. */
+static AwsDeadline deadline_of(SnsSms *sns, const Effect *effects, size_t count, int64_t now_ms)
 {
-    int64_t left_ms = breaker_patience_ms(sns->breaker, DEADLINE_MS);
+    int64_t most_ms = WALL_MOST_MS;
     for (size_t i = 0; i < count; i++) {
         int64_t lease_ms = (effects[i].due_ms - now_ms) / 4 * 3;
-        left_ms = lease_ms < left_ms ? lease_ms : left_ms;
+        most_ms = lease_ms < most_ms ? lease_ms : most_ms;
     }
-    return clock_elapsed_ms() + left_ms;
+    int64_t left_ms = now_ms + most_ms - clock_wall_ms(), patience_ms = breaker_patience_ms(sns->breaker, DEADLINE_MS);
+    return (AwsDeadline){.elapsed_ms = clock_elapsed_ms() + (left_ms < patience_ms ? left_ms : patience_ms), .wall_ms = now_ms + most_ms};
 }
 
 static Status send_texts(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault)
 {
     (void)fault;
     SnsSms *sns = self;
-    Sending sending = {.sns = sns, .arena = arena, .deadline_ms = deadline_of(sns, effects, count, now_ms)};
+    Sending sending = {.sns = sns, .arena = arena, .deadline = deadline_of(sns, effects, count, now_ms)};
     SnsMessage *messages = ARENA_ARRAY(arena, SnsMessage, count + 1);
     Slice *texts = ARENA_ARRAY(arena, Slice, count + 1);
     SmsOutcome *results = ARENA_ARRAY(arena, SmsOutcome, count + 1);

@@ -1,12 +1,17 @@
 """Texts through the SMS gateway's topic: on a real SNS and SQS (moto), and against answers that no real topic gives on demand."""
 import json
+import os
+import signal
+import threading
 
 import pytest
 from support import look
 from support.events import CAMPAIGN_NAME, donation, optout
+from support.fault_proxy import FaultProxy
+from support.lambda_emulator import Function, sns_event
 from support.peer_moto import MotoPeer, Queue
 from support.sns_peer import SnsPeer, error, results
-from support.stores import nothing_waits, until
+from support.stores import nothing_waits, redis_cli, until
 
 ARN = "arn:aws:sns:us-east-1:123456789012:"
 KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
@@ -241,6 +246,56 @@ def test_text_of_a_process_that_was_killed_is_unknown_on_a_topic_that_knows_no_r
         server.start()
         until(lambda: texts(server, "unknown"))
     assert len(peer.requests) == 1
+
+
+# ---- processes that were frozen ----
+
+@pytest.mark.parametrize("topic", ["sms-gateway", "sms-gateway.fifo"])
+def test_text_of_a_process_that_was_frozen_between_two_tries_does_not_go_out_later(make_server, clock, topic):
+    def freezes(messages):
+        if len(peer.requests) > 1:
+            return results(messages)
+        os.kill(server.process.pid, signal.SIGSTOP)
+        clock.advance(seconds=23)  # three quarters of the lease, when somebody else may soon have the text
+        os.kill(server.process.pid, signal.SIGCONT)
+        return 400, {}, error("Throttling")
+
+    with SnsPeer(freezes) as peer:
+        server = make_server(**settings_of(peer, topic), **clock.settings)
+        assert press(server, "c1").status == 202
+        assert len(peer.requests) == 1 and records(server) == []
+        clock.advance(minutes=5)  # nobody can say any more that it was throttled
+        until(lambda: texts(server, "unknown"))
+    assert len(peer.requests) == 1
+
+
+@pytest.mark.own_stores
+@pytest.mark.parametrize("topic", ["sms-gateway", "sms-gateway.fifo"])
+def test_text_of_a_process_that_was_frozen_before_its_request_does_not_go_out_later(lambda_stores, clock, topic):
+    settings = lambda_stores.settings()
+    port = int(settings["REDIS_URL"].split(":")[-1].split("/")[0])
+    proxy = FaultProxy(port)
+    with SnsPeer() as peer:
+        gateway = {name: str(value) for name, value in {**settings_of(peer, topic), **clock.settings}.items()}
+        function = Function("donation-handler", REDIS_URL=settings["REDIS_URL"].replace(f":{port}", f":{proxy.port}"), **gateway)
+        try:
+            assert "errorType" not in function.invoke(sns_event(donation("warm", "frozen", PHONE)))
+            proxy.hold_once(b"\r\nsending\r\n")
+            answers = []
+            asking = threading.Thread(target=lambda: answers.append(function.invoke(sns_event(donation("c1", "frozen", PHONE)))))
+            asking.start()
+            assert proxy.held.wait(5)
+            [pid] = function.pids()
+            os.kill(pid, signal.SIGSTOP)
+            proxy.heal()
+            clock.advance(seconds=23)
+            os.kill(pid, signal.SIGCONT)
+            asking.join()
+        finally:
+            function.stop()
+            proxy.stop()
+    assert "errorType" in answers[0] and redis_cli(settings, "HGET", "pledgeline:effect:c1_donation", "state") == "sending"
+    assert [message.body["callId"] for message in peer.messages()] == ["warm"]
 
 
 # ---- speech ----
