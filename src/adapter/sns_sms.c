@@ -11,6 +11,12 @@
 /* SNS knows a repeat for five minutes; the minute is for the request itself, and for clocks that differ. */
 enum { DEADLINE_MS = 5000, LEAST_MS = 100, WALL_MOST_MS = 60 * 1000, FIFO_REPEAT_MS = 4 * 60 * 1000 };
 
+enum { ACCOUNT_DIGITS = 12, NAME_MAX_BYTES = 256 };
+
+#define SMALL "abcdefghijklmnopqrstuvwxyz"
+#define LARGE "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
 typedef struct Topic {
     const char *arn;
     bool is_fifo;
@@ -253,16 +259,46 @@ static Status send_texts(void *self, const Effect *effects, size_t count, int64_
 
 /* ---- open and close ---- */
 
+static bool has_only(Slice text, const char *bytes)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (!text.at[i] || !strchr(bytes, text.at[i]))
+            return false;
+    }
+    return text.bytes;
+}
+
+static bool ends_fifo(Slice name, Slice *ret_stem)
+{
+    const Slice fifo = SLICE(".fifo");
+    *ret_stem = name;
+    if (name.bytes <= fifo.bytes || memcmp(name.at + name.bytes - fifo.bytes, fifo.at, fifo.bytes) != 0)
+        return false;
+    ret_stem->bytes -= fifo.bytes;
+    return true;
+}
+
+/* https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html */
+static bool is_topic(const AwsArn *parts, Slice name)
+{
+    bool is_account = parts->account.bytes == ACCOUNT_DIGITS && has_only(parts->account, DIGITS);
+    bool is_partition = slice_starts_with(parts->partition, SLICE("aws")) && has_only(parts->partition, SMALL DIGITS "-");
+    return slice_equal(parts->service, SLICE("sns")) && is_partition && is_account && has_only(parts->region, SMALL DIGITS "-") &&
+           parts->resource.bytes <= NAME_MAX_BYTES && has_only(name, SMALL LARGE DIGITS "-_");
+}
+
 static Status open_topic(const SnsSmsSettings *settings, const char *variable, const char *arn, Arena *arena, Topic *ret, Fault *fault)
 {
     AwsArn parts;
-    if (!aws_parse_arn(slice_of(arn), &parts) || !slice_equal(parts.service, SLICE("sns")) || slice_empty(parts.region) ||
-        memchr(parts.resource.at, ':', parts.resource.bytes))
+    Slice name = {0};
+    bool is_fifo = aws_parse_arn(slice_of(arn), &parts) && ends_fifo(parts.resource, &name);
+    if (slice_empty(name) || !is_topic(&parts, name))
         return fault_set(fault, STATUS_REJECT, "setting_value", "%s is \"%.80s\"; it must be the ARN of an SNS topic", variable, arn);
-    const Slice fifo = SLICE(".fifo");
-    size_t bytes = parts.resource.bytes;
+    if (event_handler_of(name))
+        return fault_set(fault, STATUS_REJECT, "setting_value", "%s is \"%.80s\"; events come by that topic, and a text would come back as one",
+                         variable, arn);
     ret->arn = arn;
-    ret->is_fifo = bytes > fifo.bytes && slice_equal((Slice){parts.resource.at + bytes - fifo.bytes, fifo.bytes}, fifo);
+    ret->is_fifo = is_fifo;
     ret->settings = (AwsSettings){.region = arena_copy(arena, parts.region).at, .endpoint_url = settings->endpoint_url, .ca_bundle = settings->ca_bundle,
                                   .use_fips = settings->use_fips, .never_twice = !ret->is_fifo};
     ret->client = aws_client_new("sns", &ret->settings);
@@ -275,7 +311,9 @@ Status sns_sms_open(const SnsSmsSettings *settings, SnsSms **ret, Fault *fault)
     if (!sns)
         abort();
     sns->breaker = settings->breaker;
-    Status status = open_topic(settings, "SMS_GATEWAY_TOPIC_ARN", settings->topic_arn, &sns->arena, &sns->texts, fault);
+    Status status = *settings->topic_arn ? STATUS_OK : fault_set(fault, STATUS_REJECT, "setting_value",
+                                                                 "TTS_FALLBACK_TOPIC_ARN is set without SMS_GATEWAY_TOPIC_ARN, whose texts it is for");
+    status = status ? status : open_topic(settings, "SMS_GATEWAY_TOPIC_ARN", settings->topic_arn, &sns->arena, &sns->texts, fault);
     if (!status && *settings->tts_topic_arn)
         status = open_topic(settings, "TTS_FALLBACK_TOPIC_ARN", settings->tts_topic_arn, &sns->arena, &sns->speech, fault);
     if (status) {
@@ -296,7 +334,9 @@ void sns_sms_close(SnsSms *sns)
     free(sns);
 }
 
+/* A repeat of a text that is refused asks for its speech again, too. */
 SmsPort sns_sms(SnsSms *sns)
 {
-    return (SmsPort){.self = sns, .joins_unit = false, .repeat_ms = sns->texts.is_fifo ? FIFO_REPEAT_MS : 0, .send = send_texts};
+    bool knows_repeats = sns->texts.is_fifo && (!sns->speech.client || sns->speech.is_fifo);
+    return (SmsPort){.self = sns, .joins_unit = false, .repeat_ms = knows_repeats ? FIFO_REPEAT_MS : 0, .send = send_texts};
 }
