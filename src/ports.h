@@ -244,7 +244,7 @@ typedef enum SmsResult {
     SMS_UNSENT,   /* it certainly does not have it by this call: may be tried later */
     SMS_AWAY,     /* as SMS_UNSENT, and it takes nothing from anybody now: waiting for it uses up no tries */
     SMS_UNKNOWN,  /* nobody can say: it is sent again while that is one message (repeat_ms), and is UNKNOWN after that */
-    SMS_OVERTAKEN, /* somebody else has the effect by now: this call sent nothing, and the ledger says what becomes of it */
+    SMS_OVERTAKEN, /* somebody else has the effect by now, or may have: this call sent nothing, and the ledger says what becomes of it */
 } SmsResult;
 
 typedef struct SmsOutcome {
@@ -270,7 +270,9 @@ typedef struct SmsPort {
     void *self;
     bool joins_unit;       /* send() becomes durable with the unit of work, and undone with it */
     int64_t repeat_ms;     /* for how long sending an action id again is still one message; 0 = not at all, REPEAT_ALWAYS = for ever */
-    /* outcomes[i] answers effects[i], which are SENDING. The action id is the idempotency key. A gateway that can see the ledger
+    /* outcomes[i] answers effects[i], which are SENDING. now_ms: wall time from before the list was asked. The action id is the
+     * idempotency key. A gateway beyond a network is given nothing once three quarters of the time from now_ms to due_ms are over by
+     * the wall clock, which goes on while a process is frozen: SMS_OVERTAKEN. A gateway that can see the ledger
      * takes a text only while the ledger has it as SENDING with this fence. */
     Status (*send)(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault);
     /* Newest first; NULL where the gateway keeps no list. */

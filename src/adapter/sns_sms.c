@@ -9,7 +9,13 @@
 #include "event/text_template.h"
 
 /* SNS knows a repeat for five minutes; the minute is for the request itself, and for clocks that differ. */
-enum { DEADLINE_MS = 5000, LEAST_MS = 100, FIFO_REPEAT_MS = 4 * 60 * 1000 };
+enum { DEADLINE_MS = 5000, LEAST_MS = 100, WALL_MOST_MS = 60 * 1000, FIFO_REPEAT_MS = 4 * 60 * 1000 };
+
+enum { ACCOUNT_DIGITS = 12, NAME_MAX_BYTES = 256 };
+
+#define SMALL "abcdefghijklmnopqrstuvwxyz"
+#define LARGE "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
 
 typedef struct Topic {
     const char *arn;
@@ -76,7 +82,7 @@ static SnsMessage message_of(const Effect *effect, const char *subject, Slice bo
 
 typedef struct Sending {
     SnsSms *sns;
-    int64_t deadline_ms;
+    AwsDeadline deadline;
     Arena *arena;
     Fault fault;
     bool is_over; /* the topic is away: nothing more goes out by this call */
@@ -112,14 +118,20 @@ static void take_results(const Sending *sending, Slice answer, size_t count, Sms
         outcomes[i] = outcome_of(&results[i], sending->arena);
 }
 
+static bool is_late(const Sending *sending) { return clock_wall_ms() >= sending->deadline.wall_ms; }
+
+/* For what certainly was not taken. Once it is late somebody else may have the text, so we leave the ledger alone. */
+static SmsResult untaken(const Sending *sending) { return is_late(sending) ? SMS_OVERTAKEN : SMS_AWAY; }
+
 /* The breaker hears of it, and the call ends where asking on is no use. */
 static SmsResult judge_failure(Sending *sending, Status status, const AwsAnswer *answer)
 {
     Breaker *breaker = sending->sns->breaker;
     if (status == STATUS_RETRY) {
-        breaker_failed(breaker, &sending->fault);
+        if (strcmp(sending->fault.code, "aws_late") != 0)
+            breaker_failed(breaker, &sending->fault);
         sending->is_over = true;
-        return answer->maybe_taken ? SMS_UNKNOWN : SMS_AWAY;
+        return answer->maybe_taken ? SMS_UNKNOWN : untaken(sending);
     }
     breaker_answered(breaker);
     bool is_about_text = answer->code && !is_about_us(answer);
@@ -127,7 +139,7 @@ static SmsResult judge_failure(Sending *sending, Status status, const AwsAnswer 
         return answer->maybe_taken ? SMS_UNKNOWN : SMS_REFUSED;
     breaker_refused(breaker, &sending->fault);
     sending->is_over = true;
-    return answer->maybe_taken ? SMS_UNKNOWN : SMS_AWAY;
+    return answer->maybe_taken ? SMS_UNKNOWN : untaken(sending);
 }
 
 /* Of a batch that is refused as a whole one message may be the cause: then each goes alone. */
@@ -135,7 +147,7 @@ static void publish(Sending *sending, const Topic *topic, const SnsMessage *mess
 {
     AwsAnswer answer;
     Slice form = sns_batch_form(topic->arn, topic->is_fifo, messages, count, sending->arena);
-    Status status = aws_call(topic->client, NULL, form, sending->deadline_ms, sending->arena, &answer, &sending->fault);
+    Status status = aws_call(topic->client, NULL, form, sending->deadline, sending->arena, &answer, &sending->fault);
     if (!status) {
         breaker_answered(sending->sns->breaker);
         take_results(sending, answer.body, count, outcomes);
@@ -148,7 +160,10 @@ static void publish(Sending *sending, const Topic *topic, const SnsMessage *mess
         publish(sending, topic, &messages[i], 1, &outcomes[i]);
 }
 
-static bool is_at_end(const Sending *sending) { return sending->is_over || clock_elapsed_ms() + LEAST_MS > sending->deadline_ms; }
+static bool is_at_end(const Sending *sending)
+{
+    return sending->is_over || is_late(sending) || clock_elapsed_ms() + LEAST_MS > sending->deadline.elapsed_ms;
+}
 
 static void publish_in_time(Sending *sending, const Topic *topic, const SnsMessage *messages, size_t count, SmsOutcome *outcomes)
 {
@@ -159,7 +174,7 @@ static void publish_in_time(Sending *sending, const Topic *topic, const SnsMessa
     if (!sending->is_over)
         fault_set(&sending->fault, STATUS_RETRY, "sms_away", "there was no time left to ask the SMS gateway's topic");
     for (size_t i = 0; i < count; i++)
-        outcomes[i] = outcome_because(SMS_AWAY, &sending->fault, sending->arena);
+        outcomes[i] = outcome_because(untaken(sending), &sending->fault, sending->arena);
 }
 
 /* How many from the first on fit into one request. */
@@ -192,26 +207,30 @@ static void speak(Sending *sending, const Effect *effect, Slice text, int64_t no
                                    spoken.result == SMS_UNKNOWN ? "; nobody can say whether it is spoken" : "");
     if (spoken.result == SMS_AWAY || spoken.result == SMS_UNSENT)
         refused->result = SMS_UNSENT;
+    if (spoken.result == SMS_OVERTAKEN)
+        refused->result = SMS_OVERTAKEN;
 }
 
 /* ---- the port ---- */
 
-/* Well before the lease is over, when somebody else may take the texts. */
-static int64_t deadline_of(SnsSms *sns, const Effect *effects, size_t count, int64_t now_ms)
+/* Well before the lease is over, when somebody else may take the texts, and before a FIFO topic forgets them. It counts from now_ms,
+ * since when the list was asked, and not from when we come to send. */
+static AwsDeadline deadline_of(SnsSms *sns, const Effect *effects, size_t count, int64_t now_ms)
 {
-    int64_t left_ms = breaker_patience_ms(sns->breaker, DEADLINE_MS);
+    int64_t most_ms = WALL_MOST_MS;
     for (size_t i = 0; i < count; i++) {
         int64_t lease_ms = (effects[i].due_ms - now_ms) / 4 * 3;
-        left_ms = lease_ms < left_ms ? lease_ms : left_ms;
+        most_ms = lease_ms < most_ms ? lease_ms : most_ms;
     }
-    return clock_elapsed_ms() + left_ms;
+    int64_t left_ms = now_ms + most_ms - clock_wall_ms(), patience_ms = breaker_patience_ms(sns->breaker, DEADLINE_MS);
+    return (AwsDeadline){.elapsed_ms = clock_elapsed_ms() + (left_ms < patience_ms ? left_ms : patience_ms), .wall_ms = now_ms + most_ms};
 }
 
 static Status send_texts(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault)
 {
     (void)fault;
     SnsSms *sns = self;
-    Sending sending = {.sns = sns, .arena = arena, .deadline_ms = deadline_of(sns, effects, count, now_ms)};
+    Sending sending = {.sns = sns, .arena = arena, .deadline = deadline_of(sns, effects, count, now_ms)};
     SnsMessage *messages = ARENA_ARRAY(arena, SnsMessage, count + 1);
     Slice *texts = ARENA_ARRAY(arena, Slice, count + 1);
     SmsOutcome *results = ARENA_ARRAY(arena, SmsOutcome, count + 1);
@@ -240,16 +259,46 @@ static Status send_texts(void *self, const Effect *effects, size_t count, int64_
 
 /* ---- open and close ---- */
 
+static bool has_only(Slice text, const char *bytes)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (!text.at[i] || !strchr(bytes, text.at[i]))
+            return false;
+    }
+    return text.bytes;
+}
+
+static bool ends_fifo(Slice name, Slice *ret_stem)
+{
+    const Slice fifo = SLICE(".fifo");
+    *ret_stem = name;
+    if (name.bytes <= fifo.bytes || memcmp(name.at + name.bytes - fifo.bytes, fifo.at, fifo.bytes) != 0)
+        return false;
+    ret_stem->bytes -= fifo.bytes;
+    return true;
+}
+
+/* https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html */
+static bool is_topic(const AwsArn *parts, Slice name)
+{
+    bool is_account = parts->account.bytes == ACCOUNT_DIGITS && has_only(parts->account, DIGITS);
+    bool is_partition = slice_starts_with(parts->partition, SLICE("aws")) && has_only(parts->partition, SMALL DIGITS "-");
+    return slice_equal(parts->service, SLICE("sns")) && is_partition && is_account && has_only(parts->region, SMALL DIGITS "-") &&
+           parts->resource.bytes <= NAME_MAX_BYTES && has_only(name, SMALL LARGE DIGITS "-_");
+}
+
 static Status open_topic(const SnsSmsSettings *settings, const char *variable, const char *arn, Arena *arena, Topic *ret, Fault *fault)
 {
     AwsArn parts;
-    if (!aws_parse_arn(slice_of(arn), &parts) || !slice_equal(parts.service, SLICE("sns")) || slice_empty(parts.region) ||
-        memchr(parts.resource.at, ':', parts.resource.bytes))
+    Slice name = {0};
+    bool is_fifo = aws_parse_arn(slice_of(arn), &parts) && ends_fifo(parts.resource, &name);
+    if (slice_empty(name) || !is_topic(&parts, name))
         return fault_set(fault, STATUS_REJECT, "setting_value", "%s is \"%.80s\"; it must be the ARN of an SNS topic", variable, arn);
-    const Slice fifo = SLICE(".fifo");
-    size_t bytes = parts.resource.bytes;
+    if (event_handler_of(name))
+        return fault_set(fault, STATUS_REJECT, "setting_value", "%s is \"%.80s\"; events come by that topic, and a text would come back as one",
+                         variable, arn);
     ret->arn = arn;
-    ret->is_fifo = bytes > fifo.bytes && slice_equal((Slice){parts.resource.at + bytes - fifo.bytes, fifo.bytes}, fifo);
+    ret->is_fifo = is_fifo;
     ret->settings = (AwsSettings){.region = arena_copy(arena, parts.region).at, .endpoint_url = settings->endpoint_url, .ca_bundle = settings->ca_bundle,
                                   .use_fips = settings->use_fips, .never_twice = !ret->is_fifo};
     ret->client = aws_client_new("sns", &ret->settings);
@@ -262,7 +311,9 @@ Status sns_sms_open(const SnsSmsSettings *settings, SnsSms **ret, Fault *fault)
     if (!sns)
         abort();
     sns->breaker = settings->breaker;
-    Status status = open_topic(settings, "SMS_GATEWAY_TOPIC_ARN", settings->topic_arn, &sns->arena, &sns->texts, fault);
+    Status status = *settings->topic_arn ? STATUS_OK : fault_set(fault, STATUS_REJECT, "setting_value",
+                                                                 "TTS_FALLBACK_TOPIC_ARN is set without SMS_GATEWAY_TOPIC_ARN, whose texts it is for");
+    status = status ? status : open_topic(settings, "SMS_GATEWAY_TOPIC_ARN", settings->topic_arn, &sns->arena, &sns->texts, fault);
     if (!status && *settings->tts_topic_arn)
         status = open_topic(settings, "TTS_FALLBACK_TOPIC_ARN", settings->tts_topic_arn, &sns->arena, &sns->speech, fault);
     if (status) {
@@ -283,7 +334,9 @@ void sns_sms_close(SnsSms *sns)
     free(sns);
 }
 
+/* A repeat of a text that is refused asks for its speech again, too. */
 SmsPort sns_sms(SnsSms *sns)
 {
-    return (SmsPort){.self = sns, .joins_unit = false, .repeat_ms = sns->texts.is_fifo ? FIFO_REPEAT_MS : 0, .send = send_texts};
+    bool knows_repeats = sns->texts.is_fifo && (!sns->speech.client || sns->speech.is_fifo);
+    return (SmsPort){.self = sns, .joins_unit = false, .repeat_ms = knows_repeats ? FIFO_REPEAT_MS : 0, .send = send_texts};
 }

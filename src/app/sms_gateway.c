@@ -1,7 +1,7 @@
 #include "adapter/sns_sms.h"
 #include "app/back_end.h"
 
-static bool is_set(const Config *config) { return *config->sms_gateway_topic_arn; }
+static bool is_set(const Config *config) { return *config->sms_gateway_topic_arn || *config->tts_fallback_topic_arn; }
 
 static Status open_gateway(const Config *config, Breaker *breaker, void **ret, Fault *fault)
 {

@@ -24,7 +24,7 @@ static Status call(AwsClient *client, const char *target, Text *body, int64_t de
 {
     AwsAnswer answer;
     text_add_byte(body, '}');
-    Status status = aws_call(client, target, text_slice(body), deadline_ms, arena, &answer, fault);
+    Status status = aws_call(client, target, text_slice(body), (AwsDeadline){.elapsed_ms = deadline_ms}, arena, &answer, fault);
     if (status)
         return status;
     if (slice_empty(answer.body))

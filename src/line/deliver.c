@@ -33,6 +33,12 @@ static Status cancel_blocked(Batch *batch, Effect *effects, size_t count, Fault 
     return status;
 }
 
+/* What was claimed so long ago would go out too late: left CLAIMED, it is taken up again when the lease is over. */
+static bool is_too_late(const Batch *batch, int64_t now_ms)
+{
+    return !batch->ports->sms.joins_unit && now_ms - batch->now_ms >= batch->settings->lease_ms / 4 * 3;
+}
+
 /* Moves the claimed ones that may go out to SENDING; those that lost their fence are left alone. */
 static Status mark_sending(Batch *batch, Effect *effects, size_t count, Fault *fault)
 {
@@ -45,11 +51,11 @@ static Status mark_sending(Batch *batch, Effect *effects, size_t count, Fault *f
         indices[leaving_count] = i;
         leaving[leaving_count++] = effects[i];
     }
-    if (!leaving_count)
+    int64_t now_ms = clock_wall_ms(); /* the batch may have begun long ago */
+    if (!leaving_count || is_too_late(batch, now_ms))
         return STATUS_OK;
     const EffectsPort *ledger = &batch->ports->effects;
-    Status status = ledger->sending(ledger->self, leaving, leaving_count, batch->now_ms, batch->now_ms + batch->settings->lease_ms, ours,
-                                    fault);
+    Status status = ledger->sending(ledger->self, leaving, leaving_count, now_ms, now_ms + batch->settings->lease_ms, ours, fault);
     for (size_t i = 0; !status && i < leaving_count; i++) {
         if (ours[i])
             effects[indices[i]].state = EFFECT_SENDING;

@@ -125,26 +125,40 @@ static bool is_temporary(const AwsAnswer *answer)
 typedef struct AwsTry {
     const char *target;
     Slice body;
-    int64_t deadline_ms;
+    AwsDeadline deadline;
     int tries;
     bool clock_was_set, keys_were_renewed; /* each once a call */
 } AwsTry;
 
+static bool is_over(const AwsDeadline *deadline)
+{
+    return clock_elapsed_ms() >= deadline->elapsed_ms || (deadline->wall_ms && clock_wall_ms() >= deadline->wall_ms);
+}
+
+/* The last look before a request leaves: whoever was frozen until now keeps it. */
+static Status ask_in_time(AwsClient *client, const AwsTry *trying, HttpRequest *request, Arena *arena, HttpAnswer *ret, Fault *fault)
+{
+    int64_t left_ms = trying->deadline.elapsed_ms - clock_elapsed_ms();
+    if (left_ms <= 0 || is_over(&trying->deadline))
+        return fault_set(fault, STATUS_RETRY, "aws_late", "there was no time left to ask %s of AWS", client->service);
+    request->timeout_ms = left_ms;
+    return http_client_ask(client->http, request, arena, ret, fault);
+}
+
 static Status ask(AwsClient *client, AwsTry *trying, Arena *arena, AwsAnswer *ret, Fault *fault)
 {
     const AwsKeys *keys;
-    Status status = aws_credentials_get(client->credentials, trying->deadline_ms, &keys, fault);
-    int64_t left_ms = trying->deadline_ms - clock_elapsed_ms();
+    Status status = aws_credentials_get(client->credentials, trying->deadline.elapsed_ms, &keys, fault);
     if (status)
         return status;
     const char *const headers[] = {trying->target ? arena_printf(arena, "X-Amz-Target: %s", trying->target).at : NULL, NULL};
-    HttpRequest request = {.method = "POST", .url = client->url.at, .headers = headers, .body = trying->body, .timeout_ms = left_ms > 1 ? left_ms : 1,
+    HttpRequest request = {.method = "POST", .url = client->url.at, .headers = headers, .body = trying->body,
                            .content_type = trying->target ? "application/x-amz-json-1.0" : "application/x-www-form-urlencoded; charset=utf-8",
                            .once = client->settings->never_twice};
     AwsSigning signing = {client->service, client->settings->region, keys, clock_wall_ms() + client->ahead_ms};
-    HttpAnswer answer;
+    HttpAnswer answer = {0};
     status = aws_sign(&signing, &request, arena, fault);
-    status = status ? status : http_client_ask(client->http, &request, arena, &answer, fault);
+    status = status ? status : ask_in_time(client, trying, &request, arena, &answer, fault);
     if (status == STATUS_REJECT)
         return status;
     ret->code = answer.code;
@@ -196,7 +210,7 @@ static bool pause(AwsTry *trying, bool at_once)
     int64_t most_ms = (int64_t)PAUSE_FIRST_MS << (trying->tries < 5 ? trying->tries : 5);
     most_ms = most_ms < PAUSE_MOST_MS ? most_ms : PAUSE_MOST_MS;
     int64_t wait_ms = at_once ? 0 : most_ms / 2 + random % (most_ms / 2);
-    if (clock_elapsed_ms() + wait_ms >= trying->deadline_ms)
+    if (clock_elapsed_ms() + wait_ms >= trying->deadline.elapsed_ms)
         return false;
     struct timespec time = {wait_ms / 1000, wait_ms % 1000 * 1000000};
     nanosleep(&time, NULL);
@@ -206,14 +220,14 @@ static bool pause(AwsTry *trying, bool at_once)
 
 static bool is_final(const AwsClient *client, Status status, const AwsAnswer *answer, const Fault *fault)
 {
-    if (status == STATUS_OK || status == STATUS_REJECT || !strcmp(fault->code, "cancelled"))
+    if (status == STATUS_OK || status == STATUS_REJECT || !strcmp(fault->code, "cancelled") || !strcmp(fault->code, "aws_late"))
         return true;
     return client->settings->never_twice && answer->maybe_taken;
 }
 
-Status aws_call(AwsClient *client, const char *target, Slice body, int64_t deadline_ms, Arena *arena, AwsAnswer *ret, Fault *fault)
+Status aws_call(AwsClient *client, const char *target, Slice body, AwsDeadline deadline, Arena *arena, AwsAnswer *ret, Fault *fault)
 {
-    AwsTry trying = {.target = target, .body = body, .deadline_ms = deadline_ms};
+    AwsTry trying = {.target = target, .body = body, .deadline = deadline};
     *ret = (AwsAnswer){0};
     for (;;) {
         bool again = false;

@@ -29,12 +29,19 @@ void aws_client_free(AwsClient *client); /* NULL is fine */
 /* Any thread: the call that waits, and every later one, ends with RETRY "cancelled", within a second or so. */
 void aws_client_cancel(AwsClient *client);
 
+/* Nothing is asked after either of them. The wall's is for what somebody else may do from then on: elapsed time may stand still
+ * while a process is frozen. */
+typedef struct AwsDeadline {
+    int64_t elapsed_ms;
+    int64_t wall_ms; /* 0 = none */
+} AwsDeadline;
+
 /* target NULL: body is a form of the Query protocol. Else body is JSON and target like "AmazonSQS.ReceiveMessage". Throttling,
- * 5xx and silence are tried again with jitter until deadline_ms (elapsed time), at which it returns at the latest. Our clock, where
+ * 5xx and silence are tried again with jitter until the deadline, at which it returns at the latest. Our clock, where
  * AWS says that it is wrong, and keys that have expired cost one more try.
  * OK: 2xx. REJECT: AWS refused it for good ("aws_refused"), or nobody knows who we are ("aws_credentials"). RETRY: it may be asked
- * again: "aws_throttled", "aws_away", "aws_credentials_away", "cancelled". *ret is filled as far as there was an answer. */
-Status aws_call(AwsClient *client, const char *target, Slice body, int64_t deadline_ms, Arena *arena, AwsAnswer *ret, Fault *fault);
+ * again: "aws_throttled", "aws_away", "aws_credentials_away", "aws_late" (the deadline was over before a try), "cancelled". *ret is filled as far as there was an answer. */
+Status aws_call(AwsClient *client, const char *target, Slice body, AwsDeadline deadline, Arena *arena, AwsAnswer *ret, Fault *fault);
 
 /* "arn:aws:sns:us-east-1:123456789012:name" in its parts; false when it is no such ARN. Slices point into arn. */
 typedef struct AwsArn { Slice partition, service, region, account, resource; } AwsArn;

@@ -61,7 +61,7 @@ static int call(char **words, Arena *arena)
     for (int left = atoi(words[5]); left > 0; left--) {
         AwsAnswer answer;
         Fault fault;
-        Status status = aws_call(client, unless_dash(words[2]), body, clock_elapsed_ms() + atoi(words[3]), arena, &answer, &fault);
+        Status status = aws_call(client, unless_dash(words[2]), body, (AwsDeadline){.elapsed_ms = clock_elapsed_ms() + atoi(words[3])}, arena, &answer, &fault);
         code = show(status, &answer, &fault);
     }
     aws_client_free(client);

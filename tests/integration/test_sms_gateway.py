@@ -1,12 +1,18 @@
 """Texts through the SMS gateway's topic: on a real SNS and SQS (moto), and against answers that no real topic gives on demand."""
 import json
+import os
+import signal
+import threading
 
 import pytest
 from support import look
 from support.events import CAMPAIGN_NAME, donation, optout
+from support.fault_proxy import FaultProxy
+from support.lambda_emulator import Function, sns_event
 from support.peer_moto import MotoPeer, Queue
+from support.program import run
 from support.sns_peer import SnsPeer, error, results
-from support.stores import nothing_waits, until
+from support.stores import nothing_waits, redis_cli, until
 
 ARN = "arn:aws:sns:us-east-1:123456789012:"
 KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
@@ -243,6 +249,56 @@ def test_text_of_a_process_that_was_killed_is_unknown_on_a_topic_that_knows_no_r
     assert len(peer.requests) == 1
 
 
+# ---- processes that were frozen ----
+
+@pytest.mark.parametrize("topic", ["sms-gateway", "sms-gateway.fifo"])
+def test_text_of_a_process_that_was_frozen_between_two_tries_does_not_go_out_later(make_server, clock, topic):
+    def freezes(messages):
+        if len(peer.requests) > 1:
+            return results(messages)
+        os.kill(server.process.pid, signal.SIGSTOP)
+        clock.advance(seconds=23)  # three quarters of the lease, when somebody else may soon have the text
+        os.kill(server.process.pid, signal.SIGCONT)
+        return 400, {}, error("Throttling")
+
+    with SnsPeer(freezes) as peer:
+        server = make_server(**settings_of(peer, topic), **clock.settings)
+        assert press(server, "c1").status == 202
+        assert len(peer.requests) == 1 and records(server) == []
+        clock.advance(minutes=5)  # nobody can say any more that it was throttled
+        until(lambda: texts(server, "unknown"))
+    assert len(peer.requests) == 1
+
+
+@pytest.mark.own_stores
+@pytest.mark.parametrize("topic", ["sms-gateway", "sms-gateway.fifo"])
+def test_text_of_a_process_that_was_frozen_before_its_request_does_not_go_out_later(lambda_stores, clock, topic):
+    settings = lambda_stores.settings()
+    port = int(settings["REDIS_URL"].split(":")[-1].split("/")[0])
+    proxy = FaultProxy(port)
+    with SnsPeer() as peer:
+        gateway = {name: str(value) for name, value in {**settings_of(peer, topic), **clock.settings}.items()}
+        function = Function("donation-handler", REDIS_URL=settings["REDIS_URL"].replace(f":{port}", f":{proxy.port}"), **gateway)
+        try:
+            assert "errorType" not in function.invoke(sns_event(donation("warm", "frozen", PHONE)))
+            proxy.hold_once(b"\r\nsending\r\n")
+            answers = []
+            asking = threading.Thread(target=lambda: answers.append(function.invoke(sns_event(donation("c1", "frozen", PHONE)))))
+            asking.start()
+            assert proxy.held.wait(5)
+            [pid] = function.pids()
+            os.kill(pid, signal.SIGSTOP)
+            proxy.heal()
+            clock.advance(seconds=23)
+            os.kill(pid, signal.SIGCONT)
+            asking.join()
+        finally:
+            function.stop()
+            proxy.stop()
+    assert "errorType" in answers[0] and redis_cli(settings, "HGET", "pledgeline:effect:c1_donation", "state") == "sending"
+    assert [message.body["callId"] for message in peer.messages()] == ["warm"]
+
+
 # ---- speech ----
 
 def refuses_texts(messages):
@@ -273,6 +329,26 @@ def test_speech_that_is_not_taken_is_tried_again_with_its_text(make_server):
         assert len(records(server)) == 1
 
 
+@pytest.mark.parametrize("topic, times", [("tts", 1), ("tts.fifo", 2)], ids=["would be spoken twice", "knows the repeat"])
+def test_speech_whose_process_was_killed_is_asked_for_again_only_where_that_is_one_call(make_server, clock, topic, times):
+    def answer(messages):
+        if messages[0].topic == "sms-gateway.fifo":
+            return 400, {}, error("InvalidParameter", "no such number")
+        spoken.append(messages[0].repeat_id)
+        return server.process.kill() if len(spoken) == 1 else results(messages)
+
+    spoken = []
+    with SnsPeer(answer) as peer:
+        server = make_server(**settings_of(peer, "sms-gateway.fifo", TTS_FALLBACK_TOPIC_ARN=ARN + topic), **clock.settings)
+        with pytest.raises(OSError):
+            press(server, "c1")
+        server.kill()
+        clock.advance(seconds=31)
+        server.start()
+        until(lambda: texts(server, "unknown" if times == 1 else "failed"))
+    assert len(spoken) == times and len(set(spoken)) == 1
+
+
 def test_who_opted_out_is_neither_texted_nor_called(make_server):
     with SnsPeer(refuses_texts) as peer:
         server = make_server(**settings_of(peer, TTS_FALLBACK_TOPIC_ARN=ARN + "tts"))
@@ -283,8 +359,21 @@ def test_who_opted_out_is_neither_texted_nor_called(make_server):
 
 # ---- settings ----
 
-@pytest.mark.parametrize("arn", ["sms-gateway", "arn:aws:sqs:us-east-1:1:x", "arn:aws:sns:us-east-1:1:x:subscription", "arn:aws:sns::1:x"])
-def test_arn_that_is_none_of_a_topic_is_refused(tmp_path, arn):
-    from support.program import run
-    done = run(tmp_path / "data", "live", SMS_GATEWAY_TOPIC_ARN=arn)
-    assert done.code != 0 and "SMS_GATEWAY_TOPIC_ARN" in done.err
+@pytest.mark.parametrize("arn", ["sms-gateway", "arn:aws:sqs:us-east-1:123456789012:x", ARN + "x:subscription", "arn:aws:sns::123456789012:x",
+                                 "arn:aws:sns:us-east-1:1:x", "arn:aws:sns:us-east-1:12345678901x:x", "arn:other:sns:us-east-1:123456789012:x",
+                                 "arn:aws:sns:us east:123456789012:x", ARN + "a b", ARN + "a.b", ARN + "x ", ARN + ".fifo", ARN + "x" * 257])
+@pytest.mark.parametrize("variable", ["SMS_GATEWAY_TOPIC_ARN", "TTS_FALLBACK_TOPIC_ARN"])
+def test_arn_that_is_none_of_a_topic_is_refused(tmp_path, variable, arn):
+    done = run(tmp_path / "data", "live", **{"SMS_GATEWAY_TOPIC_ARN": ARN + "sms-gateway", variable: arn})
+    assert done.code != 0 and f"{variable} is" in done.err and "the ARN of an SNS topic" in done.err
+
+
+@pytest.mark.parametrize("topic", ["call-events", "donation-events", "optout-events", "donation-events.fifo"])
+def test_topic_of_events_is_refused_as_gateway(tmp_path, topic):
+    done = run(tmp_path / "data", "live", SMS_GATEWAY_TOPIC_ARN=ARN + topic)
+    assert done.code != 0 and "a text would come back as one" in done.err
+
+
+def test_speech_without_a_gateway_is_refused(tmp_path):
+    done = run(tmp_path / "data", "live", TTS_FALLBACK_TOPIC_ARN=ARN + "tts")
+    assert done.code != 0 and "without SMS_GATEWAY_TOPIC_ARN" in done.err
