@@ -36,7 +36,7 @@ for at = FIRST, #ARGV, WIDTH do
   local waits = WAITS[effect[STATE]] and tonumber(effect[DUE]) <= NOW
   local loses = waits and is_lost(effect)
   if waits then
-    effect[FENCE] = digits(effect[FENCE] + 1);
+    effect[FENCE] = next_fence(effect[FENCE]);
     (loses and lose or take)(effect)
   end
   if waits or not held then write(id, effect, NOW) end
