@@ -206,6 +206,20 @@ static void key_of_another_program_leaves_the_claims_undone(void **state)
 
 /* ---- the list ---- */
 
+/* Where another program has a key of ours, the server or a script says which; what it says is logged. */
+static void fault_says_no_whole_number(void **state)
+{
+    Alone *a = begin(state);
+    RedisWorld *w = a->world;
+    BlockEntry entry = contract_optout("+12125550100", "call-1_optout");
+    BlockResult result;
+    world_says(w, "SET pledgeline:applied:+12125550100 theirs");
+    assert_int_equal(a->registry.block(a->registry.self, &entry, 1, &result, &w->fault), STATUS_RETRY);
+    assert_string_equal(w->fault.code, "redis_wrong_type");
+    assert_non_null(strstr(w->fault.text, "pledgeline:applied:*"));
+    assert_null(strstr(w->fault.text, "12125550100"));
+}
+
 static bool is_blocked(Alone *a, const char *phone)
 {
     Slice number = slice_of(phone);
@@ -315,6 +329,7 @@ int main(void)
         ALONE_TEST(effect_that_has_gone_is_neither_due_nor_listed_and_leaves_the_indexes),
         ALONE_TEST(list_goes_over_many_pages),
         ALONE_TEST(key_of_another_program_leaves_the_claims_undone),
+        ALONE_TEST(fault_says_no_whole_number),
         ALONE_TEST(number_is_blocked_under_the_names_that_others_read),
         ALONE_TEST(number_that_another_program_blocked_is_blocked_and_known),
         ALONE_TEST(removal_says_who_and_why),
