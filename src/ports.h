@@ -111,7 +111,8 @@ typedef struct EffectsPort {
      * gateway may have it: asked_ms becomes now_ms, unless it has a time already. */
     Status (*sending)(void *self, const Effect *effects, size_t count, int64_t now_ms, int64_t lease_until_ms, bool *ret_ours, Fault *fault);
     /* Writes effects[i].state (SENT, FAILED, CANCELLED, UNKNOWN, or back to PENDING with due_ms), message_id, reason and
-     * asked_ms, where the fence is still ours. ret_moved[i]: it moved by this call. */
+     * asked_ms, where the fence is still ours. ret_moved[i]: it moved by this call. UNKNOWN becomes SENT when the last one that had
+     * it says so: it was slow, and not gone. */
     Status (*settle)(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault);
     /* Up to max effects that wait for somebody: PENDING and due, or CLAIMED/SENDING with a lease that is over. */
     Status (*due)(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault);

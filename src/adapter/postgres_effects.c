@@ -41,9 +41,10 @@ static const PostgresStatement enter_statement = {
                     " campaign_name, donation_link, message, created_at, due_at, n)"
                     " ORDER BY action_id COLLATE \"C\", n ON CONFLICT DO NOTHING"};
 
-/* effect_is_lost: whoever asked the gateway is gone, and nobody can say whether it has the text. A person has to look. */
+/* effect_is_lost: whoever asked the gateway is gone, and nobody can say whether it has the text. A person has to look. The fence
+ * stays: should they only have slept, they can say it. */
 static const PostgresStatement lose_statement = {
-    "effect_lose", "UPDATE effect SET state = 'unknown', fence = fence + 1, moved_at = $2::timestamptz,"
+    "effect_lose", "UPDATE effect SET state = 'unknown', moved_at = $2::timestamptz,"
                    " reason = 'the process ended while it was sending; the gateway may have it'"
                    " WHERE action_id = ANY ($1::text[]) AND due_at <= $2::timestamptz AND state IN ('pending', 'claimed', 'sending')"
                    " AND asked_at <> 'epoch' AND asked_at NOT BETWEEN $3::timestamptz AND $2::timestamptz"};
@@ -133,7 +134,8 @@ static const PostgresStatement settle_statement = {
                      " message_id = moving.message_id, reason = moving.reason, asked_at = moving.asked_at, moved_at = $9::timestamptz"
                      " FROM unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[])"
                      " WITH ORDINALITY AS moving (id, fence, state, due_at, attempts, message_id, reason, asked_at, n)"
-                     " WHERE effect.action_id = moving.id AND effect.fence = moving.fence AND effect.state IN ('claimed', 'sending')"
+                     " WHERE effect.action_id = moving.id AND effect.fence = moving.fence AND (effect.state IN ('claimed', 'sending')"
+                     " OR (effect.state = 'unknown' AND moving.state = 'sent'))"
                      " RETURNING moving.n"};
 
 typedef struct Moving {

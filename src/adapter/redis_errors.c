@@ -3,7 +3,7 @@
 #include "adapter/redis_link.h"
 
 static const char fix_login[] = "check user and password of the URL, and that the user may use the keys campaign:*, blacklist:*, "
-                                "*_action:*, pledgeline:* and scripts";
+                                "*_action:*, pledgeline:*, scripts, INFO and TIME";
 static const char no_cluster[] = "this is a node of a cluster, and the counters of a batch must be on one server: use a single primary";
 
 enum { KEEPS = false, DROPS = true };

@@ -200,6 +200,7 @@ static Status complain(Redis *redis, Slice text, const RedisError *error, Fault 
 {
     fault_set(fault, STATUS_RETRY, error->code, "Redis at %.60s:%d says \"%.*s\": %s", redis->place.host, redis->place.port,
               (int)(text.bytes < 90 ? text.bytes : 90), text.at, error->advice);
+    log_mask_phones(fault->text); /* keys of the list hold numbers */
     fault->is_of_one = error->health == REDIS_REFUSES_ONE;
     if (error->drops)
         disconnect(redis);

@@ -67,15 +67,15 @@ static Status take(SqliteEffects *effects, Effect *held, int64_t now_ms, int64_t
     return sql_run(effects->store, effects->claim, fault);
 }
 
-/* The one that was sending it is gone, and nobody can say whether the gateway has it: a person has to look. */
+/* The one that was sending it is gone, and nobody can say whether the gateway has it: a person has to look. The fence stays:
+ * should the sender only have slept, it can say so. */
 static Status lose(SqliteEffects *effects, Effect *held, int64_t now_ms, Fault *fault)
 {
     Status status = sql_keep(effects->store, &effects->lose,
-                             "UPDATE effect SET state = 6, fence = fence + 1, reason = ?2, moved_ms = ?3 WHERE action_id = ?1", fault);
+                             "UPDATE effect SET state = 6, reason = ?2, moved_ms = ?3 WHERE action_id = ?1", fault);
     if (status)
         return status;
     held->state = EFFECT_UNKNOWN;
-    held->fence++;
     held->reason = SLICE("the process ended while it was sending; the gateway may have it");
     sql_bind(effects->lose, SQL_TEXT(held->action_id), SQL_TEXT(held->reason), SQL_NUMBER(now_ms));
     return sql_run(effects->store, effects->lose, fault);
@@ -138,7 +138,7 @@ static Status settle_one(SqliteEffects *effects, const Effect *effect, int64_t n
     Status status = sql_keep(effects->store, &effects->settle,
                              "UPDATE effect SET state = ?3, due_ms = ?4, attempts = ?5, message_id = ?6, reason = ?7, moved_ms = ?8,"
                              " asked_ms = ?9"
-                             " WHERE action_id = ?1 AND fence = ?2 AND state IN (1, 2)", fault);
+                             " WHERE action_id = ?1 AND fence = ?2 AND (state IN (1, 2) OR (state = 6 AND ?3 = 3))", fault);
     if (status)
         return status;
     sql_bind(effects->settle, SQL_TEXT(effect->action_id), SQL_NUMBER(effect->fence), SQL_NUMBER((int64_t)effect->state),

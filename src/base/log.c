@@ -40,6 +40,19 @@ void log_mask_phone(Slice phone, char out[24])
     out[bytes] = 0;
 }
 
+void log_mask_phones(char *text)
+{
+    enum { DIGITS_LEAST = 8, DIGITS_MOST = 15 };
+    char masked[24];
+    for (char *plus = strchr(text, '+'); plus; plus = strchr(plus + 1, '+')) {
+        size_t digits = strspn(plus + 1, "0123456789");
+        if (digits < DIGITS_LEAST || digits > DIGITS_MOST)
+            continue;
+        log_mask_phone((Slice){plus, 1 + digits}, masked);
+        memcpy(plus, masked, 1 + digits);
+    }
+}
+
 static Slice field_text(const LogField *field, char masked[24])
 {
     if (field->type != LOG_FIELD_PHONE || phones_in_full)

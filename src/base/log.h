@@ -35,3 +35,6 @@ void log_fields(LogLevel level, const char *message, const LogField *fields, siz
 
 /* Masks an E.164 number as "+972*****4567" in place of out (at least 24 bytes). */
 void log_mask_phone(Slice phone, char out[24]);
+
+/* Does so in place to each number in a text that somebody else wrote: '+' and 8 to 15 digits. */
+void log_mask_phones(char *text);

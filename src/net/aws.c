@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "net/aws_credentials.h"
 #include "net/xml.h"
 
@@ -196,8 +197,10 @@ static Status judge(AwsClient *client, AwsTry *trying, Arena *arena, AwsAnswer *
     answer->maybe_taken |= may_have_worked;
     Status status = is_temporary(answer) ? STATUS_RETRY : STATUS_REJECT;
     const char *code = status == STATUS_REJECT ? "aws_refused" : is_throttled(answer) ? "aws_throttled" : "aws_away";
-    return fault_set(fault, status, code, "%s of AWS answered %ld %.*s: %.*s", client->service, answer->code, SLICE_ARG(answer->error),
-                     answer->message.bytes > 120 ? 120 : (int)answer->message.bytes, answer->message.at ? answer->message.at : "");
+    fault_set(fault, status, code, "%s of AWS answered %ld %.*s: %.*s", client->service, answer->code, SLICE_ARG(answer->error),
+              answer->message.bytes > 120 ? 120 : (int)answer->message.bytes, answer->message.at ? answer->message.at : "");
+    log_mask_phones(fault->text);
+    return status;
 }
 
 /* ---- all tries ---- */

@@ -122,6 +122,44 @@ static void claim_that_the_ledger_lost_sends_nothing(void **state)
     assert_int_equal(count_listed(a), 0);
 }
 
+static void whoever_claimed_before_the_ledger_was_lost_holds_nothing_that_was_claimed_since(void **state)
+{
+    Alone *a = begin(state);
+    Effect before, since;
+    assert_true(claim(a, &before, NOON_MS));
+    world_says(a->world, "FLUSHDB");
+    assert_true(claim(a, &since, NOON_MS));
+    assert_false(send(a, &before));
+    assert_false(settle(a, &before, EFFECT_SENT));
+    assert_true(send(a, &since));
+}
+
+/* A replica that took over may have it as it was before the claim. */
+static void fence_of_a_claim_that_was_lost_is_not_given_again(void **state)
+{
+    Alone *a = begin(state);
+    Effect first, lost, since;
+    assert_true(claim(a, &first, NOON_MS));
+    assert_true(claim(a, &lost, NOON_MS + LEASE_MS));
+    world_says(a->world, "HSET pledgeline:effect:call-1_donation fence %lld dueMs %lld", (long long)first.fence, (long long)NOON_MS);
+    assert_true(claim(a, &since, NOON_MS + LEASE_MS));
+    assert_false(send(a, &lost));
+    assert_true(send(a, &since));
+}
+
+/* Lua and JSON have no whole numbers beyond that. A server whose clock was set back has given such times already. */
+static void fence_grows_whatever_the_clock_of_the_server_and_stays_below_53_bits(void **state)
+{
+    Alone *a = begin(state);
+    Effect effect;
+    claim(a, &effect, NOON_MS);
+    assert_in_range(effect.fence, NOON_MS * 1000, INT64_C(1) << 53);
+    int64_t ahead = effect.fence + INT64_C(86400000000);
+    world_says(a->world, "HSET pledgeline:effect:call-1_donation fence %lld", (long long)ahead);
+    assert_true(claim(a, &effect, NOON_MS + LEASE_MS));
+    assert_int_equal(effect.fence, ahead + 1);
+}
+
 static void effect_that_has_gone_is_neither_due_nor_listed_and_leaves_the_indexes(void **state)
 {
     Alone *a = begin(state);
@@ -167,6 +205,20 @@ static void key_of_another_program_leaves_the_claims_undone(void **state)
 }
 
 /* ---- the list ---- */
+
+/* Where another program has a key of ours, the server or a script says which; what it says is logged. */
+static void fault_says_no_whole_number(void **state)
+{
+    Alone *a = begin(state);
+    RedisWorld *w = a->world;
+    BlockEntry entry = contract_optout("+12125550100", "call-1_optout");
+    BlockResult result;
+    world_says(w, "SET pledgeline:applied:+12125550100 theirs");
+    assert_int_equal(a->registry.block(a->registry.self, &entry, 1, &result, &w->fault), STATUS_RETRY);
+    assert_string_equal(w->fault.code, "redis_wrong_type");
+    assert_non_null(strstr(w->fault.text, "pledgeline:applied:*"));
+    assert_null(strstr(w->fault.text, "12125550100"));
+}
 
 static bool is_blocked(Alone *a, const char *phone)
 {
@@ -271,9 +323,13 @@ int main(void)
         ALONE_TEST(effect_is_kept_for_thirty_days_from_its_last_change),
         ALONE_TEST(text_that_went_out_while_the_ledger_was_lost_is_not_sent_again),
         ALONE_TEST(claim_that_the_ledger_lost_sends_nothing),
+        ALONE_TEST(whoever_claimed_before_the_ledger_was_lost_holds_nothing_that_was_claimed_since),
+        ALONE_TEST(fence_of_a_claim_that_was_lost_is_not_given_again),
+        ALONE_TEST(fence_grows_whatever_the_clock_of_the_server_and_stays_below_53_bits),
         ALONE_TEST(effect_that_has_gone_is_neither_due_nor_listed_and_leaves_the_indexes),
         ALONE_TEST(list_goes_over_many_pages),
         ALONE_TEST(key_of_another_program_leaves_the_claims_undone),
+        ALONE_TEST(fault_says_no_whole_number),
         ALONE_TEST(number_is_blocked_under_the_names_that_others_read),
         ALONE_TEST(number_that_another_program_blocked_is_blocked_and_known),
         ALONE_TEST(removal_says_who_and_why),

@@ -281,11 +281,22 @@ static void password_opens(void **state)
     expect(own, STATUS_OK, "");
 }
 
+static bool claim(Own *own)
+{
+    EffectsPort ledger = redis_effects(own->redis);
+    Effect effect = contract_donation("call-1_donation", "+12125550100");
+    Arena arena = {0};
+    bool claimed = false;
+    world_must(&own->fault, ledger.claim(ledger.self, &effect, 1, NOON_MS, 1000, 0, &arena, &claimed, &own->fault), "claim");
+    arena_done(&arena);
+    return claimed;
+}
+
 /* What the documentation asks for, and nothing else. */
 static void account_with_few_rights_is_enough(void **state)
 {
     Own *own = start(state, OPTIONS("--user", "pledge", "on", ">secret", "~campaign:*", "~blacklist:*", "~*_action:*", "~pledgeline:*",
-                                    "+@read", "+@write", "+@connection", "-@dangerous", "+evalsha", "+script|load", "+info"));
+                                    "+@read", "+@write", "+@connection", "-@dangerous", "+evalsha", "+script|load", "+info", "+time"));
     ActionRecord record = {.id = SLICE("c1_donation"), .timestamp_ms = NOON_MS};
     bool counters, list;
     snprintf(own->url, sizeof own->url, "redis://pledge:secret@127.0.0.1:%d/1", own->server.port);
@@ -294,6 +305,7 @@ static void account_with_few_rights_is_enough(void **state)
     complete_list(own);
     assert_int_equal(ask(own), CACHE_CLEAR);
     world_must(&own->fault, own->live.remember(own->live.self, &record, 1, &own->fault), "remember");
+    assert_true(claim(own));
     world_must(&own->fault, own->live.generation_begin(own->live.self, NOON_MS, &own->fault), "begin");
     expect(own, STATUS_OK, "");
     world_must(&own->fault, own->live.generation_end(own->live.self, true, &own->fault), "end");

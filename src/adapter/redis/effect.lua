@@ -12,6 +12,13 @@ local FORGET_ONCE = 100
 local function key_of(id) return 'pledgeline:effect:' .. id end
 local function digits(number) return string.format('%.0f', number) end
 
+-- Above `fence`, and never handed out before: when entries are lost (a flush, a failover), whoever held one of them still has its
+-- fence. So it is the server's time in microseconds, which is below 2^53.
+local function next_fence(fence)
+  local time = redis.call('TIME')
+  return digits(math.max(fence + 1, time[1] * 1000000 + time[2]))
+end
+
 -- An error when something that will be written is not ours.
 local function refusal(first, width)
   local asked = { { 'ZCARD', IDS }, { 'ZCARD', WAITING }, { 'ZCARD', GOING } }

@@ -10,7 +10,8 @@ local function entered(at)
   return effect
 end
 
--- As effect_is_lost: whoever asked the gateway is gone, and nobody can say whether it has the text.
+-- As effect_is_lost: whoever asked the gateway is gone, and nobody can say whether it has the text. The fence stays: should they
+-- only have slept, they can say it.
 local function is_lost(effect)
   local asked = tonumber(effect[ASKED])
   return REPEAT and asked ~= 0 and (NOW < asked or NOW - asked >= REPEAT)
@@ -23,6 +24,7 @@ end
 
 local function take(effect)
   effect[STATE] = 'claimed'
+  effect[FENCE] = next_fence(effect[FENCE])
   effect[DUE] = LEASE_END
 end
 
@@ -35,10 +37,7 @@ for at = FIRST, #ARGV, WIDTH do
   local effect = held or entered(at)
   local waits = WAITS[effect[STATE]] and tonumber(effect[DUE]) <= NOW
   local loses = waits and is_lost(effect)
-  if waits then
-    effect[FENCE] = digits(effect[FENCE] + 1);
-    (loses and lose or take)(effect)
-  end
+  if waits then (loses and lose or take)(effect) end
   if waits or not held then write(id, effect, NOW) end
   answers[#answers + 1] = { waits and not loses and 1 or 0, id, unpack(effect) }
 end

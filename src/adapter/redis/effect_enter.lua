@@ -11,7 +11,7 @@ for at = FIRST, #ARGV, WIDTH do
   local id, effect = ARGV[at], given(at, #FIELDS)
   local held = read(id)
   local moves = not held or FURTHER[effect[STATE]] > FURTHER[held[STATE]]
-  if held then effect[FENCE] = digits(math.max(effect[FENCE], held[FENCE]) + 1) end
+  if held then effect[FENCE] = next_fence(math.max(effect[FENCE], held[FENCE])) end
   if moves then write(id, effect, NOW) end
   answers[#answers + 1] = moves and 1 or 0
 end

@@ -1,10 +1,12 @@
 -- ARGV: now, 'sending' or 'settle', then for each: action id and all its fields, the fence among them. Gives 1 for each that moved: it
 -- was claimed or sending, and the fence is still its own. What is gone when it is settled nobody else holds: whoever did it knows all
--- of it, and what it says keeps it from being done again.
+-- of it, and what it says keeps it from being done again. What nobody could say whether it went out did so when its sender says it.
 --#include effect.lua
 local NOW, SETTLES = tonumber(ARGV[1]), ARGV[2] == 'settle'
 local FIRST, WIDTH = 3, 1 + #FIELDS
 local MOVES = { claimed = true, sending = true }
+
+local function may_move(from, to) return MOVES[from] or (from == 'unknown' and to == 'sent') end
 
 local refused = refusal(FIRST, WIDTH)
 if refused then return refused end
@@ -12,7 +14,7 @@ local answers = {}
 for at = FIRST, #ARGV, WIDTH do
   local id, effect = ARGV[at], given(at, #FIELDS)
   local held = read(id)
-  local is_ours = held and MOVES[held[STATE]] and held[FENCE] == effect[FENCE]
+  local is_ours = held and may_move(held[STATE], effect[STATE]) and held[FENCE] == effect[FENCE]
   local moves = is_ours or (not held and SETTLES)
   for i = 1, held and CONTENT or 0 do effect[i] = held[i] end
   if held and not SETTLES then effect[ASKED] = held[ASKED] == '0' and ARGV[1] or held[ASKED] end

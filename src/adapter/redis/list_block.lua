@@ -2,12 +2,12 @@
 --#include removals.lua
 local WIDTH = 4
 
-local function wrong_type(key) return redis.error_reply('WRONGTYPE ' .. key .. ' is not what the do-not-call list has there') end
+-- Keys are named by their pattern: what is said of them comes to be logged, and they hold numbers.
+local function wrong_type(pattern) return redis.error_reply('WRONGTYPE ' .. pattern .. ' is not what the do-not-call list has there') end
 
 if type(redis.pcall('SCARD', LIST)) == 'table' then return wrong_type(LIST) end
 for at = 1, #ARGV, WIDTH do
-  local key = applied_key(ARGV[at])
-  if type(redis.pcall('HLEN', key)) == 'table' then return wrong_type(key) end
+  if type(redis.pcall('HLEN', applied_key(ARGV[at]))) == 'table' then return wrong_type(applied_key('*')) end
 end
 
 -- A late copy does not undo a removal, but a person who asks again after it does.
