@@ -139,6 +139,21 @@ def test_malformed_optout_is_applied_and_becomes_a_dead_letter(moto, make_consum
     assert consumer.run("audit", "verify").code == 0
 
 
+# ---- what waits for something of its own ----
+
+def test_donations_that_wait_for_their_campaign_hold_up_no_optout(moto, make_consumer):
+    queue, phone = Queue(moto, unique("queue"), receives=1000), unique_phone()
+    for _ in range(60):
+        press = donation(unique("call"), "", unique_phone())
+        del press["campaignId"]
+        queue.send(notification("donation-events", press))
+    consumer = make_consumer(queue, PLEDGELINE_BACKOFF_MOST=300)
+    until(lambda: consumer.metric('pledgeline_sqs_messages_total{what="given_back"}') >= 60, said(consumer, queue))
+    queue.send(notification("optout-events", optout(unique("call"), unique("campaign"), phone)))
+    until(lambda: look.is_blocked(consumer, phone), said(consumer, queue))
+    assert not log_of(consumer, "store is away")
+
+
 # ---- order ----
 
 def test_one_that_is_rejected_holds_up_nobody_of_its_group(moto, make_consumer):
