@@ -205,6 +205,7 @@ static void fail_all(Batch *batch, const Fault *fault)
         Delivery *delivery = batch->deliveries[i];
         delivery->verdict = fault->status == STATUS_RETRY ? VERDICT_RETRY : VERDICT_FATAL;
         delivery->fault = *fault;
+        delivery->outage = delivery->verdict == VERDICT_RETRY;
         delivery->kept = delivery->duplicate = delivery->stored = false;
         delivery->dead_letter = 0;
         batch->decisions[i].unblocked = true;

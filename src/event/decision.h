@@ -72,7 +72,8 @@ void donation_contribution(const Effect *effect, Contribution *ret);
 typedef struct Decision {
     Verdict verdict; /* DONE unless the event must be rejected or retried */
     Fault fault;
-    bool outage;     /* RETRY because a store is away, or another process is at it: waiting uses up no tries */
+    bool costs_no_try; /* RETRY because a store is away, or another process is at it */
+    bool outage;     /* RETRY because a store is away */
     bool unblocked;  /* the registry, or a cache that alone is asked, does not have its numbers yet */
     bool stored;     /* the registry has its numbers and its record */
 

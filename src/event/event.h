@@ -33,6 +33,7 @@ typedef struct Delivery {
     Fault fault;          /* out: the reason, unless done */
     int64_t dead_letter;  /* out: its row in the dead-letter store where it went there, else 0 */
     bool duplicate;       /* out: nothing changed, it had been applied before */
+    bool outage;          /* out: RETRY because a store is away; else this message alone waits for something */
     bool kept;            /* out: RETRY, and safe in the spool, which goes on with it: acknowledge */
     bool stored;          /* out: RETRY of an opt-out that the registry has; only copies of it (cache, counters) are missing */
 } Delivery;

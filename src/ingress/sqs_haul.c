@@ -47,13 +47,17 @@ void haul_deliver(Haul *haul, const SqsQueue *queue)
 
 static bool comes_again(const Delivery *delivery) { return delivery->verdict == VERDICT_RETRY || delivery->verdict == VERDICT_FATAL; }
 
+/* A message that waits for reasons of its own, like its campaign, says nothing about the stores. */
 bool haul_has_failed(const Haul *haul)
 {
+    bool has_outage = false;
     for (size_t i = 0; i < haul->count; i++) {
-        if (!comes_again(&haul->deliveries[i]))
+        const Delivery *delivery = &haul->deliveries[i];
+        if (!comes_again(delivery))
             return false;
+        has_outage = has_outage || delivery->outage || delivery->verdict == VERDICT_FATAL;
     }
-    return true;
+    return has_outage;
 }
 
 /* ---- back to the queue ---- */

@@ -27,7 +27,7 @@ void haul_free(Haul *haul);
 /* Makes deliveries of its messages. */
 void haul_deliver(Haul *haul, const SqsQueue *queue);
 
-/* True when none of it could be applied, and all of it will be tried again. */
+/* True when none of it could be applied, because a store or our disk is away, and all of it will be tried again. */
 bool haul_has_failed(const Haul *haul);
 
 /* Deletes what is done and gives the rest back, of all hauls in the list: what could not be run at once, what will be tried again

@@ -22,7 +22,7 @@ struct SqsWorker {
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
-    Haul *hauls;          /* received, and not gone back */
+    Haul *hauls;          /* received, and not gone back; the oldest first */
     size_t held;          /* their messages */
     int failures;         /* hauls in a row of which nothing could be applied */
     int64_t pause_until_ms;
@@ -114,13 +114,20 @@ static void take_verdicts(Ticket *ticket)
     answer(worker, haul);
 }
 
+static Haul **end_of(SqsWorker *worker)
+{
+    Haul **end = &worker->hauls;
+    while (*end)
+        end = &(*end)->following;
+    return end;
+}
+
 static void hold(SqsWorker *worker, Haul *haul)
 {
     haul->worker = worker;
     haul->extend_at_ms = clock_elapsed_ms() + worker->queue->visibility_ms / 2;
     pthread_mutex_lock(&worker->lock);
-    haul->following = worker->hauls;
-    worker->hauls = haul;
+    *end_of(worker) = haul;
     worker->held += haul->count;
     pthread_cond_broadcast(&worker->changed);
     pthread_mutex_unlock(&worker->lock);
@@ -155,19 +162,21 @@ static void *receive_messages(void *argument)
 
 /* ---- keeping ---- */
 
-/* Out of the list, those that have their verdicts. */
+/* Out of the list, those that have their verdicts; no more than one batch of them, so that extending others never waits for long. */
 static Haul *take_answered(SqsWorker *worker)
 {
     Haul *answered = NULL;
+    size_t count = 0;
     for (Haul **at = &worker->hauls; *at;) {
         Haul *haul = *at;
-        if (!haul->is_answered) {
+        if (!haul->is_answered || count + haul->count > SQS_BATCH_MAX) {
             at = &haul->following;
             continue;
         }
         *at = haul->following;
         haul->following = answered;
         answered = haul;
+        count += haul->count;
     }
     return answered;
 }

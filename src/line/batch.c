@@ -22,6 +22,7 @@ void batch_put_off(Batch *batch, size_t i, const Fault *fault)
 {
     batch_stop(batch, i, fault);
     batch->decisions[i].outage = fault->status == STATUS_RETRY;
+    batch->decisions[i].costs_no_try = batch->decisions[i].outage;
 }
 
 Status batch_port_failed(Batch *batch, Status status, const Fault *fault, bool (*concerned)(const Decision *decision))

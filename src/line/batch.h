@@ -84,7 +84,7 @@ void batch_waited(Metric metric, int64_t pressed_ms);
 /* Message i ends here with that fault. */
 void batch_stop(Batch *batch, size_t i, const Fault *fault);
 
-/* Message i cannot be finished now, because a port failed for it or another process is at it. */
+/* Message i cannot be finished now, because a port failed for it. */
 void batch_put_off(Batch *batch, size_t i, const Fault *fault);
 
 /* A port failed for some messages. In an atomic unit, or when it is fatal, all of the batch fails: returns the status.

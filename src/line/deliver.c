@@ -281,7 +281,8 @@ void deliver_wait(Batch *batch, size_t message, const Effect *effect)
                   (int)(effect->reason.bytes < 150 ? effect->reason.bytes : 150), effect->reason.at ? effect->reason.at : "");
     else
         fault_set(&fault, STATUS_RETRY, "sms_in_progress", "this SMS is on its way, and it is not known yet what became of it");
-    batch_put_off(batch, message, &fault);
+    batch_stop(batch, message, &fault);
+    batch->decisions[message].costs_no_try = true;
 }
 
 /* Where the broker is the spool, nobody but the message sees to it that a text which waits is recorded and counted. */
@@ -320,6 +321,7 @@ static void put_off_delivery(Batch *batch, const size_t *messages, size_t count,
     status = status ? status : step_commit(batch, &ignored);
     for (size_t k = 0; status && k < count; k++) {
         batch->deliveries[messages[k]]->verdict = VERDICT_RETRY;
+        batch->deliveries[messages[k]]->outage = true;
         batch->deliveries[messages[k]]->kept = false;
     }
 }

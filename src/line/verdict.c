@@ -17,7 +17,7 @@ static SpoolItem item_of(Batch *batch, size_t i)
     const Delivery *delivery = batch->deliveries[i];
     const Decision *decision = &batch->decisions[i];
     int attempts = delivery->attempts + 1;
-    bool waits = decision->verdict == VERDICT_RETRY && (decision->outage || attempts < batch->settings->max_attempts);
+    bool waits = decision->verdict == VERDICT_RETRY && (decision->costs_no_try || attempts < batch->settings->max_attempts);
     return (SpoolItem){
         .id = delivery->spool_id, .state = waits ? SPOOL_WAITING : SPOOL_DEAD, .topic = batch->messages[i].topic,
         .message_id = batch->messages[i].message_id, .body = delivery->body, .received_ms = delivery->received_ms,
@@ -31,6 +31,7 @@ static void answer(Delivery *delivery, const Decision *decision)
     delivery->verdict = decision->verdict;
     delivery->duplicate = decision->duplicate && decision->verdict == VERDICT_DONE;
     delivery->kept = false;
+    delivery->outage = decision->outage && decision->verdict == VERDICT_RETRY;
     delivery->stored = decision->stored && decision->verdict == VERDICT_RETRY;
     delivery->dead_letter = 0;
     if (decision->verdict != VERDICT_DONE)

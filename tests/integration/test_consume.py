@@ -139,6 +139,21 @@ def test_malformed_optout_is_applied_and_becomes_a_dead_letter(moto, make_consum
     assert consumer.run("audit", "verify").code == 0
 
 
+# ---- what waits for something of its own ----
+
+def test_donations_that_wait_for_their_campaign_hold_up_no_optout(moto, make_consumer):
+    queue, phone = Queue(moto, unique("queue"), receives=1000), unique_phone()
+    for _ in range(60):
+        press = donation(unique("call"), "", unique_phone())
+        del press["campaignId"]
+        queue.send(notification("donation-events", press))
+    consumer = make_consumer(queue, PLEDGELINE_BACKOFF_MOST=300)
+    until(lambda: consumer.metric('pledgeline_sqs_messages_total{what="given_back"}') >= 60, said(consumer, queue))
+    queue.send(notification("optout-events", optout(unique("call"), unique("campaign"), phone)))
+    until(lambda: look.is_blocked(consumer, phone), said(consumer, queue))
+    assert not log_of(consumer, "store is away")
+
+
 # ---- order ----
 
 def test_one_that_is_rejected_holds_up_nobody_of_its_group(moto, make_consumer):
@@ -321,5 +336,12 @@ def test_url_that_is_no_queue_of_aws_is_refused(tmp_path, url):
 
 
 def test_queue_that_is_not_there_is_said(moto, tmp_path):
-    done = run(tmp_path, "consume", "--queue-url", f"{moto.url}/123456789012/{unique('missing')}", **moto.settings)
-    assert done.code == 1 and "exist" in done.err, done
+    url = f"{moto.url}/123456789012/{unique('missing')}"
+    done = run(tmp_path, "consume", "--queue-url", url, **moto.settings)
+    assert done.code == 1 and url in done.err and "exist" in done.err.lower(), done
+
+
+def test_queue_that_is_given_twice_is_refused(tmp_path):
+    url = "https://sqs.us-east-1.amazonaws.com/123456789012/optout-events"
+    done = run(tmp_path, "consume", "--queue-url", f"{url},optout-events={url}")
+    assert done.code == 2 and "twice" in done.err and "/optout-events" in done.err, done

@@ -312,6 +312,35 @@ static void a_store_that_is_away_uses_up_no_tries(void **state)
     world_done(&world);
 }
 
+static void only_a_store_that_is_away_is_told_as_an_outage(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, false);
+    Delivery nameless = world_delivery("donation-events", "{\"callId\":\"c1\",\"phoneNumber\":\"+972501234567\"}");
+    world_run(&world, &nameless, 1);
+    assert_int_equal(nameless.verdict, VERDICT_RETRY);
+    assert_false(nameless.outage);
+
+    world.sending_is_taken_over = true;
+    Delivery unsettled = world_delivery("donation-events", DONATION);
+    world_run(&world, &unsettled, 1);
+    assert_int_equal(unsettled.verdict, VERDICT_RETRY);
+    assert_false(unsettled.outage);
+
+    world.cdrs_status = STATUS_RETRY;
+    Delivery unrecorded = world_delivery("call-events", INITIATED("c1"));
+    world_run(&world, &unrecorded, 1);
+    assert_int_equal(unrecorded.verdict, VERDICT_RETRY);
+    assert_true(unrecorded.outage);
+
+    world.cdrs_status = STATUS_OK;
+    world_run(&world, &unrecorded, 1);
+    assert_int_equal(unrecorded.verdict, VERDICT_DONE);
+    assert_false(unrecorded.outage);
+    world_done(&world);
+}
+
 /* Its own process records it, or whoever hears of it once it is settled. */
 static void a_text_that_was_taken_over_is_recorded_as_the_ledger_has_it(void **state)
 {
@@ -814,6 +843,7 @@ int main(void)
         cmocka_unit_test(how_long_an_opt_out_took_is_measured_when_it_is_stored), cmocka_unit_test(what_was_pressed_long_ago_is_no_measure_of_us),
         cmocka_unit_test(a_batch_that_is_undone_stored_nothing),
         cmocka_unit_test(a_store_that_is_away_uses_up_no_tries), cmocka_unit_test(a_text_that_another_process_is_sending_uses_up_no_tries),
+        cmocka_unit_test(only_a_store_that_is_away_is_told_as_an_outage),
         cmocka_unit_test(a_text_that_was_taken_over_is_recorded_as_the_ledger_has_it),
         cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything_in_stores_apart),
         cmocka_unit_test(a_text_that_went_out_uncounted_is_counted_by_the_repeat),
