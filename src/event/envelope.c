@@ -91,6 +91,6 @@ Status envelope_decode(const Delivery *delivery, const Carrier *carriers, Arena 
     }
     if (slice_empty(message->topic))
         return fault_set(fault, STATUS_REJECT, "topic_missing",
-                         "the line does not say its topic: it must be {\"topic\":…,\"message\":{…}}");
+                         "the message does not say its topic: it must be {\"topic\":…,\"message\":{…}}, or the topic must be named where it is sent or received");
     return STATUS_OK;
 }

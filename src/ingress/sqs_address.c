@@ -102,6 +102,15 @@ static Status read_queue(Slice text, const Config *config, Arena *arena, SqsQueu
     return find_endpoint(ret, arena, fault);
 }
 
+static bool is_among(const SqsQueue *queues, size_t count, const SqsQueue *one)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slice_equal(queues[i].url, one->url))
+            return true;
+    }
+    return false;
+}
+
 Status sqs_parse_queues(const char *text, const Config *config, Arena *arena, SqsQueue **ret, size_t *ret_count, Fault *fault)
 {
     Slice rest = slice_of(text);
@@ -112,7 +121,11 @@ Status sqs_parse_queues(const char *text, const Config *config, Arena *arena, Sq
         Status status = slice_empty(one) ? STATUS_OK : read_queue(one, config, arena, &queues[count], fault);
         if (status)
             return status;
-        count += !slice_empty(one);
+        if (slice_empty(one))
+            continue;
+        if (is_among(queues, count, &queues[count]))
+            return refuse(queues[count].url, "is given twice", fault);
+        count++;
     }
     if (!count)
         return fault_set(fault, STATUS_REJECT, "usage_queue", "which queue? Say --queue-url URL, or set PLEDGELINE_QUEUE_URLS");

@@ -42,6 +42,12 @@ static int64_t number_of(const Json *object, const char *key)
 
 /* ---- the queue itself ---- */
 
+static Status tell_which(const SqsQueue *queue, Fault *fault)
+{
+    Fault why = *fault;
+    return fault_set(fault, why.status, why.code, "the queue %.140s cannot be read; check its URL, region, account and policy: %s", queue->url.at, why.text);
+}
+
 Status sqs_look_up(AwsClient *client, SqsQueue *queue, Fault *fault)
 {
     Arena arena;
@@ -57,7 +63,7 @@ Status sqs_look_up(AwsClient *client, SqsQueue *queue, Fault *fault)
         queue->has_dead_letters = !slice_empty(json_text(json_get(attributes, "RedrivePolicy")));
     }
     arena_done(&arena);
-    return status;
+    return status ? tell_which(queue, fault) : STATUS_OK;
 }
 
 /* ---- receive ---- */

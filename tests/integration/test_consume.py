@@ -336,5 +336,12 @@ def test_url_that_is_no_queue_of_aws_is_refused(tmp_path, url):
 
 
 def test_queue_that_is_not_there_is_said(moto, tmp_path):
-    done = run(tmp_path, "consume", "--queue-url", f"{moto.url}/123456789012/{unique('missing')}", **moto.settings)
-    assert done.code == 1 and "exist" in done.err, done
+    url = f"{moto.url}/123456789012/{unique('missing')}"
+    done = run(tmp_path, "consume", "--queue-url", url, **moto.settings)
+    assert done.code == 1 and url in done.err and "exist" in done.err.lower(), done
+
+
+def test_queue_that_is_given_twice_is_refused(tmp_path):
+    url = "https://sqs.us-east-1.amazonaws.com/123456789012/optout-events"
+    done = run(tmp_path, "consume", "--queue-url", f"{url},optout-events={url}")
+    assert done.code == 2 and "twice" in done.err and "/optout-events" in done.err, done
