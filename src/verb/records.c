@@ -75,8 +75,7 @@ int sms_list_verb(const Invocation *invocation)
     Fault fault;
     int state;
     if (!read_state(invocation, &state))
-        return verb_fail(&(Fault){.status = STATUS_REJECT, .code = "state_unknown",
-                                  .text = "--state is pending, claimed, sending, sent, failed, cancelled or unknown"});
+        return verb_usage("--state is pending, claimed, sending, sent, failed, cancelled or unknown");
     SmsFilter filter = {.campaign_id = invocation_option_slice(invocation, "campaign"), .phone = invocation_option_slice(invocation, "phone")};
     if (invocation_number(invocation, "limit", 20, &filter.limit, &fault))
         return verb_fail(&fault);

@@ -145,6 +145,11 @@ def test_publish_says_what_it_needs(data, arguments, said, code):
 
 # ---- looking ----
 
+def test_state_of_texts_that_does_not_exist_is_wrong_usage(data):
+    done = run(data, "sms", "list", "--state", "gone")
+    assert done.code == 2 and "pending" in done.err, done
+
+
 def test_stats_as_table_json_and_csv(folder):
     table = output(folder, "stats")
     assert "winter" in table and "spring" in table
