@@ -24,7 +24,7 @@ static Status call(AwsClient *client, const char *target, Text *body, int64_t de
 {
     AwsAnswer answer;
     text_add_byte(body, '}');
-    Status status = aws_call(client, target, text_slice(body), deadline_ms, arena, &answer, fault);
+    Status status = aws_call(client, target, text_slice(body), (AwsDeadline){.elapsed_ms = deadline_ms}, arena, &answer, fault);
     if (status)
         return status;
     if (slice_empty(answer.body))
@@ -45,7 +45,7 @@ static int64_t number_of(const Json *object, const char *key)
 static Status tell_which(const SqsQueue *queue, Fault *fault)
 {
     Fault why = *fault;
-    return fault_set(fault, why.status, why.code, "the queue %.140s cannot be read; check its URL, region, account and policy: %s", queue->url.at, why.text);
+    return fault_set(fault, why.status, why.code, "the queue %.110s cannot be read; check its URL, region, account and policy: %.80s", queue->url.at, why.text);
 }
 
 Status sqs_look_up(AwsClient *client, SqsQueue *queue, Fault *fault)
