@@ -11,7 +11,7 @@ from support.program import PATIENCE_S, Consumer, run
 from support.stores import Stores, nothing_waits, until
 
 QUICK = {"PLEDGELINE_BACKOFF_FIRST": 1, "PLEDGELINE_BACKOFF_MOST": 1, "PLEDGELINE_EFFECT_LEASE": 1}
-HELD_S = 2  # visibility of queues whose messages are worked on for longer than that
+HELD_S = 3  # visibility of queues whose messages are worked on for longer than that; a store gives up after 5 s
 
 
 @pytest.fixture(scope="module")
