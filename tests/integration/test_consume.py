@@ -211,7 +211,7 @@ def heal(request):
 @pytest.mark.own_stores
 def test_message_stays_hidden_while_a_store_is_slow(moto, make_consumer, world):
     queue, campaign = Queue(moto, unique("queue"), visibility_s=HELD_S), unique("campaign")
-    consumer = make_consumer(queue, **world.settings())
+    consumer = make_consumer(queue, **{**world.settings(), "PLEDGELINE_EFFECT_LEASE": 30})
     world.texts.hold_once(b"effect_take")
     queue.send(notification("donation-events", donation(unique("call"), campaign, unique_phone())))
     assert world.texts.held.wait(PATIENCE_S)

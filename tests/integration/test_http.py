@@ -551,6 +551,7 @@ def assert_served_again(server):
     raise AssertionError("the server serves nobody any more")
 
 
+@pytest.mark.embedded("it holds up the folder's own file")
 def test_full_lane_answers_503_with_retry_after_and_opt_outs_still_get_through(make_server):
     """The store is held up from outside, so that what comes meanwhile has to wait in the lanes."""
     server = make_server(PLEDGELINE_QUEUE_CAPACITY=10)
