@@ -11,7 +11,8 @@ typedef struct FunctionApp {
     Arena arena; /* what the settings point to */
 } FunctionApp;
 
-/* Does not connect. rows ends with NULL; config outlives app. REJECT names the setting that is wrong. After a failure only
+/* Does not connect. rows ends with NULL, and config sets those that the line cannot do without: Redis at least. config outlives
+ * app. REJECT names the setting that is wrong. After a failure only
  * function_app_close is left. */
 Status function_app_open(FunctionApp *app, const Config *config, const BackEnd *const *rows, Fault *fault);
 void function_app_close(FunctionApp *app);

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 from support.events import donation, optout, unique, unique_phone
-from support.foreign_api import HANG, ForeignApi
+from support.foreign_api import ForeignApi
+from support.http_peer import HttpPeer
 from support.lambda_emulator import FUNCTIONS, Function, failures, sns_event, sqs_event
 from support.lambda_runtime import Runtime
 from support.peer_moto import MotoPeer, Queue
@@ -169,19 +170,24 @@ def test_the_trace_of_the_invocation_goes_along_with_the_text(settings, gateway,
 
 def test_killed_while_the_topic_is_asked_a_standard_topic_gets_no_second_text(make_function, settings, gateway):
     """Nobody knows whether it was sent: it is held, for a person to look at."""
-    topic = ForeignApi(paths=("/",))
-    topic.usual = HANG
-    event = press("w")
-    function = make_function(AWS_ENDPOINT_URL=topic.url, PLEDGELINE_EFFECT_LEASE="1")
-    invoking = threading.Thread(target=function.invoke, args=(sns_event(event),))
-    invoking.start()
-    until(lambda: redis_cli(settings, "KEYS", "pledgeline:effect*") and redis_cli(settings, "HGET", f"pledgeline:effect:{event['callId']}_donation", "state"))
-    function.kill()
-    invoking.join()
-    topic.stop()
+    event, answers = press("w"), threading.Event()
+
+    def state():
+        return redis_cli(settings, "HGET", f"pledgeline:effect:{event['callId']}_donation", "state")
+
+    with HttpPeer(lambda request: answers.wait() and None) as silent:
+        function = make_function(AWS_ENDPOINT_URL=silent.url, PLEDGELINE_EFFECT_LEASE="1")
+        invoking = threading.Thread(target=function.invoke, args=(sns_event(event),))
+        invoking.start()
+        until(lambda: silent.requests)
+        assert state() == "sending"
+        function.kill()
+        invoking.join()
+        answers.set()
     after = make_function(PLEDGELINE_EFFECT_LEASE="1")
     until(lambda: not is_error(after.invoke(sns_event(event))))
-    assert len(texts(gateway)) == donations(settings, "w") <= 1
+    assert state() == "unknown"
+    assert texts(gateway) == [] and donations(settings, "w") == 0
 
 
 # ---- with a database ----

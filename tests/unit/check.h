@@ -16,3 +16,18 @@ static inline void assert_slice(Slice found, const char *expected)
     if (!slice_equal(found, wanted))
         fail_msg("found \"%.*s\", expected \"%s\"", SLICE_ARG(found), expected);
 }
+
+/* Of a group or a test whose state is an arena. */
+static inline int open_arena(void **state)
+{
+    static Arena arena;
+    arena_init(&arena);
+    *state = &arena;
+    return 0;
+}
+
+static inline int close_arena(void **state)
+{
+    arena_done(*state);
+    return 0;
+}

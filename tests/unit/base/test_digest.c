@@ -52,25 +52,11 @@ static void base64_is_read_back_in_its_one_form_only(void **state)
         assert_false(digest_of_base64(slice_of(wrong[i]), arena, &bytes));
 }
 
-static int setup(void **state)
-{
-    static Arena arena;
-    arena_init(&arena);
-    *state = &arena;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    arena_done(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_gives_the_known_vectors), cmocka_unit_test(hmac_gives_the_vectors_of_rfc_4231),
         cmocka_unit_test(base64_gives_the_vectors_of_rfc_4648), cmocka_unit_test(base64_is_read_back_in_its_one_form_only),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

@@ -8,20 +8,6 @@
 
 static const Slice secret = SLICE_INIT("0123456789abcdef0123456789abcdef");
 
-static int setup(void **state)
-{
-    static Arena arena;
-    arena_init(&arena);
-    *state = &arena;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    arena_done(*state);
-    return 0;
-}
-
 /* ---- links ---- */
 
 static Slice token_of(Slice link) { return (Slice){(const char *)memchr(link.at, '=', link.bytes) + 1, link.bytes - (size_t)((const char *)memchr(link.at, '=', link.bytes) + 1 - link.at)}; }
@@ -191,5 +177,5 @@ int main(void)
         cmocka_unit_test(money_is_exact), cmocka_unit_test(no_cell_is_a_formula), cmocka_unit_test(a_whole_chain_is_right),
         cmocka_unit_test(a_changed_a_missing_and_a_moved_entry_are_named), cmocka_unit_test(moving_a_byte_between_fields_changes_the_hash),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

@@ -163,20 +163,6 @@ static void topics_that_are_none_are_refused(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    static Arena arena;
-    arena_init(&arena);
-    *state = &arena;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    arena_done(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,5 +173,5 @@ int main(void)
         cmocka_unit_test(what_is_not_in_the_policy_is_refused), cmocka_unit_test(certificate_url_is_put_together_anew),
         cmocka_unit_test(topics_are_read_with_the_host_of_their_partition), cmocka_unit_test(topics_that_are_none_are_refused),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, open_arena, close_arena);
 }
