@@ -91,6 +91,13 @@ typedef struct RegistryPort {
 
 /* ---- effects: the ledger of things done to the world ---- */
 
+typedef enum ReceiptResult {
+    RECEIPT_STRANGE, /* the ledger has nothing under its ref */
+    RECEIPT_KNOWN,   /* nothing changed */
+    RECEIPT_TAKEN,   /* the effect's receipt moved */
+    RECEIPT_PROVES,  /* and it became SENT by it */
+} ReceiptResult;
+
 typedef struct EffectFilter {
     Slice campaign_id, phone; /* empty = all */
     int state;                /* EffectState, or -1 = any */
@@ -124,6 +131,14 @@ typedef struct EffectsPort {
      * is further stands, as a whole: SENT, then UNKNOWN, FAILED or CANCELLED, SENDING, CLAIMED, PENDING. It gets a higher fence
      * than both, so whoever had claimed the other finds it gone. ret_moved[i]: the ledger changed. */
     Status (*enter)(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault);
+    /* out[i] is what the ledger holds under action_ids[i], in arena; ret_found[i] false: nothing. */
+    Status (*load)(void *self, const Slice *action_ids, size_t count, Arena *arena, Effect *out, bool *ret_found, Fault *fault);
+    /* The same by ref. */
+    Status (*find)(void *self, const Slice *refs, size_t count, Arena *arena, Effect *out, bool *ret_found, Fault *fault);
+    /* Puts what providers say of effects into the ledger: `receipt`, with its class, code, reason and time, never moves back, and
+     * message_id and provider are filled in where they are empty. What was UNKNOWN becomes SENT by it. out[i] is the effect as it is
+     * then, in arena; ret[i] says what happened. Receipts of one ref are taken in their order. */
+    Status (*receive)(void *self, const Receipt *receipts, size_t count, int64_t now_ms, Arena *arena, Effect *out, ReceiptResult *ret, Fault *fault);
 } EffectsPort;
 
 /* ---- cdrs: call detail records ---- */
@@ -252,7 +267,37 @@ typedef struct SmsOutcome {
     SmsResult result;
     Slice message_id; /* in arena */
     Slice reason;
+    SmsClass sms_class;     /* of REFUSED and UNSENT, where the gateway says more than that */
+    Slice provider, code;   /* as in Effect */
+    int64_t not_before_ms;  /* of UNSENT and AWAY: wall time of the next try; 0 = the ledger's own backoff */
+    int segments;           /* of ACCEPTED; 0 = not known */
+    int64_t cost_micros;
 } SmsOutcome;
+
+/* A request that a provider makes of us: a receipt, or a person's message. */
+typedef struct SmsCallback {
+    Slice provider;  /* of the path: "twilio" */
+    Slice method, path, query; /* as they came; the query without '?' */
+    Slice body;
+    Slice (*header)(const void *request, const char *name); /* empty = not there */
+    const void *request;
+    int64_t now_ms;
+} SmsCallback;
+
+/* A message of a person to us. */
+typedef struct SmsInbound {
+    Slice id;        /* the provider's; one message has one, however often it is posted */
+    Slice from, to;  /* from in E.164 */
+    Slice text;
+    int64_t at_ms;
+} SmsInbound;
+
+typedef struct SmsCallbackRead {
+    Receipt *receipts; /* in arena; none of them is a word that says nothing (a text that was only queued) */
+    size_t receipt_count;
+    SmsInbound *messages;
+    size_t message_count;
+} SmsCallbackRead;
 
 typedef struct SmsRecord {
     int64_t row;
@@ -276,12 +321,24 @@ typedef struct SmsPort {
      * the wall clock, which goes on while a process is frozen: SMS_OVERTAKEN. A gateway that can see the ledger
      * takes a text only while the ledger has it as SENDING with this fence. */
     Status (*send)(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault);
+    /* What a provider posted. REJECT "forged": it is not proven to be the provider's. REJECT "callback_malformed". REJECT
+     * "provider_unknown": no such provider is set here. Any thread, at the same time as send; does not block. NULL: nobody posts. */
+    Status (*read_callback)(void *self, const SmsCallback *callback, Arena *arena, SmsCallbackRead *ret, Fault *fault);
     /* Newest first; NULL where the gateway keeps no list. */
     Status (*list)(void *self, const SmsFilter *filter, bool (*visit)(void *context, const SmsRecord *record), void *context, Fault *fault);
     /* For a move from another store: messages as they are, in this order, behind those that are there. The first of an action id
      * stands; ret_new[i]: it was not there. NULL where list is. */
     Status (*enter)(void *self, const SmsRecord *records, size_t count, bool *ret_new, Fault *fault);
 } SmsPort;
+
+/* ---- speech: calls that speak a text ---- */
+
+typedef struct SpeechPort {
+    void *self;
+    /* As SmsPort.send, of SPEECH effects. ACCEPTED: the call is placed, or somebody else was asked to; what becomes of it comes as a receipt.
+     * UNKNOWN is not sent again. NULL: nobody speaks. */
+    Status (*send)(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault);
+} SpeechPort;
 
 /* ---- calls: the telephony side ---- */
 
@@ -346,6 +403,7 @@ typedef struct Ports {
     CdrsPort cdrs;
     LivePort live;
     SmsPort sms;
+    SpeechPort speech;
     CallsPort calls;
     SpoolPort spool;
 } Ports;

@@ -7,6 +7,18 @@ const char *effect_state_name(EffectState state)
     return names[state];
 }
 
+const char *effect_kind_name(EffectKind kind)
+{
+    static const char *const names[] = {"donation", "text", "reply", "speech"};
+    return names[kind];
+}
+
+const char *receipt_state_name(ReceiptState state)
+{
+    static const char *const names[] = {"", "underway", "undelivered", "delivered"};
+    return names[state];
+}
+
 /* ---- copies ---- */
 
 static void keep_texts(Slice *const *texts, size_t count, Arena *arena)
@@ -37,7 +49,16 @@ Effect effect_copy(const Effect *effect, Arena *arena)
 {
     Effect copy = *effect;
     Slice *const texts[] = {&copy.action_id, &copy.call_id, &copy.campaign_id, &copy.contact_id, &copy.phone,
-                            &copy.campaign_name, &copy.donation_link, &copy.message, &copy.message_id, &copy.reason};
+                            &copy.campaign_name, &copy.donation_link, &copy.message, &copy.message_id, &copy.reason,
+                            &copy.ref, &copy.follows, &copy.provider, &copy.code};
+    keep_texts(texts, sizeof texts / sizeof *texts, arena);
+    return copy;
+}
+
+Receipt receipt_copy(const Receipt *receipt, Arena *arena)
+{
+    Receipt copy = *receipt;
+    Slice *const texts[] = {&copy.ref, &copy.provider, &copy.message_id, &copy.code, &copy.reason};
     keep_texts(texts, sizeof texts / sizeof *texts, arena);
     return copy;
 }

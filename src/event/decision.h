@@ -2,6 +2,7 @@
 #pragma once
 
 #include "event/cdr.h"
+#include "event/sms_class.h"
 
 /* The original system's BlacklistEntry. */
 typedef struct BlockEntry {
@@ -42,9 +43,30 @@ typedef enum EffectState {
 
 const char *effect_state_name(EffectState state);
 
-/* A thing to be done to the world exactly once: today, a donation link by SMS. */
+typedef enum EffectKind {
+    EFFECT_DONATION, /* a press asked for a donation link, by text */
+    EFFECT_TEXT,     /* a text that somebody else asked for, or another try of one */
+    EFFECT_REPLY,    /* a text that answers a message of the person: goes out to a blocked number, too, and at any hour */
+    EFFECT_SPEECH,   /* a call that speaks a text which cannot be read */
+} EffectKind;
+
+const char *effect_kind_name(EffectKind kind);
+
+/* What the provider says became of it after it took it. A larger one is further: it stands against a smaller one that comes late. */
+typedef enum ReceiptState {
+    RECEIPT_NONE, RECEIPT_UNDERWAY, RECEIPT_UNDELIVERED, RECEIPT_DELIVERED,
+} ReceiptState;
+
+const char *receipt_state_name(ReceiptState state);
+
+enum { REF_BYTES = 32 };
+
+/* A thing to be done to the world exactly once: a text, or a call that speaks one. */
 typedef struct Effect {
     Slice action_id;  /* the ledger's key and the gateway's idempotency key */
+    EffectKind kind;
+    Slice ref;        /* 32 hex digits: what a provider and a link know it by; one for each action id */
+    Slice follows;    /* action id of the effect in whose place this one is done; empty = none */
     Slice call_id, campaign_id, contact_id, phone;
     Slice campaign_name, donation_link;
     Slice message;    /* the template, placeholders still in it */
@@ -57,7 +79,28 @@ typedef struct Effect {
     int64_t asked_ms;  /* when the gateway was first asked and may have taken it; 0 = it certainly has not */
     Slice message_id;  /* the gateway's, once SENT; when FAILED, of the spoken text that takes its place */
     Slice reason;      /* why FAILED, CANCELLED, UNKNOWN or back to PENDING */
+
+    /* what a provider said of it */
+    Slice provider;        /* who took it, or was asked last: "twilio" */
+    SmsClass sms_class;    /* of what was refused, or is undelivered */
+    Slice code;            /* the provider's own, as it came: "30006" */
+    ReceiptState receipt;
+    int64_t delivered_ms;  /* when it was delivered, or certainly not; 0 = not known */
+    int segments;          /* that were paid for; 0 = not known */
+    int64_t cost_micros;   /* of the currency */
 } Effect;
+
+/* What a provider says of something that it took, or a telephone of a call that was placed. They come late, twice and in any order. */
+typedef struct Receipt {
+    Slice ref;          /* of the effect */
+    Slice provider, message_id;
+    ReceiptState state; /* never NONE */
+    SmsClass sms_class; /* of UNDELIVERED */
+    Slice code, reason;
+    int64_t at_ms;      /* when it happened, as far as anybody knows */
+} Receipt;
+
+Receipt receipt_copy(const Receipt *receipt, Arena *arena);
 
 #define REPEAT_ALWAYS INT64_MAX
 
@@ -82,7 +125,9 @@ typedef struct Decision {
     const ActionRecord *action; /* opt-out: recorded with the block */
     Slice hang_up;              /* opt-out: call to end; empty = none */
 
-    Effect *effect; /* donation: to be claimed and sent, or recorded as CANCELLED */
+    Effect *effect; /* to be claimed and sent, or recorded as CANCELLED */
+    bool effect_if_added; /* only when its numbers were not blocked before: one confirmation, however often somebody asks */
+    const Receipt *receipt; /* of an effect that was sent */
 
     Cdr *cdr;          /* call event: the record after this event */
     bool cdr_changed;

@@ -12,11 +12,23 @@ static void tag_of(Slice secret, const uint8_t *versioned_id, uint8_t tag[DIGEST
     digest_hmac_sha256(secret, parts, 2, tag);
 }
 
+static void id_of(Slice secret, Slice action_id, uint8_t digest[DIGEST_BYTES])
+{
+    Slice parts[] = {SLICE("don-link-id-v1"), action_id};
+    digest_hmac_sha256(secret, parts, 2, digest);
+}
+
+Slice link_ref(Slice secret, Slice action_id, Arena *arena)
+{
+    uint8_t digest[DIGEST_BYTES];
+    id_of(slice_empty(secret) ? SLICE("pledgeline") : secret, action_id, digest);
+    return digest_hex(arena, digest, ID_BYTES);
+}
+
 Slice link_personal(Slice base_url, Slice secret, Slice action_id, Arena *arena)
 {
     uint8_t token[TOKEN_BYTES] = {TOKEN_VERSION}, digest[DIGEST_BYTES];
-    Slice parts[] = {SLICE("don-link-id-v1"), action_id};
-    digest_hmac_sha256(secret, parts, 2, digest);
+    id_of(secret, action_id, digest);
     memcpy(token + 1, digest, ID_BYTES);
     tag_of(secret, token, digest);
     memcpy(token + 1 + ID_BYTES, digest, TAG_BYTES);

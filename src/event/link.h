@@ -6,6 +6,10 @@
 
 Slice link_personal(Slice base_url, Slice secret, Slice action_id, Arena *arena);
 
+/* What a provider, and the link, know the action by (Effect.ref): the link's id, in 32 hex digits. An empty secret is one, too, where
+ * there are no links. */
+Slice link_ref(Slice secret, Slice action_id, Arena *arena);
+
 /* True when the token was made with this secret; its id goes to ret_id. */
 bool link_verify(Slice token, Slice secret, uint8_t ret_id[16]);
 
