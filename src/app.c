@@ -153,9 +153,12 @@ static Status open_stores(App *app, AppMode mode, const BackEnds *sharing, Fault
                                .after_crash = stores->folder.after_crash,
                                .may_be_missing = back_ends_hold_data(&stores->apart)};
     status = status ? status : sqlite_store_open(&settings, &stores->sqlite, fault);
-    if (!status)
-        wire(stores, mode, &app->ports);
-    return status;
+    if (status)
+        return status;
+    wire(stores, mode, &app->ports);
+    app->settings.texts_are_carried = app->ports.sms.wants_courier;
+    app->settings.calls_are_carried = app->settings.event.speaks = app->settings.ladder.speaks = app->ports.speech.send != NULL;
+    return STATUS_OK;
 }
 
 static Status open_all(App *app, AppMode mode, Fault *fault)

@@ -156,10 +156,6 @@ Status step_commit(Batch *batch, Fault *fault)
 /* Whatever else became of the message, its numbers are on the list, and were not put there for it before. */
 static bool has_just_blocked(const Decision *decision) { return decision->block_count && !decision->unblocked && !decision->duplicate; }
 
-static const Metric done_metrics[LANE_COUNT] = {
-    [LANE_OPTOUT] = METRIC_EVENTS_DONE_OPTOUT, [LANE_DONATION] = METRIC_EVENTS_DONE_DONATION, [LANE_CALL] = METRIC_EVENTS_DONE_CALL,
-};
-
 static void log_message(const Delivery *delivery, const Message *message)
 {
     if (delivery->verdict == VERDICT_DONE)
@@ -174,7 +170,7 @@ static void log_message(const Delivery *delivery, const Message *message)
 
 static void account(const Batch *batch)
 {
-    int64_t done[LANE_COUNT] = {0}, rejected = 0, retried = 0, duplicates = 0, conflicts = 0, unknown = 0;
+    int64_t done[METRIC_COUNT] = {0}, rejected = 0, retried = 0, duplicates = 0, conflicts = 0, unknown = 0;
     for (size_t i = 0; i < batch->count; i++) {
         const Delivery *delivery = batch->deliveries[i];
         const Event *event = &batch->events[i];
@@ -185,13 +181,13 @@ static void account(const Batch *batch)
             batch_waited(METRIC_OPTOUT_STORED, batch->decisions[i].blocks[0].pressed_ms);
         if (delivery->verdict != VERDICT_DONE)
             continue;
-        done[event->handler->lane]++;
+        done[event->handler->done]++;
         duplicates += delivery->duplicate;
         conflicts += batch->decisions[i].conflict;
         unknown += event->handler == &call_handler && event->type == CALL_OTHER;
     }
-    for (size_t lane = 0; lane < LANE_COUNT; lane++)
-        metric_add(done_metrics[lane], done[lane]);
+    for (size_t i = 0; event_handlers[i]; i++)
+        metric_add(event_handlers[i]->done, done[event_handlers[i]->done]);
     metric_add(METRIC_EVENTS_REJECTED, rejected);
     metric_add(METRIC_EVENTS_RETRIED, retried);
     metric_add(METRIC_EVENTS_DUPLICATE, duplicates);

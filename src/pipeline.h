@@ -1,6 +1,7 @@
 /* The line: Delivery -> decode -> parse -> gather -> decide -> apply -> verdict, on batches of 1 to BATCH_MAX. */
 #pragma once
 
+#include "event/sms_ladder.h"
 #include "ports.h"
 
 typedef struct Pipeline Pipeline;
@@ -14,6 +15,12 @@ typedef struct PipelineSettings {
     /* How long a batch that opted somebody out may wait for the end of the call, so that it can be recorded. 0 where batches go on: later
      * ones, or pipeline_record_hang_ups, do it. A process that stands still between two batches takes 3 s, the deadline of the calls port. */
     int64_t hang_up_wait_ms;
+    SmsLadder ladder;
+    /* Couriers carry texts, or calls: the line leaves them in the ledger (pipeline_take). Otherwise it carries them itself. */
+    bool texts_are_carried, calls_are_carried;
+    /* Wall time in ms until which nobody may be texted or called at that number; 0 = now is fine. NULL = any time is. */
+    int64_t (*quiet_until)(const void *quiet_hours, Slice phone, int64_t now_ms);
+    const void *quiet_hours;
 } PipelineSettings;
 
 /* Borrows ports and settings for its whole life. One pipeline belongs to one thread. */
@@ -26,6 +33,14 @@ const Ports *pipeline_ports(const Pipeline *line);
 /* Runs a batch. When it returns, each delivery has its verdict; whatever says DONE or REJECT is durable. Blocks for the
  * ports. Deliveries are borrowed. */
 void pipeline_run(Pipeline *line, Delivery *const *deliveries, size_t count);
+
+/* ---- couriers: effects are taken and settled on this thread, and carried on another one ---- */
+
+/* Takes up to max effects that wait, all texts or all calls, and may go out now: they are SENDING, durably, and ours until due_ms.
+ * Copies in arena. Those that may not go out are settled at once. */
+Status pipeline_take(Pipeline *line, int64_t now_ms, bool calls, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault);
+/* Writes down what became of them, in one unit of work. RETRY: nothing is written; come again, however late. */
+Status pipeline_settle(Pipeline *line, int64_t now_ms, Effect *effects, const SmsOutcome *outcomes, size_t count, Fault *fault);
 
 /* ---- what runs beside the batches, on the same thread; each is one unit of work, and says how much it did ---- */
 

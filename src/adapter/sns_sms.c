@@ -238,6 +238,11 @@ static Status send_texts(void *self, const Effect *effects, size_t count, int64_
     sending.is_over = breaker_enter(sns->breaker, &sending.fault) != STATUS_OK;
     for (size_t i = 0; i < count; i++) {
         Fault why;
+        if (effects[i].kind == EFFECT_TEXT) {
+            fault_set(&why, STATUS_REJECT, "no_provider", "texts are passed on to a topic here, so what is asked for by one would go round in circles");
+            outcomes[i] = outcome_because(SMS_REFUSED, &why, arena);
+            continue;
+        }
         if (!fill_text(&effects[i], arena, &texts[i], &why)) {
             outcomes[i] = outcome_because(SMS_REFUSED, &why, arena);
             continue;
@@ -294,7 +299,8 @@ static Status open_topic(const SnsSmsSettings *settings, const char *variable, c
     bool is_fifo = aws_parse_arn(slice_of(arn), &parts) && ends_fifo(parts.resource, &name);
     if (slice_empty(name) || !is_topic(&parts, name))
         return fault_set(fault, STATUS_REJECT, "setting_value", "%s is \"%.80s\"; it must be the ARN of an SNS topic", variable, arn);
-    if (event_handler_of(name))
+    const EventHandler *handler = event_handler_of(name);
+    if (handler && !handler->is_request)
         return fault_set(fault, STATUS_REJECT, "setting_value", "%s is \"%.80s\"; events come by that topic, and a text would come back as one",
                          variable, arn);
     ret->arn = arn;

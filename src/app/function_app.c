@@ -36,6 +36,7 @@ Status function_app_open(FunctionApp *app, const Config *config, const BackEnd *
     app->ports = (Ports){.unit = back_ends_unit(), .cdrs = {.load = load_none, .save = save_none}};
     back_ends_wire(&app->back_ends, false, &app->ports);
     back_ends_wire_missing(&app->back_ends, &app->ports);
+    app->settings.event.speaks = app->settings.ladder.speaks = app->ports.speech.send != NULL;
     return STATUS_OK;
 }
 

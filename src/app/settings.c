@@ -27,6 +27,10 @@ static Status check_numbers(const Config *config, Fault *fault)
         {"PLEDGELINE_MAX_ATTEMPTS", config->max_attempts, 1, 1000},
         {"PLEDGELINE_BACKOFF_FIRST", config->backoff_first_s, 0, 86400},
         {"PLEDGELINE_BACKOFF_MOST", config->backoff_most_s, 0, 86400},
+        {"PLEDGELINE_SMS_TRIES", config->sms_tries, 1, 10},
+        {"PLEDGELINE_SMS_RETRY", config->sms_retry_s, 0, 86400},
+        {"PLEDGELINE_SPEECH_TRIES", config->speech_tries, 0, 10},
+        {"PLEDGELINE_SPEECH_RETRY", config->speech_retry_s, 0, 86400},
     };
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         if (limits[i].value < limits[i].min || limits[i].value > limits[i].max)
@@ -79,14 +83,13 @@ static Status read_country_code(const Config *config, Slice *ret, Fault *fault)
 }
 
 /* Filled once with empty values: an unknown placeholder shows now and not in a message. */
-static Status check_template(const Config *config, Arena *arena, Fault *fault)
+static Status check_template(const char *env, const char *value, Arena *arena, Fault *fault)
 {
     const TemplateVariable variables[] = {{"donationLink", {0}}, {"campaignName", {0}}};
     Slice filled;
     Fault why;
-    if (text_template_fill(slice_of(config->sms_template), variables, sizeof variables / sizeof *variables, arena, &filled, &why))
-        return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_TEMPLATE: %s; known are donationLink and campaignName",
-                         why.text);
+    if (text_template_fill(slice_of(value), variables, sizeof variables / sizeof *variables, arena, &filled, &why))
+        return fault_set(fault, STATUS_REJECT, "setting_value", "%s: %s; known are donationLink and campaignName", env, why.text);
     return STATUS_OK;
 }
 
@@ -120,12 +123,15 @@ Status settings_read(const Config *config, Arena *arena, PipelineSettings *ret, 
                               .backoff_first_ms = config->backoff_first_s * 1000, .backoff_most_ms = config->backoff_most_s * 1000};
     ret->event.carriers = known_carriers;
     ret->event.sms_template = slice_of(config->sms_template);
+    ret->ladder = (SmsLadder){.texts = (int)config->sms_tries, .text_wait_ms = config->sms_retry_s * 1000, .calls = (int)config->speech_tries,
+                              .call_wait_ms = config->speech_retry_s * 1000, .speech = slice_of(config->speech_text)};
     ret->event.donation_key = slice_of(config->donation_key);
     ret->event.call_timeout_ms = config->call_timeout_s * 1000;
     Status status = check_numbers(config, fault);
     status = status ? status : check_one_registry(config, fault);
     status = status ? status : read_rating(config, arena, &ret->event.rating, fault);
     status = status ? status : read_country_code(config, &ret->event.country_code, fault);
-    status = status ? status : check_template(config, arena, fault);
+    status = status ? status : check_template("PLEDGELINE_SMS_TEMPLATE", config->sms_template, arena, fault);
+    status = status ? status : check_template("PLEDGELINE_SPEECH_TEXT", config->speech_text, arena, fault);
     return status ? status : read_link(config, &ret->event, fault);
 }

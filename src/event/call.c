@@ -79,5 +79,5 @@ static void call_decide(const Event *event, const Facts *facts, const EventSetti
 }
 
 const EventHandler call_handler = {
-    .topic = "call-events", .lane = LANE_CALL, .needs_cdr = true, .parse = call_parse, .decide = call_decide,
+    .topic = "call-events", .lane = LANE_CALL, .done = METRIC_EVENTS_DONE_CALL, .needs_cdr = true, .parse = call_parse, .decide = call_decide,
 };

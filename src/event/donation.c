@@ -102,12 +102,13 @@ static void donation_decide(const Event *event, const Facts *facts, const EventS
         .state = facts->blocked ? EFFECT_CANCELLED : EFFECT_PENDING,
     };
     effect->donation_link = link_of(effect, settings, arena);
+    effect->ref = link_ref(settings->donation_link_secret, effect->action_id, arena);
     if (facts->blocked)
         effect->reason = SLICE("the number is on the do-not-call list");
     ret->effect = effect;
 }
 
 const EventHandler donation_handler = {
-    .topic = "donation-events", .lane = LANE_DONATION, .needs_block_state = true, .wants_cdr = wants_record,
+    .topic = "donation-events", .lane = LANE_DONATION, .done = METRIC_EVENTS_DONE_DONATION, .needs_block_state = true, .wants_cdr = wants_record,
     .salvages = true, .parse = donation_parse, .decide = donation_decide,
 };

@@ -350,7 +350,7 @@ static void finish(Reading *reading)
     event->extra = extra_of(reading);
 }
 
-Status event_parse_fields(const Message *message, Arena *arena, Event *event, Fault *fault)
+Status event_parse_body(const Message *message, Arena *arena, Event *event, Fault *fault)
 {
     event->received_ms = message->received_ms;
     event->duration_s = event->billsec_s = -1;
@@ -368,5 +368,11 @@ Status event_parse_fields(const Message *message, Arena *arena, Event *event, Fa
             return status;
     }
     finish(&reading);
-    return event_require(event->call_id, "callId", fault);
+    return STATUS_OK;
+}
+
+Status event_parse_fields(const Message *message, Arena *arena, Event *event, Fault *fault)
+{
+    Status status = event_parse_body(message, arena, event, fault);
+    return status ? status : event_require(event->call_id, "callId", fault);
 }

@@ -91,6 +91,9 @@ typedef struct Event {
     int64_t duration_s, billsec_s; /* -1 = the event does not say */
     int32_t hangup_cause;          /* Q.850; 0 = unknown */
 
+    struct Effect *wanted;         /* of a request for a text or a call, as far as the message says it */
+    const struct Receipt *receipt; /* what a provider says of one */
+
     /* opt-outs whose message is malformed but whose number can be read: applied, then rejected */
     bool salvaged;
     Slice salvaged_number; /* as written, where it can be found in the message */

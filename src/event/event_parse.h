@@ -7,6 +7,9 @@
  * event that is wrong elsewhere still has it. Required: callId and whatever the caller checks. */
 Status event_parse_fields(const Message *message, Arena *arena, Event *event, Fault *fault);
 
+/* The same of a message that need not be about a call. */
+Status event_parse_body(const Message *message, Arena *arena, Event *event, Fault *fault);
+
 /* REJECT "field_missing" when the value is empty. */
 Status event_require(Slice value, const char *field, Fault *fault);
 

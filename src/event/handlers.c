@@ -1,7 +1,9 @@
 /* The table of events. */
 #include "event/handlers.h"
 
-const EventHandler *const event_handlers[] = {&optout_handler, &donation_handler, &call_handler, NULL};
+const EventHandler *const event_handlers[] = {
+    &optout_handler, &donation_handler, &call_handler, &text_request_handler, &speech_request_handler, &receipt_handler, NULL,
+};
 
 const EventHandler *event_handler_of(Slice topic)
 {

@@ -1,6 +1,7 @@
 /* The table of events: a new event is one file and one row. Pure. */
 #pragma once
 
+#include "base/metrics.h"
 #include "event/decision.h"
 
 /* What decide may look at; gathered through ports beforehand. */
@@ -20,11 +21,14 @@ typedef struct EventSettings {
     bool donation_link_plain;     /* base64(campaignId:contactId:phoneNumber), as the original system did */
     Slice country_code;           /* of numbers in national form, digits; empty = such numbers cannot be read */
     int64_t call_timeout_ms;
+    bool speaks;                  /* calls can be placed that speak a text */
 } EventSettings;
 
 struct EventHandler {
     const char *topic; /* its name */
     Lane lane;
+    Metric done;            /* counts those that are done; no two handlers have the same */
+    bool is_request;        /* asks for an effect: what a gateway of ours may be asked by us */
     bool salvages;          /* parse also gets messages that are no JSON (body NULL), and finds what must be done anyway */
     bool needs_block_state; /* gather asks the registry */
     bool needs_cdr;         /* gather loads the call's record … */
@@ -37,7 +41,7 @@ struct EventHandler {
     void (*decide)(const Event *event, const Facts *facts, const EventSettings *settings, Arena *arena, Decision *ret);
 };
 
-extern const EventHandler donation_handler, optout_handler, call_handler;
+extern const EventHandler donation_handler, optout_handler, call_handler, text_request_handler, speech_request_handler, receipt_handler;
 
 /* All handlers, ended by NULL. */
 extern const EventHandler *const event_handlers[];

@@ -124,6 +124,6 @@ static void optout_decide(const Event *event, const Facts *facts, const EventSet
 }
 
 const EventHandler optout_handler = {
-    .topic = "optout-events", .lane = LANE_OPTOUT, .salvages = true, .wants_cdr = block_wants_record,
+    .topic = "optout-events", .lane = LANE_OPTOUT, .done = METRIC_EVENTS_DONE_OPTOUT, .salvages = true, .wants_cdr = block_wants_record,
     .parse = optout_parse, .decide = optout_decide,
 };

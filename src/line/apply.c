@@ -101,6 +101,16 @@ static void mark_stored(Batch *batch, const BlockList *list)
         batch->decisions[list->messages[i]].stored = true;
 }
 
+/* One confirmation, however often somebody asks. */
+static void drop_known_effects(Batch *batch, const BlockList *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        Decision *decision = &batch->decisions[list->messages[i]];
+        if (decision->effect_if_added && list->results[i] != BLOCK_ADDED)
+            decision->effect = NULL;
+    }
+}
+
 /* The registry is what an opt-out is for. A cache or counter that missed it puts the message off; who cannot wait for that sees
  * that it is stored. */
 static Status apply_blocks(Batch *batch, Fault *fault)
@@ -118,6 +128,7 @@ static Status apply_blocks(Batch *batch, Fault *fault)
         return batch_port_failed(batch, status, fault, blocks_somebody);
     }
     take_results(batch, &list);
+    drop_known_effects(batch, &list);
     status = record_optouts(batch, &optouts, fault);
     if (!status)
         mark_stored(batch, &list);
@@ -261,14 +272,48 @@ static void collect_effects(Batch *batch, EffectList *list)
     }
 }
 
+static bool is_carried(const Batch *batch, const Effect *effect)
+{
+    return effect->kind == EFFECT_SPEECH ? batch->settings->calls_are_carried : batch->settings->texts_are_carried;
+}
+
+/* A courier takes it from the ledger, and cancels what must not go out. */
+static Status leave_to_couriers(Batch *batch, EffectList *list, Fault *fault)
+{
+    Effect left[BATCH_MAX];
+    bool moved[BATCH_MAX];
+    size_t messages[BATCH_MAX], left_count = 0, kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (!is_carried(batch, &list->effects[i])) {
+            list->effects[kept] = list->effects[i];
+            list->messages[kept++] = list->messages[i];
+            continue;
+        }
+        messages[left_count] = list->messages[i];
+        left[left_count] = list->effects[i];
+        left[left_count++].state = EFFECT_PENDING;
+    }
+    list->count = kept;
+    if (!left_count)
+        return STATUS_OK;
+    const EffectsPort *ledger = &batch->ports->effects;
+    Status status = ledger->enter(ledger->self, left, left_count, batch->now_ms, moved, fault);
+    for (size_t i = 0; !status && i < left_count; i++)
+        batch->decisions[messages[i]].duplicate = !moved[i];
+    return status;
+}
+
 static Status apply_effects(Batch *batch, Fault *fault)
 {
     EffectList list;
     collect_effects(batch, &list);
+    Status status = list.count ? leave_to_couriers(batch, &list, fault) : STATUS_OK;
+    if (status)
+        return batch_port_failed(batch, status, fault, wants_effect);
     if (!list.count)
         return STATUS_OK;
     bool *claimed = ARENA_ARRAY(&batch->arena, bool, list.count);
-    Status status = deliver_claim(batch, list.effects, list.count, claimed, fault);
+    status = deliver_claim(batch, list.effects, list.count, claimed, fault);
     if (!status && batch->ports->sms.joins_unit)
         status = deliver_claimed(batch, list.effects, claimed, list.count, fault);
     if (!status && !batch->ports->unit.atomic)
@@ -285,6 +330,7 @@ Status step_apply(Batch *batch, Fault *fault)
     hang_ups_start(batch);
     Status status = apply_blocks(batch, fault);
     status = status ? status : apply_calls(batch, fault);
+    status = status ? status : receipts_apply(batch, fault);
     status = status ? status : apply_effects(batch, fault);
     if (!status)
         hang_ups_collect(batch);

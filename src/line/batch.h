@@ -102,12 +102,33 @@ void hang_ups_start(Batch *batch);
 void hang_ups_collect(Batch *batch);
 void hang_ups_done(HangUps *hang_ups);
 
+/* ---- effects: deliver.c takes them to who carries them, settle.c brings back what came of it ---- */
+
 /* Claims effects in the unit; claimed[i] tells which are ours. */
 Status deliver_claim(Batch *batch, Effect *effects, size_t count, bool *claimed, Fault *fault);
 
 /* Takes those that are ours through the last check, the gateway and back into the ledger; effects are filled with what
  * became of them. Called in a unit and ends in one; around the gateway that unit is closed unless the gateway joins it. */
 Status deliver_claimed(Batch *batch, Effect *effects, const bool *claimed, size_t count, Fault *fault);
+
+/* Those that were claimed, once more before they go out: CANCELLED where the number is blocked or a text was delivered after all, PENDING until
+ * quiet hours end, and SENDING otherwise, unless somebody else has them. In a unit. */
+Status deliver_release(Batch *batch, Effect *effects, size_t count, Fault *fault);
+
+/* Gives effects, which are SENDING and all texts or all calls, to who carries them. Blocks for as long as that takes; any thread that has these ports. */
+Status deliver_send(const Ports *ports, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault);
+
+/* What an answer makes of an effect that is SENDING: its new state, and what was said of it. */
+void settle_take(Batch *batch, Effect *effect, const SmsOutcome *outcome);
+/* Writes effects that are not CLAIMED any more into the ledger, with what follows, their records and their shares of the counters. In a unit. */
+Status settle(Batch *batch, Effect *effects, size_t count, Fault *fault);
+/* What follows effects that failed or are undelivered: other tries, calls, numbers to block. In a unit; asked again it is the same. */
+Status settle_follow_up(Batch *batch, const Effect *effects, size_t count, Fault *fault);
+/* The records and shares of settled effects; is_repeat: they may have been written before. In a unit. */
+Status settle_record(Batch *batch, const Effect *effects, size_t count, bool is_repeat, Fault *fault);
+
+/* Receipts that the batch decided on, into the ledger, with all that follows. In a unit. */
+Status receipts_apply(Batch *batch, Fault *fault);
 
 /* Whether message i is done only once its SMS has been through a gateway outside of the unit. */
 bool deliver_is_to_come(const Batch *batch, size_t i);
@@ -122,5 +143,6 @@ Status deliver_heal(Batch *batch, const Effect *effects, const bool *claimed, si
 /* Answers these messages again, whose decisions have changed, and keeps them or lets them leave the spool. In a unit. */
 Status verdict_again(Batch *batch, const size_t *messages, size_t count, Fault *fault);
 
-/* The pipeline's own batch, for what runs beside the line on the same thread. */
+/* The pipeline's own batch, for what runs beside the line on the same thread; and the same with nothing in it, at this time. */
 Batch *pipeline_batch(Pipeline *line);
+Batch *pipeline_fresh_batch(Pipeline *line, int64_t now_ms);

@@ -16,7 +16,7 @@ static Status finish(Batch *batch, Status status, Fault *fault)
     return status;
 }
 
-static Batch *fresh_batch(Pipeline *line, int64_t now_ms)
+Batch *pipeline_fresh_batch(Pipeline *line, int64_t now_ms)
 {
     Batch *batch = pipeline_batch(line);
     arena_reset(&batch->arena);
@@ -33,7 +33,10 @@ static Status pull_in_waits(const Batch *batch, Fault *fault)
 {
     const PipelineSettings *settings = batch->settings;
     const Ports *ports = batch->ports;
+    enum { TWO_DAYS_MS = 48 * 60 * 60 * 1000 }; /* quiet hours, and another try of a text, may lie so far ahead */
     int64_t longest_ms = settings->backoff_most_ms > settings->lease_ms ? settings->backoff_most_ms : settings->lease_ms;
+    bool is_carried = settings->texts_are_carried || settings->calls_are_carried;
+    longest_ms = is_carried && longest_ms < TWO_DAYS_MS ? TWO_DAYS_MS : longest_ms;
     if (batch->clock_is_steady)
         return STATUS_OK;
     Status status = ports->effects.pull_in(ports->effects.self, batch->now_ms + longest_ms, fault);
@@ -84,12 +87,14 @@ static Status spool_due(Batch *batch, size_t *ret_count, Fault *fault)
 
 Status pipeline_deliver_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault)
 {
-    Batch *batch = fresh_batch(line, now_ms);
+    Batch *batch = pipeline_fresh_batch(line, now_ms);
     *ret_count = 0;
     Status status = step_begin(batch, fault);
     if (status)
         return status;
     status = pull_in_waits(batch, fault);
+    if (batch->settings->texts_are_carried)
+        return finish(batch, status, fault);
     bool is_outside = !batch->ports->sms.joins_unit && batch->ports->spool.self;
     status = status ? status : is_outside ? spool_due(batch, ret_count, fault) : deliver_due(batch, ret_count, fault);
     return finish(batch, status, fault);
@@ -134,7 +139,7 @@ Status pipeline_record_hang_ups(Pipeline *line, int64_t now_ms, size_t *ret_coun
     *ret_count = 0;
     if (!batch->hang_ups.count)
         return STATUS_OK;
-    fresh_batch(line, now_ms);
+    pipeline_fresh_batch(line, now_ms);
     batch->hang_ups.started_ms = 0;
     Status status = step_begin(batch, fault);
     if (status)
@@ -233,7 +238,7 @@ Status pipeline_expire(Pipeline *line, int64_t now_ms, int64_t retention_ms, siz
     *ret_count = 0;
     if (retention_ms <= 0)
         return STATUS_OK;
-    Batch *batch = fresh_batch(line, now_ms);
+    Batch *batch = pipeline_fresh_batch(line, now_ms);
     if (!batch->clock_is_steady)
         return STATUS_OK;
     Expiry expiry = {batch, ARENA_ARRAY(&batch->arena, Projection, DUE_MAX), 0};

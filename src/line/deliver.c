@@ -5,33 +5,117 @@
  * SENDING must be durable before the gateway is asked, unless the gateway joins the unit of work. */
 #include "line/batch.h"
 
-#include "base/metrics.h"
+#include "base/clock.h"
 
 static const Slice REASON_BLOCKED = SLICE_INIT("the number is on the do-not-call list");
 
-Status deliver_claim(Batch *batch, Effect *effects, size_t count, bool *claimed, Fault *fault)
+static const Slice REASON_OVERTAKEN = SLICE_INIT("the text in whose place it was to go was delivered after all");
+
+/* ---- claim: a text and a call differ in how long asking for them again is one and the same ---- */
+
+static bool is_call(const Effect *effect) { return effect->kind == EFFECT_SPEECH; }
+
+static Status claim_some(Batch *batch, Effect *effects, size_t count, bool are_calls, bool *claimed, Fault *fault)
 {
+    Effect some[BATCH_MAX];
+    bool ours[BATCH_MAX];
+    size_t places[BATCH_MAX], some_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_call(&effects[i]) != are_calls)
+            continue;
+        places[some_count] = i;
+        some[some_count++] = effects[i];
+    }
+    if (!some_count)
+        return STATUS_OK;
     const EffectsPort *ledger = &batch->ports->effects;
-    return ledger->claim(ledger->self, effects, count, batch->now_ms, batch->settings->lease_ms,
-                         batch->ports->sms.repeat_ms, &batch->arena, claimed, fault);
+    Status status = ledger->claim(ledger->self, some, some_count, batch->now_ms, batch->settings->lease_ms,
+                                  are_calls ? 0 : batch->ports->sms.repeat_ms, &batch->arena, ours, fault);
+    for (size_t k = 0; !status && k < some_count; k++) {
+        effects[places[k]] = some[k];
+        claimed[places[k]] = ours[k];
+    }
+    return status;
 }
 
-/* 9 beats 1: whoever opted out since the press gets no text. */
+Status deliver_claim(Batch *batch, Effect *effects, size_t count, bool *claimed, Fault *fault)
+{
+    Status status = claim_some(batch, effects, count, false, claimed, fault);
+    return status ? status : claim_some(batch, effects, count, true, claimed, fault);
+}
+
+/* ---- the last look ---- */
+
+static void cancel(Effect *effect, Slice reason)
+{
+    effect->state = EFFECT_CANCELLED;
+    effect->reason = reason;
+}
+
+/* 9 beats 1: whoever opted out since the press gets no text, but for the one that says so. */
 static Status cancel_blocked(Batch *batch, Effect *effects, size_t count, Fault *fault)
 {
-    Slice phones[BATCH_MAX];
+    Slice phones[BATCH_MAX] = {0};
     bool blocked[BATCH_MAX];
     for (size_t i = 0; i < count; i++)
         phones[i] = effects[i].phone;
     Status status = dnc_are_blocked(batch->ports, phones, count, blocked, fault);
     for (size_t i = 0; !status && i < count; i++) {
-        if (!blocked[i])
-            continue;
-        effects[i].state = EFFECT_CANCELLED;
-        effects[i].reason = REASON_BLOCKED;
+        if (blocked[i] && effects[i].kind != EFFECT_REPLY)
+            cancel(&effects[i], REASON_BLOCKED);
     }
     return status;
 }
+
+/* What was taken for undelivered may have come after all. */
+static Status cancel_overtaken(Batch *batch, Effect *effects, size_t count, Fault *fault)
+{
+    Slice followed[BATCH_MAX];
+    Effect before[BATCH_MAX];
+    size_t places[BATCH_MAX], followed_count = 0;
+    bool found[BATCH_MAX];
+    for (size_t i = 0; i < count; i++) {
+        if (effects[i].state != EFFECT_CLAIMED || slice_empty(effects[i].follows))
+            continue;
+        places[followed_count] = i;
+        followed[followed_count++] = effects[i].follows;
+    }
+    if (!followed_count)
+        return STATUS_OK;
+    const EffectsPort *ledger = &batch->ports->effects;
+    Status status = ledger->load(ledger->self, followed, followed_count, &batch->arena, before, found, fault);
+    for (size_t k = 0; !status && k < followed_count; k++) {
+        if (found[k] && before[k].receipt == RECEIPT_DELIVERED)
+            cancel(&effects[places[k]], REASON_OVERTAKEN);
+    }
+    return status;
+}
+
+/* Who wrote to us just now is awake. */
+static void wait_for_hours(Batch *batch, Effect *effects, size_t count)
+{
+    for (size_t i = 0; i < count && batch->settings->quiet_until; i++) {
+        if (effects[i].state != EFFECT_CLAIMED || effects[i].kind == EFFECT_REPLY)
+            continue;
+        int64_t until_ms = batch->settings->quiet_until(batch->settings->quiet_hours, effects[i].phone, clock_wall_ms());
+        if (!until_ms)
+            continue;
+        effects[i].state = EFFECT_PENDING;
+        effects[i].due_ms = until_ms;
+        effects[i].reason = SLICE("quiet hours where the number is");
+    }
+}
+
+static Status look_once_more(Batch *batch, Effect *effects, size_t count, Fault *fault)
+{
+    Status status = cancel_blocked(batch, effects, count, fault);
+    status = status ? status : cancel_overtaken(batch, effects, count, fault);
+    if (!status)
+        wait_for_hours(batch, effects, count);
+    return status;
+}
+
+/* ---- to the gateway ---- */
 
 /* What was claimed so long ago would go out too late: left CLAIMED, it is taken up again when the lease is over. */
 static bool is_too_late(const Batch *batch, int64_t now_ms)
@@ -63,141 +147,47 @@ static Status mark_sending(Batch *batch, Effect *effects, size_t count, Fault *f
     return status;
 }
 
-/* asked_ms stays what it was before this try: the gateway has nothing by this one. */
-static void put_back(Batch *batch, Effect *effect, const SmsOutcome *outcome)
+Status deliver_release(Batch *batch, Effect *effects, size_t count, Fault *fault)
 {
-    effect->attempts++;
-    effect->reason = outcome->reason;
-    if (effect->attempts >= batch->settings->max_attempts && outcome->result != SMS_AWAY) {
-        effect->state = EFFECT_FAILED;
-        return;
-    }
-    int64_t most_ms = batch->settings->backoff_first_ms << (effect->attempts < 20 ? effect->attempts : 20);
-    if (most_ms > batch->settings->backoff_most_ms)
-        most_ms = batch->settings->backoff_most_ms;
-    effect->state = EFFECT_PENDING;
-    effect->due_ms = batch->now_ms + batch_jitter(batch, most_ms);
+    Status status = look_once_more(batch, effects, count, fault);
+    return status ? status : mark_sending(batch, effects, count, fault);
 }
 
-static void take_outcome(Batch *batch, Effect *effect, const SmsOutcome *outcome)
-{
-    static const EffectState states[] = {[SMS_ACCEPTED] = EFFECT_SENT, [SMS_REFUSED] = EFFECT_FAILED, [SMS_UNKNOWN] = EFFECT_UNKNOWN};
-    bool is_repeated = outcome->result == SMS_UNKNOWN && batch->ports->sms.repeat_ms;
-    if (outcome->result == SMS_OVERTAKEN || is_repeated) {
-        effect->state = EFFECT_CLAIMED; /* SENDING in the ledger, until its lease is over */
-        return;
-    }
-    if (outcome->result == SMS_UNSENT || outcome->result == SMS_AWAY) {
-        put_back(batch, effect, outcome);
-        return;
-    }
-    effect->state = states[outcome->result];
-    effect->message_id = outcome->message_id;
-    effect->reason = outcome->reason;
-}
-
-static Status send_texts(Batch *batch, Effect *effects, size_t count, Fault *fault)
+/* Those that are SENDING and are calls, or are none, go to who carries them. */
+static Status send_some(Batch *batch, Effect *effects, size_t count, bool are_calls, Fault *fault)
 {
     Effect leaving[BATCH_MAX];
     size_t indices[BATCH_MAX], leaving_count = 0;
     SmsOutcome outcomes[BATCH_MAX] = {0};
     for (size_t i = 0; i < count; i++) {
-        if (effects[i].state != EFFECT_SENDING)
+        if (effects[i].state != EFFECT_SENDING || is_call(&effects[i]) != are_calls)
             continue;
         indices[leaving_count] = i;
         leaving[leaving_count++] = effects[i];
     }
     if (!leaving_count)
         return STATUS_OK;
-    const SmsPort *sms = &batch->ports->sms;
-    Status status = sms->send(sms->self, leaving, leaving_count, batch->now_ms, &batch->arena, outcomes, fault);
+    Status status = deliver_send(batch->ports, leaving, leaving_count, batch->now_ms, &batch->arena, outcomes, fault);
     for (size_t i = 0; !status && i < leaving_count; i++)
-        take_outcome(batch, &effects[indices[i]], &outcomes[i]);
+        settle_take(batch, &effects[indices[i]], &outcomes[i]);
     return status;
 }
 
-/* ---- back into the ledger ---- */
-
-static ActionRecord record_of(const Effect *effect, int64_t now_ms)
+static Status send(Batch *batch, Effect *effects, size_t count, Fault *fault)
 {
-    bool sent = effect->state == EFFECT_SENT, spoken = effect->state == EFFECT_FAILED && !slice_empty(effect->message_id);
-    Slice failed = spoken ? SLICE("donation_tts_fallback") : SLICE("donation_sms_failed");
-    return (ActionRecord){
-        .id = effect->action_id, .call_id = effect->call_id, .campaign_id = effect->campaign_id,
-        .contact_id = effect->contact_id, .phone = effect->phone,
-        .action_type = sent ? SLICE("donation_sms_sent") : failed, .tts_fallback_triggered = spoken,
-        .donation_link = effect->donation_link, .sms_message_id = effect->message_id, .timestamp_ms = now_ms,
-        .status = sent ? SLICE("success") : SLICE("failed"), .failure_reason = sent ? (Slice){0} : effect->reason,
-    };
+    Status status = send_some(batch, effects, count, false, fault);
+    return status ? status : send_some(batch, effects, count, true, fault);
 }
 
-static Status record_actions(Batch *batch, const Effect *effects, size_t count, Fault *fault)
+Status deliver_send(const Ports *ports, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault)
 {
-    ActionRecord records[BATCH_MAX];
-    bool is_new[BATCH_MAX];
-    size_t recorded = 0;
-    for (size_t i = 0; i < count; i++) {
-        EffectState state = effects[i].state;
-        if (state == EFFECT_SENT || state == EFFECT_FAILED || state == EFFECT_CANCELLED)
-            records[recorded++] = record_of(&effects[i], batch->now_ms);
-    }
-    return recorded ? batch_record_actions(batch, records, recorded, is_new, fault) : STATUS_OK;
-}
-
-/* The donations counter moves with SENT, once: the projection's key is the action. */
-static Status project_donations(Batch *batch, const Effect *effects, size_t count, bool is_repeat, Fault *fault)
-{
-    Projection items[BATCH_MAX];
-    size_t projected = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (effects[i].state != EFFECT_SENT)
-            continue;
-        Contribution *share = ARENA_NEW(&batch->arena, Contribution);
-        donation_contribution(&effects[i], share);
-        items[projected++] = (Projection){effects[i].action_id, 1, is_repeat ? share : NULL, share,
-                                          is_repeat ? effects[i].created_ms : batch->now_ms, effects[i].created_ms, effects[i].created_ms};
-    }
-    return projected ? batch->ports->live.project(batch->ports->live.self, items, projected, fault) : STATUS_OK;
-}
-
-static void account(const Effect *effects, size_t count)
-{
-    static const int metrics[] = {[EFFECT_SENT] = METRIC_SMS_SENT, [EFFECT_FAILED] = METRIC_SMS_FAILED,
-                                  [EFFECT_CANCELLED] = METRIC_SMS_CANCELLED, [EFFECT_UNKNOWN] = METRIC_SMS_UNKNOWN};
-    for (size_t i = 0; i < count; i++) {
-        if (effects[i].state >= EFFECT_SENT)
-            metric_add((Metric)metrics[effects[i].state], 1);
-    }
-}
-
-/* What we moved is recorded as we left it. What we did not (somebody else has it by now, or our own answer was lost) stays
- * CLAIMED here: its message comes again, and then the ledger says what became of it. */
-static Status settle(Batch *batch, Effect *effects, size_t count, Fault *fault)
-{
-    Effect leaving[BATCH_MAX], settled[BATCH_MAX];
-    bool moved[BATCH_MAX] = {0};
-    size_t indices[BATCH_MAX], leaving_count = 0, settled_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (effects[i].state == EFFECT_CLAIMED)
-            continue;
-        indices[leaving_count] = i;
-        leaving[leaving_count++] = effects[i];
-    }
-    if (!leaving_count)
-        return STATUS_OK;
-    const EffectsPort *ledger = &batch->ports->effects;
-    Status status = ledger->settle(ledger->self, leaving, leaving_count, batch->now_ms, moved, fault);
-    for (size_t i = 0; !status && i < leaving_count; i++) {
-        if (moved[i])
-            settled[settled_count++] = leaving[i];
-        else
-            effects[indices[i]].state = EFFECT_CLAIMED;
-    }
-    status = status ? status : record_actions(batch, settled, settled_count, fault);
-    status = status ? status : project_donations(batch, settled, settled_count, false, fault);
-    if (!status)
-        account(settled, settled_count);
-    return status;
+    if (!is_call(&effects[0]))
+        return ports->sms.send(ports->sms.self, effects, count, now_ms, arena, outcomes, fault);
+    if (ports->speech.send)
+        return ports->speech.send(ports->speech.self, effects, count, now_ms, arena, outcomes, fault);
+    for (size_t i = 0; i < count; i++)
+        outcomes[i] = (SmsOutcome){.result = SMS_REFUSED, .reason = SLICE("no telephony is set here that could speak it")};
+    return STATUS_OK;
 }
 
 /* The text is out, so its message is no dead letter, whatever fails now: it comes again, alone where one is in the way. A text in
@@ -241,10 +231,9 @@ Status deliver_claimed(Batch *batch, Effect *effects, const bool *claimed, size_
     size_t places[BATCH_MAX], ours_count = pick_claimed(effects, claimed, count, ours, places);
     if (!ours_count)
         return STATUS_OK;
-    Status status = cancel_blocked(batch, ours, ours_count, fault);
-    status = status ? status : mark_sending(batch, ours, ours_count, fault);
+    Status status = deliver_release(batch, ours, ours_count, fault);
     status = status ? status : close_unit(batch, fault);
-    status = status ? status : send_texts(batch, ours, ours_count, fault);
+    status = status ? status : send(batch, ours, ours_count, fault);
     status = status ? status : stay_with_message(batch, settle_anew(batch, ours, ours_count, fault), fault);
     for (size_t i = 0; !status && i < ours_count; i++)
         effects[places[i]] = ours[i];
@@ -268,9 +257,7 @@ Status deliver_heal(Batch *batch, const Effect *effects, const bool *claimed, si
     }
     if (!settled_count)
         return STATUS_OK;
-    Status status = record_actions(batch, settled, settled_count, fault);
-    status = status ? status : project_donations(batch, settled, settled_count, true, fault);
-    return stay_with_message(batch, status, fault);
+    return stay_with_message(batch, settle_record(batch, settled, settled_count, true, fault), fault);
 }
 
 void deliver_wait(Batch *batch, size_t message, const Effect *effect)

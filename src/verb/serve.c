@@ -69,6 +69,16 @@ static Status open_caretaker(Service *service, Fault *fault)
     return status ? status : caretaker_open(&service->care.ports, &service->app.settings.event.rating, &service->caretaker, fault);
 }
 
+static Status open_couriers(Service *service, Fault *fault)
+{
+    const PipelineSettings *settings = &service->app.settings;
+    if (settings->texts_are_carried && !(service->texts = courier_open(service->intake, &service->app.ports, false, fault)))
+        return fault->status;
+    if (settings->calls_are_carried && !(service->calls = courier_open(service->intake, &service->app.ports, true, fault)))
+        return fault->status;
+    return STATUS_OK;
+}
+
 static SnsPlace sns_place(const Config *config)
 {
     return (SnsPlace){.endpoint_url = *config->aws_endpoint_url_sns ? config->aws_endpoint_url_sns : config->aws_endpoint_url,
@@ -141,6 +151,7 @@ Status service_open_line(Service *service, Fault *fault)
         return status;
     warn_of_what_others_cannot_see(service->config);
     status = open_intake(service, fault);
+    status = status ? status : open_couriers(service, fault);
     return status ? status : open_caretaker(service, fault);
 }
 
@@ -155,6 +166,8 @@ void service_close(Service *service)
 {
     if (service->http)
         http_server_quiesce(service->http);
+    courier_close(service->texts);
+    courier_close(service->calls);
     if (service->intake)
         intake_stop(service->intake);
     if (service->api)

@@ -6,6 +6,7 @@
 #include "app.h"
 #include "ingress/api.h"
 #include "ingress/caretaker.h"
+#include "ingress/courier.h"
 
 /* Serves until SIGTERM or SIGINT; returns the process's exit code. */
 int serve_run(const Config *config);
@@ -27,6 +28,7 @@ typedef struct Service {
     Caretaker *caretaker;
     Pipeline *line;
     Intake *intake;
+    Courier *texts, *calls;
     Readers *reports, *checks;
     Api *api;
     HttpServer *http;

@@ -1,0 +1,92 @@
+/* Couriers: the ledger's side of effects that are carried on another thread. */
+#include "line/batch.h"
+
+static Status finish(Batch *batch, Status status, Fault *fault)
+{
+    if (!status)
+        return step_commit(batch, fault);
+    if (batch->in_unit)
+        batch->ports->unit.rollback(batch->ports->unit.self);
+    batch->in_unit = false;
+    return status;
+}
+
+/* Due ones of the kind, moved together. */
+static size_t pick(const Effect *due, size_t count, bool calls, size_t max, Effect *picked)
+{
+    size_t taken = 0;
+    for (size_t i = 0; i < count && taken < max; i++) {
+        if ((due[i].kind == EFFECT_SPEECH) == calls)
+            picked[taken++] = due[i];
+    }
+    return taken;
+}
+
+static Status find_due(Batch *batch, bool calls, size_t max, Effect *effects, size_t *ret_count, Fault *fault)
+{
+    const EffectsPort *ledger = &batch->ports->effects;
+    Effect *due = ARENA_ARRAY(&batch->arena, Effect, BATCH_MAX);
+    size_t due_count = 0;
+    Status status = ledger->due(ledger->self, batch->now_ms, BATCH_MAX, &batch->arena, due, &due_count, fault);
+    *ret_count = status ? 0 : pick(due, due_count, calls, max, effects);
+    return status;
+}
+
+static Status settle_held_back(Batch *batch, const Effect *effects, size_t count, Fault *fault)
+{
+    Effect *held_back = ARENA_ARRAY(&batch->arena, Effect, count);
+    size_t held_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (effects[i].state != EFFECT_SENDING)
+            held_back[held_count++] = effects[i];
+    }
+    return held_count ? settle(batch, held_back, held_count, fault) : STATUS_OK;
+}
+
+static Status take(Batch *batch, bool calls, size_t max, Effect *ours, size_t *ret_count, Fault *fault)
+{
+    Effect *effects = ARENA_ARRAY(&batch->arena, Effect, max);
+    bool *claimed = ARENA_ARRAY(&batch->arena, bool, max);
+    size_t count = 0;
+    *ret_count = 0;
+    Status status = find_due(batch, calls, max, effects, &count, fault);
+    if (status || !count)
+        return status;
+    status = deliver_claim(batch, effects, count, claimed, fault);
+    for (size_t i = 0; !status && i < count; i++) {
+        if (claimed[i])
+            ours[(*ret_count)++] = effects[i];
+    }
+    if (status || !*ret_count)
+        return status;
+    status = deliver_release(batch, ours, *ret_count, fault);
+    return status ? status : settle_held_back(batch, ours, *ret_count, fault);
+}
+
+Status pipeline_take(Pipeline *line, int64_t now_ms, bool calls, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
+{
+    Batch *batch = pipeline_fresh_batch(line, now_ms);
+    size_t count = 0;
+    *ret_count = 0;
+    max = max < BATCH_MAX ? max : BATCH_MAX;
+    Effect *ours = ARENA_ARRAY(&batch->arena, Effect, max);
+    Status status = step_begin(batch, fault);
+    status = status ? status : finish(batch, take(batch, calls, max, ours, &count, fault), fault);
+    for (size_t i = 0; !status && i < count; i++) {
+        if (ours[i].state == EFFECT_SENDING)
+            out[(*ret_count)++] = effect_copy(&ours[i], arena);
+    }
+    return status;
+}
+
+Status pipeline_settle(Pipeline *line, int64_t now_ms, Effect *effects, const SmsOutcome *outcomes, size_t count, Fault *fault)
+{
+    Batch *batch = pipeline_fresh_batch(line, now_ms);
+    Effect *settled = ARENA_ARRAY(&batch->arena, Effect, count);
+    for (size_t i = 0; i < count; i++) {
+        settled[i] = effects[i];
+        settle_take(batch, &settled[i], &outcomes[i]);
+    }
+    Status status = step_begin(batch, fault);
+    return status ? status : finish(batch, settle(batch, settled, count, fault), fault);
+}
