@@ -91,13 +91,6 @@ typedef struct RegistryPort {
 
 /* ---- effects: the ledger of things done to the world ---- */
 
-typedef enum ReceiptResult {
-    RECEIPT_STRANGE, /* the ledger has nothing under its ref */
-    RECEIPT_KNOWN,   /* nothing changed */
-    RECEIPT_TAKEN,   /* the effect's receipt moved */
-    RECEIPT_PROVES,  /* and it became SENT by it */
-} ReceiptResult;
-
 typedef struct EffectFilter {
     Slice campaign_id, phone; /* empty = all */
     int state;                /* EffectState, or -1 = any */
@@ -110,16 +103,17 @@ typedef struct EffectsPort {
     /* For each wanted[i]: enters it as PENDING when its action id is new, then claims it when it is PENDING and due, or
      * CLAIMED or SENDING with a lease that is over: state CLAIMED, a new fence, lease until now + lease_ms. One that the gateway
      * may have (asked_ms) and that is no longer safe to repeat becomes UNKNOWN instead: effect_is_lost. *ret_claimed[i]
-     * tells whether it is ours now; wanted[i] is filled with what the ledger holds (message, link, state, message_id)
-     * in arena, so that a repeat works on the first one's content. */
+     * tells whether it is ours now; wanted[i] is filled with what the ledger holds (message, link, ref, state, message_id, receipt)
+     * in arena, so that a repeat works on the first one's content. REJECT where a new one has the ref of another effect. */
     Status (*claim)(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms,
                     Arena *arena, bool *ret_claimed, Fault *fault);
     /* CLAIMED -> SENDING where the fence is still ours; ret_ours[i] false: somebody else has it, do not send. From now on the
      * gateway may have it: asked_ms becomes now_ms, unless it has a time already. */
     Status (*sending)(void *self, const Effect *effects, size_t count, int64_t now_ms, int64_t lease_until_ms, bool *ret_ours, Fault *fault);
-    /* Writes effects[i].state (SENT, FAILED, CANCELLED, UNKNOWN, or back to PENDING with due_ms), message_id, reason and
-     * asked_ms, where the fence is still ours. ret_moved[i]: it moved by this call. UNKNOWN becomes SENT when the last one that had
-     * it says so: it was slow, and not gone. */
+    /* Writes effects[i].state (SENT, FAILED, CANCELLED, UNKNOWN, or back to PENDING with due_ms), message_id, reason, asked_ms,
+     * provider, sms_class, code, segments and cost_micros, where the fence is still ours. ret_moved[i]: it moved by this call. UNKNOWN
+     * becomes SENT when the last one that had it says so: it was slow, and not gone. Where a receipt came first, its message_id and
+     * provider stand, and when it knows what became of the text, its sms_class, code and reason, too. */
     Status (*settle)(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault);
     /* Up to max effects that wait for somebody: PENDING and due, or CLAIMED/SENDING with a lease that is over. */
     Status (*due)(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault);
@@ -128,16 +122,19 @@ typedef struct EffectsPort {
     Status (*list)(void *self, const EffectFilter *filter, bool (*visit)(void *context, const Effect *effect), void *context,
                    Fault *fault);
     /* For a move from another store: enters effects (each once in the call) as they are. Of two under one action id the one that
-     * is further stands, as a whole: SENT, then UNKNOWN, FAILED or CANCELLED, SENDING, CLAIMED, PENDING. It gets a higher fence
-     * than both, so whoever had claimed the other finds it gone. ret_moved[i]: the ledger changed. */
+     * is further stands, as a whole: SENT, then UNKNOWN, FAILED or CANCELLED, SENDING, CLAIMED, PENDING; of two in
+     * one state, the one whose receipt is further. It gets a higher fence than both, so whoever had claimed the other finds it
+     * gone. ret_moved[i]: the ledger changed. */
     Status (*enter)(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault);
     /* out[i] is what the ledger holds under action_ids[i], in arena; ret_found[i] false: nothing. */
     Status (*load)(void *self, const Slice *action_ids, size_t count, Arena *arena, Effect *out, bool *ret_found, Fault *fault);
     /* The same by ref. */
     Status (*find)(void *self, const Slice *refs, size_t count, Arena *arena, Effect *out, bool *ret_found, Fault *fault);
-    /* Puts what providers say of effects into the ledger: `receipt`, with its class, code, reason and time, never moves back, and
-     * message_id and provider are filled in where they are empty. What was UNKNOWN becomes SENT by it. out[i] is the effect as it is
-     * then, in arena; ret[i] says what happened. Receipts of one ref are taken in their order. */
+    /* Puts what providers say of effects into the ledger (effect_receive): `receipt`, with its class, code, reason and time, never moves
+     * back, and message_id and provider are filled in where they are empty. What was UNKNOWN becomes SENT by it: of several that race,
+     * one PROVES. Any other state stays, SENDING for its sender to settle; so what becomes UNKNOWN after its receipts came is for the
+     * last one that had it to settle as SENT. out[i] is the effect as it is then, in arena; ret[i] says what happened (STRANGE: out[i] is
+     * nothing). Receipts of one ref are taken in their order. A repeat after a lost answer says KNOWN of what was new. */
     Status (*receive)(void *self, const Receipt *receipts, size_t count, int64_t now_ms, Arena *arena, Effect *out, ReceiptResult *ret, Fault *fault);
 } EffectsPort;
 

@@ -145,6 +145,19 @@ static const char *const steps[] = {
     /* 6: since when the gateway may have a text */
     ("ALTER TABLE effect ADD COLUMN asked_ms INTEGER NOT NULL DEFAULT 0;"
      "UPDATE effect SET asked_ms = moved_ms WHERE state = 2;"),
+
+    /* 7: kinds of effects, and what providers say of them. Nobody can name an effect of before to us: it has no ref. */
+    ("ALTER TABLE effect ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE effect ADD COLUMN ref TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE effect ADD COLUMN follows TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE effect ADD COLUMN provider TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE effect ADD COLUMN sms_class TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE effect ADD COLUMN code TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE effect ADD COLUMN receipt INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE effect ADD COLUMN delivered_ms INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE effect ADD COLUMN segments INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE effect ADD COLUMN cost_micros INTEGER NOT NULL DEFAULT 0;"
+     "CREATE UNIQUE INDEX effect_by_ref ON effect(ref) WHERE ref <> '';"),
 };
 enum { STEP_COUNT = sizeof steps / sizeof *steps };
 

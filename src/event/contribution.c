@@ -73,7 +73,8 @@ void action_contribution(const ActionRecord *record, Contribution *ret)
 void donation_contribution(const Effect *effect, Contribution *ret)
 {
     *ret = (Contribution){.campaign_id = effect->campaign_id, .last_activity_ms = effect->created_ms};
-    contribution_add(ret, SLICE("donations"), 1);
+    if (effect->kind == EFFECT_DONATION)
+        contribution_add(ret, SLICE("donations"), 1);
 }
 
 void cdr_contribution(const Cdr *cdr, Arena *arena, Contribution *ret)

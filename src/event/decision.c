@@ -1,23 +1,28 @@
 /* What a decision is made of: names, copies, and a decision in print, for tests and for people who ask why. */
 #include "event/decision.h"
 
-const char *effect_state_name(EffectState state)
-{
-    static const char *const names[] = {"pending", "claimed", "sending", "sent", "failed", "cancelled", "unknown"};
-    return names[state];
-}
+static const char *const state_names[] = {"pending", "claimed", "sending", "sent", "failed", "cancelled", "unknown"};
+static const char *const kind_names[] = {"donation", "text", "reply", "speech"};
+static const char *const receipt_names[] = {"", "underway", "undelivered", "delivered"};
 
-const char *effect_kind_name(EffectKind kind)
+static int place_of(Slice name, const char *const *names, size_t count, int if_none)
 {
-    static const char *const names[] = {"donation", "text", "reply", "speech"};
-    return names[kind];
+    for (size_t i = 0; i < count; i++) {
+        if (slice_equal(name, slice_of(names[i])))
+            return (int)i;
+    }
+    return if_none;
 }
+#define PLACE_OF(name, names, if_none) place_of((name), (names), sizeof(names) / sizeof *(names), (if_none))
 
-const char *receipt_state_name(ReceiptState state)
-{
-    static const char *const names[] = {"", "underway", "undelivered", "delivered"};
-    return names[state];
-}
+const char *effect_state_name(EffectState state) { return state_names[state]; }
+EffectState effect_state_of(Slice name) { return (EffectState)PLACE_OF(name, state_names, EFFECT_UNKNOWN); }
+
+const char *effect_kind_name(EffectKind kind) { return kind_names[kind]; }
+EffectKind effect_kind_of(Slice name) { return (EffectKind)PLACE_OF(name, kind_names, EFFECT_DONATION); }
+
+const char *receipt_state_name(ReceiptState state) { return receipt_names[state]; }
+ReceiptState receipt_state_of(Slice name) { return (ReceiptState)PLACE_OF(name, receipt_names, RECEIPT_NONE); }
 
 /* ---- copies ---- */
 
@@ -70,6 +75,30 @@ bool effect_is_lost(const Effect *effect, int64_t now_ms, int64_t repeat_ms)
 {
     int64_t ago_ms = now_ms - effect->asked_ms;
     return effect->asked_ms && repeat_ms != REPEAT_ALWAYS && (ago_ms < 0 || ago_ms >= repeat_ms);
+}
+
+/* Whoever sends it keeps its state while it does; but what nobody could say is said now. */
+ReceiptResult effect_receive(Effect *effect, const Receipt *receipt)
+{
+    bool moves = receipt->state > effect->receipt, proves = effect->state == EFFECT_UNKNOWN;
+    if (slice_empty(effect->message_id))
+        effect->message_id = receipt->message_id;
+    if (slice_empty(effect->provider))
+        effect->provider = receipt->provider;
+    if (proves) {
+        effect->state = EFFECT_SENT;
+        effect->reason = (Slice){0};
+    }
+    if (moves) {
+        effect->receipt = receipt->state;
+        effect->sms_class = receipt->sms_class;
+        effect->code = receipt->code;
+        effect->reason = receipt->reason;
+        effect->delivered_ms = receipt->state >= RECEIPT_UNDELIVERED ? receipt->at_ms : 0;
+    }
+    if (proves)
+        return RECEIPT_PROVES;
+    return moves ? RECEIPT_TAKEN : RECEIPT_KNOWN;
 }
 
 /* ---- print ---- */

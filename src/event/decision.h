@@ -42,6 +42,7 @@ typedef enum EffectState {
 } EffectState;
 
 const char *effect_state_name(EffectState state);
+EffectState effect_state_of(Slice name); /* of a name that is none: UNKNOWN */
 
 typedef enum EffectKind {
     EFFECT_DONATION, /* a press asked for a donation link, by text */
@@ -51,6 +52,7 @@ typedef enum EffectKind {
 } EffectKind;
 
 const char *effect_kind_name(EffectKind kind);
+EffectKind effect_kind_of(Slice name); /* of a name that is none: DONATION */
 
 /* What the provider says became of it after it took it. A larger one is further: it stands against a smaller one that comes late. */
 typedef enum ReceiptState {
@@ -58,6 +60,7 @@ typedef enum ReceiptState {
 } ReceiptState;
 
 const char *receipt_state_name(ReceiptState state);
+ReceiptState receipt_state_of(Slice name); /* of a name that is none: NONE */
 
 enum { REF_BYTES = 32 };
 
@@ -102,6 +105,16 @@ typedef struct Receipt {
 
 Receipt receipt_copy(const Receipt *receipt, Arena *arena);
 
+typedef enum ReceiptResult {
+    RECEIPT_STRANGE, /* the ledger has nothing under its ref */
+    RECEIPT_KNOWN,   /* it says no more than what is known; at most the provider's name for the text was missing */
+    RECEIPT_TAKEN,   /* the effect's receipt moved */
+    RECEIPT_PROVES,  /* the effect was UNKNOWN, and became SENT by it */
+} ReceiptResult;
+
+/* What a receipt makes of the effect that it is for; never STRANGE. Every ledger does just this. */
+ReceiptResult effect_receive(Effect *effect, const Receipt *receipt);
+
 #define REPEAT_ALWAYS INT64_MAX
 
 /* Whether the gateway may have it, and did not get it within the last repeat_ms: sending it again may be another message. */
@@ -109,7 +122,7 @@ bool effect_is_lost(const Effect *effect, int64_t now_ms, int64_t repeat_ms);
 
 Effect effect_copy(const Effect *effect, Arena *arena);
 
-/* What a text that was sent adds to the counters of its campaign. */
+/* What a press that was answered by a text adds to the counters of its campaign; count 0 = nothing: it is of another kind. */
 void donation_contribution(const Effect *effect, Contribution *ret);
 
 typedef struct Decision {

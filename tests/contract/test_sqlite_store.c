@@ -263,12 +263,42 @@ static void older_file_is_migrated_and_keeps_its_records(void **state)
     assert_int_equal(contract_load(c, "call-1")->rev, 1);
 }
 
+static const char *const back_to_step_six =
+    "DROP INDEX effect_by_ref; ALTER TABLE effect DROP COLUMN kind; ALTER TABLE effect DROP COLUMN ref; ALTER TABLE effect DROP COLUMN follows;"
+    "ALTER TABLE effect DROP COLUMN provider; ALTER TABLE effect DROP COLUMN sms_class; ALTER TABLE effect DROP COLUMN code;"
+    "ALTER TABLE effect DROP COLUMN receipt; ALTER TABLE effect DROP COLUMN delivered_ms; ALTER TABLE effect DROP COLUMN segments;"
+    "ALTER TABLE effect DROP COLUMN cost_micros; PRAGMA user_version = 6;";
+
+static void effects_of_an_older_file_are_presses_and_go_on(void **state)
+{
+    Contract *c = *state;
+    open_writer(c);
+    Effect effect = contract_sending(c, "call-1_donation", "+12125550100");
+    contract_sending(c, "call-2_donation", "+12125550100");
+    close_writer(c);
+    run_sql(c, back_to_step_six);
+    open_writer(c);
+    bool moved, found;
+    effect.state = EFFECT_SENT;
+    effect.provider = SLICE("twilio");
+    must(c, c->ports.effects.settle(c->ports.effects.self, &effect, 1, NOON_MS, &moved, &c->fault));
+    assert_true(moved);
+    must(c, c->ports.effects.load(c->ports.effects.self, &effect.action_id, 1, &c->arena, &effect, &found, &c->fault));
+    assert_true(found);
+    assert_int_equal(effect.kind, EFFECT_DONATION);
+    assert_int_equal(effect.state, EFFECT_SENT);
+    assert_slice(effect.ref, "");
+    assert_slice(effect.provider, "twilio");
+    assert_int_equal(effect.receipt, RECEIPT_NONE);
+}
+
 static void text_that_was_sending_before_the_ledger_knew_since_when_counts_from_its_claim(void **state)
 {
     Contract *c = *state;
     open_writer(c);
     contract_sending(c, "call-1_donation", "+12125550100");
     close_writer(c);
+    run_sql(c, back_to_step_six);
     run_sql(c, "ALTER TABLE effect DROP COLUMN asked_ms; PRAGMA user_version = 5");
     open_writer(c);
     Effect again = contract_donation("call-1_donation", "+12125550100");
@@ -494,6 +524,7 @@ int main(void)
         STORE_TEST(reader_of_an_empty_folder_is_told),
         STORE_TEST(reader_that_may_find_nothing_is_told_when_it_asks),
         STORE_TEST(older_file_is_migrated_and_keeps_its_records),
+        STORE_TEST(effects_of_an_older_file_are_presses_and_go_on),
         STORE_TEST(text_that_was_sending_before_the_ledger_knew_since_when_counts_from_its_claim),
         STORE_TEST(migration_that_fails_stops_between_two_steps),
         STORE_TEST(newer_file_is_refused),
