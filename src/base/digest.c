@@ -30,16 +30,20 @@ static const EVP_MD *sha256(void)
     return expected;
 }
 
-void digest_sha256(const Slice *parts, size_t count, uint8_t out[DIGEST_BYTES])
+static void digest(const EVP_MD *algorithm, const Slice *parts, size_t count, uint8_t *out)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool ok = context && EVP_DigestInit_ex(context, sha256(), NULL);
+    bool ok = context && EVP_DigestInit_ex(context, algorithm, NULL);
     for (size_t i = 0; ok && i < count; i++)
         ok = EVP_DigestUpdate(context, parts[i].at, parts[i].bytes);
     if (!ok || !EVP_DigestFinal_ex(context, out, NULL))
         fail();
     EVP_MD_CTX_free(context);
 }
+
+void digest_sha256(const Slice *parts, size_t count, uint8_t out[DIGEST_BYTES]) { digest(sha256(), parts, count, out); }
+
+void digest_sha1(const Slice *parts, size_t count, uint8_t out[DIGEST_SHA1_BYTES]) { digest(EVP_sha1(), parts, count, out); }
 
 /* RFC 2104 on top of digest_sha256. */
 void digest_hmac_sha256(Slice key, const Slice *parts, size_t count, uint8_t out[DIGEST_BYTES])

@@ -1,11 +1,13 @@
-/* SHA-256 and HMAC-SHA-256 (OpenSSL), random bytes, base64. */
+/* SHA-256 and HMAC-SHA-256 (OpenSSL), SHA-1 where a protocol wants it, random bytes, base64. */
 #pragma once
 
 #include "base/arena.h"
 
-enum { DIGEST_BYTES = 32 };
+enum { DIGEST_BYTES = 32, DIGEST_SHA1_BYTES = 20 };
 
 void digest_sha256(const Slice *parts, size_t count, uint8_t out[DIGEST_BYTES]);
+/* Of no use where anybody could gain by a collision. */
+void digest_sha1(const Slice *parts, size_t count, uint8_t out[DIGEST_SHA1_BYTES]);
 void digest_hmac_sha256(Slice key, const Slice *parts, size_t count, uint8_t out[DIGEST_BYTES]);
 void digest_random(void *out, size_t bytes);
 

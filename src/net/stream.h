@@ -22,5 +22,5 @@ void stream_close(Stream *stream); /* NULL is fine */
 /* After anything but OK the stream can only be closed: RETRY "timeout", or "connection_lost". Only a read for which nothing came in
  * time may be repeated. */
 Status stream_write(Stream *stream, Slice bytes, int64_t deadline_ms, Fault *fault);
-/* At least one byte, at most room. */
+/* At least one byte, at most room. After a "timeout" it may be called again: nothing was read. */
 Status stream_read(Stream *stream, char *at, size_t room, int64_t deadline_ms, size_t *ret_bytes, Fault *fault);
