@@ -41,7 +41,8 @@ static const Json **sorted_members(const Json *object, Arena *arena, size_t *ret
     return members;
 }
 
-static const char *duplicate_key(const Json *object, Arena *arena)
+/* The second of two members with one name. */
+static const Json *duplicate_key(const Json *object, Arena *arena)
 {
     const char *keys[FEW_KEYS];
     size_t count = 0;
@@ -53,7 +54,7 @@ static const char *duplicate_key(const Json *object, Arena *arena)
         }
         for (size_t i = 0; i < count; i++) {
             if (keys[i][0] == member->string[0] && strcmp(keys[i], member->string) == 0)
-                return member->string;
+                return member;
         }
         keys[count++] = member->string;
     }
@@ -63,32 +64,40 @@ static const char *duplicate_key(const Json *object, Arena *arena)
     const Json **members = sorted_members(object, arena, &count);
     for (size_t i = 1; i < count; i++) {
         if (strcmp(members[i - 1]->string, members[i]->string) == 0)
-            return members[i]->string;
+            return members[i];
     }
     return NULL;
 }
 
 /* What needs the tree: keys that come twice, numbers that no double can hold. Recursion is bounded by JSON_DEPTH_MAX. */
-static Status check_tree(const Json *value, Arena *arena, Fault *fault)
+static Status check_tree(const Json *value, Arena *arena, const Json **ret_wrong, Fault *fault)
 {
+    *ret_wrong = value;
     if (json_is_number(value) && !isfinite(value->valuedouble))
         return fault_set(fault, STATUS_REJECT, "json_number", "the JSON holds a number beyond the range of a double");
     if (!value->child)
         return STATUS_OK;
-    if (json_is_object(value)) {
-        const char *key = duplicate_key(value, arena);
-        if (key)
-            return fault_set(fault, STATUS_REJECT, "json_duplicate_key", "the JSON names \"%.64s\" twice in one object", key);
+    const Json *twice = json_is_object(value) ? duplicate_key(value, arena) : NULL;
+    if (twice) {
+        *ret_wrong = twice;
+        return fault_set(fault, STATUS_REJECT, "json_duplicate_key", "the JSON names \"%.64s\" twice in one object", twice->string);
     }
     json_each(member, value)
     {
         if (!member->child && !json_is_number(member))
             continue;
-        Status status = check_tree(member, arena, fault);
+        Status status = check_tree(member, arena, ret_wrong, fault);
         if (status)
             return status;
     }
     return STATUS_OK;
+}
+
+static void add_place(Fault *fault, JsonPlace place)
+{
+    size_t used = fault ? strlen(fault->text) : 0;
+    if (fault)
+        snprintf(fault->text + used, sizeof fault->text - used, " (line %zu, column %zu)", place.line, place.column);
 }
 
 static bool only_white_space(const char *at, const char *end)
@@ -103,20 +112,29 @@ Status json_parse(Slice text, Arena *arena, const Json **ret_value, Fault *fault
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, install_hooks);
 
-    Status status = json_scan(text, fault);
-    if (status)
+    size_t scanned = 0;
+    Status status = json_scan(text, &scanned, fault);
+    if (status) {
+        add_place(fault, json_place_at(text, scanned));
         return status;
+    }
 
     const char *parsed_to = NULL;
     parse_arena = arena;
     const Json *value = cJSON_ParseWithLengthOpts(text.at ? text.at : "", text.bytes, &parsed_to, false);
     parse_arena = NULL;
-    if (!value || !only_white_space(parsed_to, text.at + text.bytes))
-        return fault_set(fault, STATUS_REJECT, "json_malformed", "the JSON is malformed at byte %zu",
-                         parsed_to && text.at ? (size_t)(parsed_to - text.at) : 0);
-    status = check_tree(value, arena, fault);
-    if (status)
+    if (!value || !only_white_space(parsed_to, text.at + text.bytes)) {
+        size_t offset = parsed_to && text.at ? (size_t)(parsed_to - text.at) : 0;
+        fault_set(fault, STATUS_REJECT, "json_malformed", "the JSON is malformed at byte %zu", offset);
+        add_place(fault, json_place_at(text, offset));
+        return STATUS_REJECT;
+    }
+    const Json *wrong;
+    status = check_tree(value, arena, &wrong, fault);
+    if (status) {
+        add_place(fault, json_place_of(text, value, wrong));
         return status;
+    }
     *ret_value = value;
     return STATUS_OK;
 }

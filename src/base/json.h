@@ -11,8 +11,14 @@ enum { JSON_DEPTH_MAX = 32 };
 
 typedef cJSON Json; /* read-only outside json.c; lives in the arena it was parsed into */
 
-/* REJECT with code "json_malformed" (or "json_depth", "json_utf8", "json_duplicate_key") and the byte offset in the text. */
+/* REJECT with code "json_malformed" (or "json_depth", "json_utf8", "json_duplicate_key") and the place in the text. */
 Status json_parse(Slice text, Arena *arena, const Json **ret_value, Fault *fault);
+
+/* For people: lines and their characters, counted from 1. */
+typedef struct JsonPlace { size_t line, column; } JsonPlace;
+JsonPlace json_place_at(Slice text, size_t offset);
+/* Of a value in the text that root was parsed from; a member's place is that of its name. Takes as long as reading the text. */
+JsonPlace json_place_of(Slice text, const Json *root, const Json *value);
 
 static inline bool json_is_object(const Json *value) { return value && (value->type & 0xff) == cJSON_Object; }
 static inline bool json_is_array(const Json *value) { return value && (value->type & 0xff) == cJSON_Array; }

@@ -180,14 +180,16 @@ static Status scan_token(Scan *scan, Fault *fault)
     }
 }
 
-Status json_scan(Slice text, Fault *fault)
+Status json_scan(Slice text, size_t *ret_offset, Fault *fault)
 {
     const unsigned char *start = (const unsigned char *)text.at;
     Scan scan = {start, start, start + text.bytes, 0};
     while (scan.at < scan.end) {
         Status status = scan_token(&scan, fault);
-        if (status)
+        if (status) {
+            *ret_offset = (size_t)(scan.at - start);
             return status;
+        }
     }
     return STATUS_OK;
 }

@@ -5,5 +5,5 @@
 #include "base/status.h"
 
 /* One pass over the bytes: UTF-8, escapes, control bytes, numbers, words, white space, depth. Structure (commas, colons,
- * pairs of brackets) is left to the parser. REJECT names the byte offset. */
-Status json_scan(Slice text, Fault *fault);
+ * pairs of brackets) is left to the parser. REJECT names the byte offset, which is also *ret_offset. */
+Status json_scan(Slice text, size_t *ret_offset, Fault *fault);

@@ -44,6 +44,42 @@ static void bytes_that_are_not_utf8_are_refused(void **state)
     assert_int_equal(parse(with_nul, NULL), STATUS_REJECT);
 }
 
+static void refusal_says_line_and_column(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *place; } rows[] = {
+        {"{\n  \"a\": tru\n}", "(line 2, column 8)"}, {"[1,\n\n2 3]", "(line 3, column 3)"}, {"{\"\xd7\xa9\xd7\x9c\": 01}", "(line 1, column 10)"},
+        {"{\"a\": 1,\n \"b\": {\"c\": 1,\n  \"c\": 2}}", "(line 3, column 3)"}, {"[0, [1, 2], {\"a\":\n 1e999}]", "(line 1, column 14)"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Fault fault = {0};
+        assert_int_equal(parse(slice_of(rows[i].text), &fault), STATUS_REJECT);
+        if (!strstr(fault.text, rows[i].place))
+            fail_msg("%s\nfound %s, expected %s", rows[i].text, fault.text, rows[i].place);
+    }
+}
+
+static void every_value_is_found_in_its_text(void **state)
+{
+    (void)state;
+    Arena arena;
+    arena_init(&arena);
+    Slice text = SLICE(" {\n\"a]\\\"\" : [ ] ,\n\t\"b\":{ } , \"c\":[ 1,\n[true , \"x, y\" ], null]\n}");
+    const Json *root;
+    assert_int_equal(json_parse(text, &arena, &root, NULL), STATUS_OK);
+    const Json *c = json_get(root, "c"), *pair = c->child->next;
+    const struct { const Json *value; size_t line, column; } rows[] = {
+        {root, 1, 2}, {root->child, 2, 1}, {json_get(root, "b"), 3, 2}, {c, 3, 12}, {c->child, 3, 18}, {pair, 4, 1}, {pair->child->next, 4, 9},
+        {pair->next, 4, 19},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        JsonPlace place = json_place_of(text, root, rows[i].value);
+        if (place.line != rows[i].line || place.column != rows[i].column)
+            fail_msg("row %zu: found %zu:%zu", i, place.line, place.column);
+    }
+    arena_done(&arena);
+}
+
 static void well_formed_texts_are_read(void **state)
 {
     (void)state;
@@ -154,6 +190,7 @@ static void what_is_written_is_read_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refusal_says_line_and_column), cmocka_unit_test(every_value_is_found_in_its_text),
         cmocka_unit_test(malformed_texts_are_refused), cmocka_unit_test(bytes_that_are_not_utf8_are_refused),
         cmocka_unit_test(well_formed_texts_are_read), cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(duplicate_keys_are_refused_in_small_and_large_objects), cmocka_unit_test(numbers_beyond_a_double_are_refused),
