@@ -7,6 +7,10 @@ import time
 PATIENCE_S = 30
 
 
+def is_like(message, event, fields):
+    return message.get("Event") == event and all(message.get(name) == str(value) for name, value in fields.items())
+
+
 class Ami:
     """Logged in once made; waits until Asterisk says that it is fully booted. An event is a dict; headers that come several times keep
     the first value. "Timestamp" is Asterisk's own clock, in seconds."""
@@ -48,14 +52,21 @@ class Ami:
 
     def found(self, event, since=0, **fields):
         """All events of this name with these values, in the order in which they came."""
-        return [each for each in self.events[since:]
-                if each.get("Event") == event and all(each.get(name) == str(value) for name, value in fields.items())]
+        return [each for each in self.events[since:] if is_like(each, event, fields)]
 
     def until(self, event, since=0, count=1, patience_s=PATIENCE_S, **fields):
-        """The first such event, or the list of `count`, waited for."""
+        """The first such event, or the list of `count`, waited for. since: how many events came before."""
+        found, looked_at = [], since
+
+        def is_enough():
+            nonlocal looked_at
+            fresh = self.events[looked_at:]
+            looked_at += len(fresh)
+            found.extend(each for each in fresh if is_like(each, event, fields))
+            return len(found) >= count
+
         with self.changed:
-            self.changed.wait_for(lambda: len(self.found(event, since, **fields)) >= count or not self.is_open, patience_s)
-            found = self.found(event, since, **fields)
+            self.changed.wait_for(lambda: is_enough() or not self.is_open, patience_s)
         assert len(found) >= count, f"{event} {fields} came {len(found)} times, not {count}"
         return found[0] if count == 1 else found
 
