@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.dont_write_bytecode = True
 
-from support import apart, private  # noqa: E402
+from support import apart, peer_asterisk, private  # noqa: E402
 from support.lambda_emulator import Unavailable, emulator  # noqa: E402
 from support.program import BINARY, ROOT, Clock, Server  # noqa: E402
 from support.stores import Stores  # noqa: E402
@@ -70,6 +70,29 @@ def lambda_stores():
         pytest.skip(f"the Lambda functions were not run: {why}")
     yield shared
     shared.stop()
+
+
+@pytest.fixture
+def make_pbx():
+    """make_pbx(sip=True, …) starts an Asterisk; all are stopped at the end. Where none can be had the test is skipped, and says so."""
+    started = []
+
+    def make(**more):
+        try:
+            pbx = peer_asterisk.Asterisk(**more)
+            started.append(pbx)
+            return pbx.start()
+        except peer_asterisk.Unavailable as why:
+            pytest.skip(f"no Asterisk can be had here: {why}")
+
+    yield make
+    for pbx in started:
+        pbx.stop()
+
+
+@pytest.fixture
+def pbx(make_pbx):
+    return make_pbx()
 
 
 @pytest.fixture
