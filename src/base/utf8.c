@@ -1,4 +1,4 @@
-/* One character at a time: it stays, or something harmless stands in its place. */
+/* One character at a time. */
 #include "base/utf8.h"
 
 static uint32_t code_point(Slice character)
@@ -11,6 +11,19 @@ static uint32_t code_point(Slice character)
         point = point << 6 | (at[i] & 0x3fu);
     return point;
 }
+
+uint32_t utf8_next(Slice *rest)
+{
+    enum { REPLACEMENT = 0xfffd };
+    const unsigned char *at = (const unsigned char *)rest->at;
+    size_t bytes = *at < 0x80 ? 1 : utf8_length(at, at + rest->bytes);
+    uint32_t point = bytes ? code_point((Slice){rest->at, bytes}) : REPLACEMENT;
+    bytes += !bytes;
+    *rest = (Slice){rest->at + bytes, rest->bytes - bytes};
+    return point;
+}
+
+/* ---- text made fit for people: a character stays, or something harmless stands in its place ---- */
 
 static bool breaks_line(uint32_t point) { return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x2028 || point == 0x2029; }
 

@@ -28,6 +28,9 @@ static inline size_t utf8_length(const unsigned char *at, const unsigned char *e
     return 0;
 }
 
+/* Takes the first character off rest, which is not empty. A byte that belongs to none counts as U+FFFD. */
+uint32_t utf8_next(Slice *rest);
+
 /* The text as one line of valid UTF-8, cut at the character that is beyond bytes_max. Control characters and line separators
  * become blanks, bytes that are no UTF-8 become U+FFFD, and characters that turn the direction of what follows are left out. */
 Slice utf8_plain(Slice text, size_t bytes_max, Arena *arena);
