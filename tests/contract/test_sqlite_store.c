@@ -246,7 +246,8 @@ static void reader_that_may_find_nothing_is_told_when_it_asks(void **state)
 
 static const char *const back_to_step_one =
     "DROP TABLE blocked; DROP TABLE action; DROP TABLE audit; DROP TABLE audit_head; DROP TABLE effect; DROP TABLE sms; DROP TABLE counter;"
-    "DROP TABLE activity; DROP TABLE projected; DROP TABLE spool; DROP TABLE probe; PRAGMA user_version = 1;";
+    "DROP TABLE activity; DROP TABLE projected; DROP TABLE spool; DROP TABLE probe; DROP TABLE click; DROP TABLE gift;"
+    "PRAGMA user_version = 1;";
 
 static void older_file_is_migrated_and_keeps_its_records(void **state)
 {
@@ -269,7 +270,7 @@ static void text_that_was_sending_before_the_ledger_knew_since_when_counts_from_
     open_writer(c);
     contract_sending(c, "call-1_donation", "+12125550100");
     close_writer(c);
-    run_sql(c, "ALTER TABLE effect DROP COLUMN asked_ms; PRAGMA user_version = 5");
+    run_sql(c, "ALTER TABLE effect DROP COLUMN asked_ms; DROP TABLE click; DROP TABLE gift; PRAGMA user_version = 5");
     open_writer(c);
     Effect again = contract_donation("call-1_donation", "+12125550100");
     bool is_claimed;
