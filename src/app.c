@@ -40,6 +40,7 @@ static void wire(AppStores *stores, AppMode mode, Ports *ports)
         .unit = sqlite_unit(stores->sqlite),
         .registry = sqlite_registry(stores->sqlite),
         .effects = sqlite_effects(stores->sqlite),
+        .gifts = sqlite_gifts(stores->sqlite),
         .cdrs = sqlite_cdrs(stores->sqlite),
         .live = sqlite_live(stores->sqlite, is_apart ? SQLITE_LIVE_GUARDED : SQLITE_LIVE_JOINED),
         .sms = sqlite_sms(stores->sqlite),

@@ -14,6 +14,7 @@
 
 #include "event/audit.h"
 #include "event/decision.h"
+#include "event/gift.h"
 #include "event/handlers.h"
 
 enum { BATCH_MAX = 512 };
@@ -137,6 +138,31 @@ typedef struct EffectsPort {
      * nothing). Receipts of one ref are taken in their order. A repeat after a lost answer says KNOWN of what was new. */
     Status (*receive)(void *self, const Receipt *receipts, size_t count, int64_t now_ms, Arena *arena, Effect *out, ReceiptResult *ret, Fault *fault);
 } EffectsPort;
+
+/* ---- gifts: who opened a link, and what was given ---- */
+
+typedef struct GiftFilter {
+    Slice campaign_id, call_id, ref; /* empty = all */
+    bool unmatched;                  /* only those of which nobody knows whose they are */
+    int64_t before_row;              /* cursor; 0 = from the newest */
+    bool oldest_first;               /* all of them, in the order in which they came */
+    size_t limit;                    /* 0 = all */
+} GiftFilter;
+
+typedef struct GiftsPort {
+    void *self;
+    /* Adds clicks to what is held of their links; each link and kind once in the call. What is not later than the last click that is
+     * held was counted before, so a repeat counts nothing: clicks of one link that several processes tell of at once may be fewer. */
+    Status (*click)(void *self, const Clicks *clicks, size_t count, Fault *fault);
+    /* gift_merge of each into what is held under its id; each id once in the call. For a move from another store, too. */
+    Status (*give)(void *self, const Gift *gifts, size_t count, GiftResult *ret, Fault *fault);
+    /* Of one link, or of all (ref empty), by ref and kind, ascending. The visitor returns false to stop. */
+    Status (*clicks)(void *self, Slice ref, bool (*visit)(void *context, const Clicks *clicks), void *context, Fault *fault);
+    /* Newest first. */
+    Status (*list)(void *self, const GiftFilter *filter, bool (*visit)(void *context, const Gift *gift), void *context, Fault *fault);
+    /* For a move from another store: the earlier first, the later last and the larger count of both stand. ret_moved[i]: the store changed. */
+    Status (*enter_clicks)(void *self, const Clicks *clicks, size_t count, bool *ret_moved, Fault *fault);
+} GiftsPort;
 
 /* ---- cdrs: call detail records ---- */
 
@@ -393,11 +419,12 @@ typedef struct SpoolPort {
     Status (*count)(void *self, SpoolState state, int64_t *ret_rows, Fault *fault);
 } SpoolPort;
 
-/* All of them, wired by app.c. spool.self is NULL where the broker is the spool. */
+/* All of them, wired by app.c. spool.self is NULL where the broker is the spool, gifts.self where there are no links (a function). */
 typedef struct Ports {
     UnitPort unit;
     RegistryPort registry;
     EffectsPort effects;
+    GiftsPort gifts;
     CdrsPort cdrs;
     LivePort live;
     SmsPort sms;

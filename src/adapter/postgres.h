@@ -1,4 +1,4 @@
-/* The registry, the ledger of effects and the in-process SMS gateway's outbox in PostgreSQL, shared by any number of processes.
+/* The registry, the ledger of effects, the gifts and the in-process SMS gateway's outbox in PostgreSQL, shared by any number of processes.
  * Each verb that writes is one transaction of its own. Tables live in the schema "pledgeline", or in the one that the URL names
  * (…?options=-csearch_path%3Dname); they are made, and brought up to date, at the first connection. */
 #pragma once
@@ -27,4 +27,5 @@ RegistryPort postgres_registry(Postgres *store);
  * rollback does; there is no probe. */
 UnitPort postgres_view(Postgres *store);
 EffectsPort postgres_effects(Postgres *store);
+GiftsPort postgres_gifts(Postgres *store);
 SmsPort postgres_sms(Postgres *store);

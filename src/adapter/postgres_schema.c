@@ -95,8 +95,33 @@ static const SchemaStatement steps[] = {
     /* Since when the gateway may have a text; the epoch: it certainly does not. */
     STEP(2, "ALTER TABLE effect ADD COLUMN asked_at timestamptz NOT NULL DEFAULT 'epoch'"),
     STEP(2, "UPDATE effect SET asked_at = moved_at WHERE state = 'sending'"),
+
+    /* Clicks on links, and gifts; the epoch is a time that nobody has told of. */
+    STEP(3, "CREATE TABLE click ("
+            "  ref " KEY ","
+            "  kind " KEY " CHECK (kind IN ('human', 'preview', 'scanner')),"
+            "  first_at timestamptz NOT NULL,"
+            "  last_at timestamptz NOT NULL,"
+            "  count bigint NOT NULL,"
+            "  PRIMARY KEY (ref, kind))"),
+    STEP(3, "CREATE TABLE gift ("
+            "  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+            "  id " KEY " UNIQUE,"
+            "  ref " KEY ","
+            "  call_id " KEY ","
+            "  campaign_id " KEY ","
+            "  contact_id text NOT NULL,"
+            "  currency text NOT NULL,"
+            "  given_micros bigint NOT NULL,"
+            "  given_at timestamptz NOT NULL,"
+            "  refunded_micros bigint NOT NULL,"
+            "  refunded_at timestamptz NOT NULL,"
+            "  received_at timestamptz NOT NULL)"),
+    STEP(3, "CREATE INDEX gift_by_ref ON gift (ref)"),
+    STEP(3, "CREATE INDEX gift_by_call ON gift (call_id)"),
+    STEP(3, "CREATE INDEX gift_by_campaign ON gift (campaign_id, number)"),
 };
-enum { STATEMENT_COUNT = sizeof steps / sizeof *steps, STEP_COUNT = 2 };
+enum { STATEMENT_COUNT = sizeof steps / sizeof *steps, STEP_COUNT = 3 };
 
 /* Our statements are few and all look rows up by an index. A plan that was made while a table was empty would walk through all
  * of it when it is full, until the server has counted again. What a server was told to wait for a commit stays, except not at all. */

@@ -27,6 +27,7 @@ void sqlite_store_close(SqliteStore *store); /* NULL is fine */
 UnitPort sqlite_unit(SqliteStore *store);
 RegistryPort sqlite_registry(SqliteStore *store);
 EffectsPort sqlite_effects(SqliteStore *store);
+GiftsPort sqlite_gifts(SqliteStore *store);
 CdrsPort sqlite_cdrs(SqliteStore *store);
 SmsPort sqlite_sms(SqliteStore *store); /* the in-process gateway: an outbox, from which nothing goes to a phone network */
 SpoolPort sqlite_spool(SqliteStore *store);

@@ -158,6 +158,31 @@ static const char *const steps[] = {
      "ALTER TABLE effect ADD COLUMN segments INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE effect ADD COLUMN cost_micros INTEGER NOT NULL DEFAULT 0;"
      "CREATE UNIQUE INDEX effect_by_ref ON effect(ref) WHERE ref <> '';"),
+
+    /* 8: clicks on links (kinds as in ClickKind), and gifts; a time of 0 is one that nobody has told of */
+    "CREATE TABLE click ("
+    "  ref TEXT NOT NULL,"
+    "  kind TEXT NOT NULL,"
+    "  first_ms INTEGER NOT NULL,"
+    "  last_ms INTEGER NOT NULL,"
+    "  count INTEGER NOT NULL,"
+    "  PRIMARY KEY (ref, kind)) WITHOUT ROWID;"
+    "CREATE TABLE gift ("
+    "  row INTEGER PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  ref TEXT NOT NULL,"
+    "  call_id TEXT NOT NULL,"
+    "  campaign_id TEXT NOT NULL,"
+    "  contact_id TEXT NOT NULL,"
+    "  currency TEXT NOT NULL,"
+    "  given_micros INTEGER NOT NULL,"
+    "  given_ms INTEGER NOT NULL,"
+    "  refunded_micros INTEGER NOT NULL,"
+    "  refunded_ms INTEGER NOT NULL,"
+    "  received_ms INTEGER NOT NULL);"
+    "CREATE INDEX gift_by_ref ON gift(ref);"
+    "CREATE INDEX gift_by_call ON gift(call_id);"
+    "CREATE INDEX gift_by_campaign ON gift(campaign_id);",
 };
 enum { STEP_COUNT = sizeof steps / sizeof *steps };
 

@@ -19,6 +19,7 @@ static void wire(void *self, bool is_reader, Ports *ports)
 {
     ports->registry = postgres_registry(self);
     ports->effects = postgres_effects(self);
+    ports->gifts = postgres_gifts(self);
     ports->sms = postgres_sms(self);
     if (is_reader)
         ports->unit = postgres_view(self);

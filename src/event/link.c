@@ -3,6 +3,7 @@
 #include "event/link.h"
 
 #include "base/digest.h"
+#include "event/percent.h"
 
 enum { TOKEN_VERSION = 1, ID_BYTES = 16, TAG_BYTES = 12, TOKEN_BYTES = 1 + ID_BYTES + TAG_BYTES, TOKEN_TEXT_BYTES = 39 };
 
@@ -67,29 +68,13 @@ static bool decode_token(Slice text, uint8_t token[TOKEN_BYTES])
 
 bool link_verify(Slice token_text, Slice secret, uint8_t ret_id[16])
 {
-    uint8_t token[TOKEN_BYTES], tag[DIGEST_BYTES];
-    if (!decode_token(token_text, token) || token[0] != TOKEN_VERSION)
-        return false;
-    tag_of(secret, token, tag);
-    if (!digest_equal(tag, token + 1 + ID_BYTES, TAG_BYTES))
+    uint8_t token[TOKEN_BYTES] = {0}, tag[DIGEST_BYTES];
+    bool is_token = decode_token(token_text, token) && token[0] == TOKEN_VERSION;
+    tag_of(secret, token, tag); /* whatever it is: how long this takes tells nobody how far a guess came */
+    if (!digest_equal(tag, token + 1 + ID_BYTES, TAG_BYTES) || !is_token)
         return false;
     memcpy(ret_id, token + 1, ID_BYTES);
     return true;
-}
-
-/* RFC 3986: everything but unreserved characters. */
-static Slice percent_encode(Slice text, Arena *arena)
-{
-    Text out = text_in(arena);
-    for (size_t i = 0; i < text.bytes; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        bool unreserved = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c));
-        if (unreserved)
-            text_add_byte(&out, (char)c);
-        else
-            text_printf(&out, "%%%02X", c);
-    }
-    return text_slice(&out);
 }
 
 Slice link_plain(Slice base_url, Slice campaign_id, Slice contact_id, Slice phone, Arena *arena)

@@ -41,7 +41,8 @@ static void open_postgres(Contract *contract)
     must(contract, postgres_open(&settings, &mine->store, &contract->fault));
     contract->stores = mine;
     contract->ports = (Ports){.unit = contract_no_unit, .registry = postgres_registry(mine->store),
-                              .effects = postgres_effects(mine->store), .sms = postgres_sms(mine->store)};
+                              .effects = postgres_effects(mine->store), .gifts = postgres_gifts(mine->store),
+                              .sms = postgres_sms(mine->store)};
 }
 
 static void close_postgres(Contract *contract)

@@ -8,6 +8,7 @@ static void open_sqlite(Contract *contract, SqliteLiveMode mode)
     must(contract, sqlite_store_open(&settings, &store, &contract->fault));
     contract->stores = store;
     contract->ports = (Ports){.unit = sqlite_unit(store), .registry = sqlite_registry(store), .effects = sqlite_effects(store),
+                              .gifts = sqlite_gifts(store),
                               .cdrs = sqlite_cdrs(store), .live = sqlite_live(store, mode), .sms = sqlite_sms(store),
                               .spool = sqlite_spool(store)};
 }

@@ -17,6 +17,7 @@ const ContractAdapter *const contract_registry_adapters[] = {&contract_sqlite, &
 const ContractAdapter *const contract_audit_adapters[] = {&contract_sqlite, &contract_postgres, NULL};
 const ContractAdapter *const contract_effects_adapters[] = {&contract_sqlite, &contract_postgres, &contract_redis_ledger, NULL};
 const ContractAdapter *const contract_sms_adapters[] = {&contract_sqlite, &contract_postgres, NULL};
+const ContractAdapter *const contract_gifts_adapters[] = {&contract_sqlite, &contract_postgres, NULL};
 const ContractAdapter *const contract_postgres_adapters[] = {&contract_postgres, NULL};
 const ContractAdapter *const contract_live_adapters[] = {&contract_sqlite, &contract_sqlite_guarded, &contract_redis, NULL};
 const ContractAdapter *const contract_live_guarded_adapters[] = {&contract_sqlite_guarded, &contract_redis, NULL};

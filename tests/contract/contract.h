@@ -32,6 +32,7 @@ extern const ContractAdapter *const contract_registry_adapters[];
 extern const ContractAdapter *const contract_audit_adapters[]; /* and show the whole audit chain */
 extern const ContractAdapter *const contract_effects_adapters[];
 extern const ContractAdapter *const contract_sms_adapters[];
+extern const ContractAdapter *const contract_gifts_adapters[];
 /* Of the live port: also those that keep counters for records that are stored elsewhere. */
 extern const ContractAdapter *const contract_live_adapters[];
 /* Of those, the ones that remember what each thing has added, and count for themselves. */

@@ -246,7 +246,8 @@ static void reader_that_may_find_nothing_is_told_when_it_asks(void **state)
 
 static const char *const back_to_step_one =
     "DROP TABLE blocked; DROP TABLE action; DROP TABLE audit; DROP TABLE audit_head; DROP TABLE effect; DROP TABLE sms; DROP TABLE counter;"
-    "DROP TABLE activity; DROP TABLE projected; DROP TABLE spool; DROP TABLE probe; PRAGMA user_version = 1;";
+    "DROP TABLE activity; DROP TABLE projected; DROP TABLE spool; DROP TABLE probe; DROP TABLE click; DROP TABLE gift;"
+    "PRAGMA user_version = 1;";
 
 static void older_file_is_migrated_and_keeps_its_records(void **state)
 {
@@ -264,7 +265,7 @@ static void older_file_is_migrated_and_keeps_its_records(void **state)
 }
 
 static const char *const back_to_step_six =
-    "DROP INDEX effect_by_ref; ALTER TABLE effect DROP COLUMN kind; ALTER TABLE effect DROP COLUMN ref; ALTER TABLE effect DROP COLUMN follows;"
+    "DROP TABLE click; DROP TABLE gift; DROP INDEX effect_by_ref; ALTER TABLE effect DROP COLUMN kind; ALTER TABLE effect DROP COLUMN ref; ALTER TABLE effect DROP COLUMN follows;"
     "ALTER TABLE effect DROP COLUMN provider; ALTER TABLE effect DROP COLUMN sms_class; ALTER TABLE effect DROP COLUMN code;"
     "ALTER TABLE effect DROP COLUMN receipt; ALTER TABLE effect DROP COLUMN delivered_ms; ALTER TABLE effect DROP COLUMN segments;"
     "ALTER TABLE effect DROP COLUMN cost_micros; PRAGMA user_version = 6;";
