@@ -127,6 +127,18 @@ void decision_print(const Decision *decision, Text *out)
         add_member(out, "effect", decision->effect->action_id);
         add_member(out, "state", slice_of(effect_state_name(decision->effect->state)));
         add_member(out, "link", decision->effect->donation_link);
+        if (decision->effect->kind != EFFECT_DONATION) {
+            add_member(out, "kind", slice_of(effect_kind_name(decision->effect->kind)));
+            add_member(out, "text", decision->effect->message);
+        }
+    }
+    if (decision->effect_if_added)
+        text_add_literal(out, ",\"effectIfAdded\":true");
+    if (decision->receipt) {
+        add_member(out, "receipt", decision->receipt->ref);
+        add_member(out, "received", slice_of(receipt_state_name(decision->receipt->state)));
+        add_member(out, "class", slice_of(sms_class_name(decision->receipt->sms_class)));
+        add_member(out, "code", decision->receipt->code);
     }
     if (decision->cdr)
         text_printf(out, ",\"cdr\":\"%s\"", decision->cdr_changed ? "changed" : "unchanged");

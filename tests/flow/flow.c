@@ -36,7 +36,7 @@ static EventSettings settings(void)
     return (EventSettings){
         .rating = {.micros_per_minute = 10000, .currency = SLICE("USD")}, .sms_template = SLICE("Give: {{donationLink}}"),
         .donation_link_base_url = SLICE("https://give.example"), .donation_key = SLICE("1"),
-        .donation_link_secret = SLICE("0123456789abcdef"),
+        .donation_link_secret = SLICE("0123456789abcdef"), .speaks = true,
     };
 }
 
