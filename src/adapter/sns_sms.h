@@ -1,18 +1,14 @@
 /* The SMS gateway behind an SNS topic: texts are published there, and whoever subscribes sends them. */
 #pragma once
 
-#include "base/breaker.h"
-#include "net/aws.h"
-#include "ports.h"
+#include "adapter/sns_topic.h"
 
 typedef struct SnsSms SnsSms;
 
 typedef struct SnsSmsSettings {
     const char *topic_arn;     /* SMS_GATEWAY_TOPIC_ARN; the region is the ARN's */
     const char *tts_topic_arn; /* TTS_FALLBACK_TOPIC_ARN; "" = none */
-    const char *endpoint_url;  /* "" = AWS's own */
-    const char *ca_bundle;     /* PEM; "" = the system's */
-    bool use_fips;
+    SnsTopicSettings topic;
     Breaker *breaker;          /* borrowed */
 } SnsSmsSettings;
 

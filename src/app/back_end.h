@@ -22,9 +22,9 @@ typedef struct BackEnd {
 } BackEnd;
 
 extern const BackEnd redis_back_end, mongodb_back_end, postgresql_back_end, database_api_back_end, asterisk_worker_back_end,
-    sms_gateway_back_end;
+    sms_gateway_back_end, tts_topic_back_end;
 
-enum { BACK_ENDS_MAX = 8 };
+enum { BACK_ENDS_MAX = 12 };
 
 /* Those of a list that are set, open. */
 typedef struct BackEnds {

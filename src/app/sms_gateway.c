@@ -1,14 +1,12 @@
 #include "adapter/sns_sms.h"
 #include "app/back_end.h"
 
-static bool is_set(const Config *config) { return *config->sms_gateway_topic_arn || *config->tts_fallback_topic_arn; }
+static bool is_set(const Config *config) { return *config->sms_gateway_topic_arn; }
 
 static Status open_gateway(const Config *config, Breaker *breaker, void **ret, Fault *fault)
 {
-    const char *endpoint_url = *config->aws_endpoint_url_sns ? config->aws_endpoint_url_sns : config->aws_endpoint_url;
     SnsSmsSettings settings = {.topic_arn = config->sms_gateway_topic_arn, .tts_topic_arn = config->tts_fallback_topic_arn,
-                               .endpoint_url = endpoint_url, .ca_bundle = config->aws_ca_bundle, .use_fips = config->aws_use_fips_endpoint,
-                               .breaker = breaker};
+                               .topic = sns_topic_settings(config), .breaker = breaker};
     SnsSms *sns = NULL;
     Status status = sns_sms_open(&settings, &sns, fault);
     *ret = sns;

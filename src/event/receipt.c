@@ -14,15 +14,6 @@ static bool is_ref(Slice text)
     return text.bytes == REF_BYTES;
 }
 
-static ReceiptState state_of(Slice name)
-{
-    for (int state = RECEIPT_UNDERWAY; state <= RECEIPT_DELIVERED; state++) {
-        if (slice_equal(name, slice_of(receipt_state_name((ReceiptState)state))))
-            return (ReceiptState)state;
-    }
-    return RECEIPT_NONE;
-}
-
 static Slice plain(const Json *body, const char *name, size_t bytes_max, Arena *arena)
 {
     return utf8_plain(json_text(json_get(body, name)), bytes_max, arena);
@@ -39,7 +30,7 @@ static Status receipt_parse(const Message *message, Arena *arena, Event *event, 
     Receipt *receipt = ARENA_NEW(arena, Receipt);
     *receipt = (Receipt){
         .ref = json_text(json_get(body, "ref")), .provider = plain(body, "provider", WORD_BYTES_MAX, arena),
-        .message_id = plain(body, "messageId", WORD_BYTES_MAX, arena), .state = state_of(json_text(json_get(body, "state"))),
+        .message_id = plain(body, "messageId", WORD_BYTES_MAX, arena), .state = receipt_state_of(json_text(json_get(body, "state"))),
         .sms_class = sms_class_of(json_text(json_get(body, "class"))), .code = plain(body, "code", WORD_BYTES_MAX, arena),
         .reason = plain(body, "reason", REASON_BYTES_MAX, arena), .at_ms = event->at_known ? event->at_ms : event->received_ms,
     };

@@ -62,7 +62,7 @@ static Effect *another_text(const Effect *effect, const SmsLadder *ladder, int64
 
 static Effect *first_call(const Effect *effect, const SmsLadder *ladder, int64_t now_ms, Arena *arena)
 {
-    if (!ladder->speaks || ladder->calls < 1 || effect->kind == EFFECT_REPLY)
+    if (!ladder->speaks || ladder->calls < 1)
         return NULL;
     Slice action_id = arena_printf(arena, "%.*s" SPEECH_SUFFIX, SLICE_ARG(rung_of(effect).root));
     Effect *call = follower(effect, EFFECT_SPEECH, action_id, now_ms, now_ms, arena);
@@ -115,6 +115,8 @@ SmsNext sms_next(const Effect *effect, const SmsLadder *ladder, int64_t now_ms, 
     SmsNext next = {0};
     if (effect->sms_class == SMS_OPTED_OUT)
         next.block = opted_out(effect, now_ms, arena);
+    else if (effect->kind == EFFECT_REPLY)
+        next.effect = NULL;
     else if (effect->kind == EFFECT_SPEECH)
         next.effect = another_call(effect, ladder, now_ms, arena);
     else if (effect->sms_class == SMS_NOT_CAPABLE)

@@ -303,6 +303,13 @@ static Status leave_to_couriers(Batch *batch, EffectList *list, Fault *fault)
     return status;
 }
 
+/* What was settled before and may have been cut off behind that. */
+static Status heal_effects(Batch *batch, const EffectList *list, const bool *claimed, const Effect **waiting, Fault *fault)
+{
+    Status status = deliver_heal(batch, list->effects, claimed, list->count, fault);
+    return status ? status : followers_deliver(batch, list->effects, list->count, waiting, fault);
+}
+
 static Status apply_effects(Batch *batch, Fault *fault)
 {
     EffectList list;
@@ -316,12 +323,16 @@ static Status apply_effects(Batch *batch, Fault *fault)
     status = deliver_claim(batch, list.effects, list.count, claimed, fault);
     if (!status && batch->ports->sms.joins_unit)
         status = deliver_claimed(batch, list.effects, claimed, list.count, fault);
+    const Effect *waiting[BATCH_MAX] = {0};
     if (!status && !batch->ports->unit.atomic)
-        status = deliver_heal(batch, list.effects, claimed, list.count, fault);
+        status = heal_effects(batch, &list, claimed, waiting, fault);
     if (status)
         return batch_port_failed(batch, status, fault, wants_effect);
-    for (size_t i = 0; i < list.count; i++)
+    for (size_t i = 0; i < list.count; i++) {
         answer_effect(batch, list.messages[i], &list.effects[i], claimed[i]);
+        if (waiting[i])
+            deliver_wait(batch, list.messages[i], waiting[i]);
+    }
     return STATUS_OK;
 }
 

@@ -127,6 +127,10 @@ Status settle_follow_up(Batch *batch, const Effect *effects, size_t count, Fault
 /* The records and shares of settled effects; is_repeat: they may have been written before. In a unit. */
 Status settle_record(Batch *batch, const Effect *effects, size_t count, bool is_repeat, Fault *fault);
 
+/* Calls in the place of these effects, where they failed so and no courier will: asked for now. ret_waiting[i] is the one that is not done
+ * yet, in the batch's arena; NULL = nothing is left to do. Called as deliver_claimed. */
+Status followers_deliver(Batch *batch, const Effect *effects, size_t count, const Effect **ret_waiting, Fault *fault);
+
 /* Receipts that the batch decided on, into the ledger, with all that follows. In a unit. */
 Status receipts_apply(Batch *batch, Fault *fault);
 

@@ -281,12 +281,14 @@ static bool comes_again(const Batch *batch, const Effect *effect)
 static Status deliver_outside(Batch *batch, Effect *effects, const size_t *messages, size_t count, Fault *fault)
 {
     bool claimed[BATCH_MAX];
+    const Effect *waiting[BATCH_MAX];
     memset(claimed, true, count);
     Status status = step_begin(batch, fault);
     status = status ? status : deliver_claimed(batch, effects, claimed, count, fault);
+    status = status ? status : followers_deliver(batch, effects, count, waiting, fault);
     for (size_t k = 0; !status && k < count; k++) {
-        if (comes_again(batch, &effects[k]))
-            deliver_wait(batch, messages[k], &effects[k]);
+        if (comes_again(batch, &effects[k]) || waiting[k])
+            deliver_wait(batch, messages[k], waiting[k] ? waiting[k] : &effects[k]);
     }
     status = status ? status : verdict_again(batch, messages, count, fault);
     return status ? status : step_commit(batch, fault);
