@@ -52,8 +52,8 @@ bool clock_is_steady(ClockWatch *watch, int64_t wall_ms, int64_t elapsed_ms)
     return elapsed_ms - watch->since_ms >= PROOF_MS;
 }
 
-/* Days since 1970-01-01 of a date of the Gregorian calendar (H. Hinnant's days_from_civil). */
-static int64_t days_of(int64_t year, int64_t month, int64_t day)
+/* H. Hinnant's days_from_civil. */
+int64_t time_days(int64_t year, int64_t month, int64_t day)
 {
     year -= month <= 2;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -97,7 +97,7 @@ static bool read_date(Slice text, int64_t *ret_days)
         return false;
     if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
         return false;
-    *ret_days = days_of(year, month, day);
+    *ret_days = time_days(year, month, day);
     return true;
 }
 

@@ -27,3 +27,6 @@ bool time_parse(Slice text, int64_t *ret_unix_ms);
 
 /* RFC 3339 in UTC with milliseconds. */
 void time_print(int64_t unix_ms, char out[TIME_TEXT_BYTES]);
+
+/* Days since 1970-01-01 of a date of the Gregorian calendar. */
+int64_t time_days(int64_t year, int64_t month, int64_t day);
