@@ -1,6 +1,7 @@
 /* The line: Delivery -> decode -> parse -> gather -> decide -> apply -> verdict, on batches of 1 to BATCH_MAX. */
 #pragma once
 
+#include "event/quiet_hours.h"
 #include "event/sms_ladder.h"
 #include "ports.h"
 
@@ -18,9 +19,7 @@ typedef struct PipelineSettings {
     SmsLadder ladder;
     /* Couriers carry texts, or calls: the line leaves them in the ledger (pipeline_take). Otherwise it carries them itself. */
     bool texts_are_carried, calls_are_carried;
-    /* Wall time in ms until which nobody may be texted or called at that number; 0 = now is fine. NULL = any time is. */
-    int64_t (*quiet_until)(const void *quiet_hours, Slice phone, int64_t now_ms);
-    const void *quiet_hours;
+    const QuietHours *quiet_hours; /* of texts and calls; NULL = none */
 } PipelineSettings;
 
 /* Borrows ports and settings for its whole life. One pipeline belongs to one thread. */

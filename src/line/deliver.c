@@ -94,10 +94,11 @@ static Status cancel_overtaken(Batch *batch, Effect *effects, size_t count, Faul
 /* Who wrote to us just now is awake. */
 static void wait_for_hours(Batch *batch, Effect *effects, size_t count)
 {
-    for (size_t i = 0; i < count && batch->settings->quiet_until; i++) {
+    const QuietHours *hours = batch->settings->quiet_hours;
+    for (size_t i = 0; i < count && hours; i++) {
         if (effects[i].state != EFFECT_CLAIMED || effects[i].kind == EFFECT_REPLY)
             continue;
-        int64_t until_ms = batch->settings->quiet_until(batch->settings->quiet_hours, effects[i].phone, clock_wall_ms());
+        int64_t until_ms = quiet_hours_end(hours, effects[i].phone, clock_wall_ms());
         if (!until_ms)
             continue;
         effects[i].state = EFFECT_PENDING;
