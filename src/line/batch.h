@@ -134,6 +134,9 @@ Status followers_deliver(Batch *batch, const Effect *effects, size_t count, cons
 /* Receipts that the batch decided on, into the ledger, with all that follows. In a unit. */
 Status receipts_apply(Batch *batch, Fault *fault);
 
+/* Those of the effects that nobody can say anything of, but for a receipt that is there already: they are SENT. In a unit. */
+Status receipts_prove(Batch *batch, const Effect *effects, size_t count, Fault *fault);
+
 /* Whether message i is done only once its SMS has been through a gateway outside of the unit. */
 bool deliver_is_to_come(const Batch *batch, size_t i);
 

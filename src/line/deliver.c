@@ -41,7 +41,8 @@ static Status claim_some(Batch *batch, Effect *effects, size_t count, bool are_c
 Status deliver_claim(Batch *batch, Effect *effects, size_t count, bool *claimed, Fault *fault)
 {
     Status status = claim_some(batch, effects, count, false, claimed, fault);
-    return status ? status : claim_some(batch, effects, count, true, claimed, fault);
+    status = status ? status : claim_some(batch, effects, count, true, claimed, fault);
+    return status ? status : receipts_prove(batch, effects, count, fault);
 }
 
 /* ---- the last look ---- */

@@ -61,6 +61,33 @@ static Status record_proven(Batch *batch, const ReceiptList *list, Fault *fault)
     return status || !known_count ? status : settle_record(batch, known, known_count, true, fault);
 }
 
+/* A receipt may come before its sender says that nobody knows, or is found gone: then it is taken once more. */
+Status receipts_prove(Batch *batch, const Effect *effects, size_t count, Fault *fault)
+{
+    const EffectsPort *ledger = &batch->ports->effects;
+    Slice *action_ids = ARENA_ARRAY(&batch->arena, Slice, count);
+    Effect *held = ARENA_ARRAY(&batch->arena, Effect, count);
+    bool *found = ARENA_ARRAY(&batch->arena, bool, count);
+    size_t unknown = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (effects[i].state == EFFECT_UNKNOWN && !slice_empty(effects[i].ref))
+            action_ids[unknown++] = effects[i].action_id;
+    }
+    if (!unknown)
+        return STATUS_OK;
+    Status status = ledger->load(ledger->self, action_ids, unknown, &batch->arena, held, found, fault);
+    ReceiptList list = {.receipts = ARENA_ARRAY(&batch->arena, Receipt, unknown), .effects = ARENA_ARRAY(&batch->arena, Effect, unknown),
+                        .results = ARENA_ARRAY(&batch->arena, ReceiptResult, unknown)};
+    for (size_t i = 0; !status && i < unknown; i++) {
+        if (found[i] && held[i].state == EFFECT_UNKNOWN && held[i].receipt != RECEIPT_NONE)
+            list.receipts[list.count++] = (Receipt){.ref = held[i].ref, .state = held[i].receipt, .at_ms = held[i].delivered_ms};
+    }
+    if (status || !list.count)
+        return status;
+    status = ledger->receive(ledger->self, list.receipts, list.count, batch->now_ms, &batch->arena, list.effects, list.results, fault);
+    return status ? status : record_proven(batch, &list, fault);
+}
+
 /* ---- calls that are over ---- */
 
 static bool is_over(const ReceiptList *list, size_t i)

@@ -194,6 +194,7 @@ Status settle(Batch *batch, Effect *effects, size_t count, Fault *fault)
             effects[indices[i]].state = EFFECT_CLAIMED;
     }
     status = status ? status : settle_record(batch, settled, settled_count, false, fault);
+    status = status ? status : receipts_prove(batch, settled, settled_count, fault);
     if (!status)
         account(settled, settled_count);
     return status;
