@@ -19,10 +19,7 @@ Effect postgres_read_effect(const PGresult *page, int row)
     };
 }
 
-/* What is not a text or a number of 64 bits in an effect, made so. */
-typedef struct EffectWords { Slice kind, state, sms_class, receipt; int64_t attempts, segments; } EffectWords;
-
-static EffectWords *words_of(const Effect *effects, size_t count, Arena *arena)
+EffectWords *postgres_effect_words(const Effect *effects, size_t count, Arena *arena)
 {
     EffectWords *words = ARENA_ARRAY(arena, EffectWords, count + 1);
     for (size_t i = 0; i < count; i++) {
@@ -81,7 +78,7 @@ typedef struct Claiming {
 static void ask_to_enter(Postgres *store, const Effect *wanted, size_t count, int64_t now_ms)
 {
     Arena *arena = &store->scratch;
-    EffectWords *words = words_of(wanted, count, arena);
+    EffectWords *words = postgres_effect_words(wanted, count, arena);
     ASK(store, &enter_statement, POSTGRES_COLUMN(texts, arena, wanted, count, action_id), POSTGRES_COLUMN(texts, arena, wanted, count, call_id),
         POSTGRES_COLUMN(texts, arena, wanted, count, campaign_id), POSTGRES_COLUMN(texts, arena, wanted, count, contact_id),
         POSTGRES_COLUMN(texts, arena, wanted, count, phone), POSTGRES_COLUMN(texts, arena, wanted, count, campaign_name),
@@ -171,7 +168,7 @@ static void ask_to_settle(Postgres *store, const Moving *moving)
     Arena *arena = &store->scratch;
     const Effect *effects = moving->effects;
     size_t count = moving->count;
-    EffectWords *words = words_of(effects, count, arena);
+    EffectWords *words = postgres_effect_words(effects, count, arena);
     ASK(store, &settle_statement, POSTGRES_COLUMN(texts, arena, effects, count, action_id), POSTGRES_COLUMN(numbers, arena, effects, count, fence),
         POSTGRES_COLUMN(texts, arena, words, count, state), POSTGRES_COLUMN(times, arena, effects, count, due_ms),
         POSTGRES_COLUMN(numbers, arena, words, count, attempts), POSTGRES_COLUMN(texts, arena, effects, count, message_id),
@@ -325,7 +322,7 @@ static Status carry_all(Postgres *store, void *verb, Fault *fault)
     Arena *arena = &store->scratch;
     const Effect *effects = moving->effects;
     size_t count = moving->count;
-    EffectWords *words = words_of(effects, count, arena);
+    EffectWords *words = postgres_effect_words(effects, count, arena);
     postgres_begin(store);
     ASK(store, &carry_statement, POSTGRES_COLUMN(texts, arena, effects, count, action_id), POSTGRES_COLUMN(texts, arena, effects, count, call_id),
         POSTGRES_COLUMN(texts, arena, effects, count, campaign_id), POSTGRES_COLUMN(texts, arena, effects, count, contact_id),

@@ -12,6 +12,10 @@ enum { EFFECT_COLUMN_COUNT = 26 };
 /* How far a receipt is: as ReceiptState. */
 #define RECEIPT_RANK(receipt) "array_position(ARRAY['', 'underway', 'undelivered', 'delivered'], " receipt ")"
 
+/* What is not a text or a number of 64 bits in an effect, made so. */
+typedef struct EffectWords { Slice kind, state, sms_class, receipt; int64_t attempts, segments; } EffectWords;
+EffectWords *postgres_effect_words(const Effect *effects, size_t count, Arena *arena);
+
 /* Its texts live as long as the answer. */
 Effect postgres_read_effect(const PGresult *page, int row);
 

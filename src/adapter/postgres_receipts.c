@@ -79,14 +79,6 @@ static const PostgresStatement receive_statement = {
                       " WHERE effect.ref = told.ref AND effect.ref <> ''"
                       " AND " RECEIPT_RANK("told.receipt") " > " RECEIPT_RANK("effect.receipt")};
 
-/* All that a batch says of one ref. */
-typedef struct Told {
-    Slice ref, message_id, provider; /* the first ones that are named */
-    Slice state, sms_class, code, reason; /* of the first receipt that none is further than */
-    int64_t delivered_ms;
-    Effect sum;                      /* of the receipts so far, on an effect that nothing is known of */
-} Told;
-
 typedef struct Receiving {
     const Receipt *receipts;
     size_t count;
@@ -94,50 +86,45 @@ typedef struct Receiving {
     Arena *arena;
     Effect *out;
     ReceiptResult *results;
-    Told *told;
-    size_t *told_of; /* by receipt */
+    Effect *told; /* for each ref, all that the batch says, on an effect of which nothing was known */
     size_t told_count;
+    size_t *places; /* among them, by receipt */
 } Receiving;
 
-static Told *told_of(Receiving *receiving, size_t i)
+static size_t place_of(Receiving *receiving, Slice ref)
 {
-    Slice ref = receiving->receipts[i].ref;
     size_t at = 0;
     while (at < receiving->told_count && !slice_equal(receiving->told[at].ref, ref))
         at++;
     if (at == receiving->told_count)
-        receiving->told[receiving->told_count++] = (Told){.ref = ref};
-    receiving->told_of[i] = at;
-    return &receiving->told[at];
+        receiving->told[receiving->told_count++] = (Effect){.ref = ref};
+    return at;
 }
 
 static void sum_up(Receiving *receiving)
 {
-    receiving->told = ARENA_ARRAY(receiving->arena, Told, receiving->count + 1);
-    receiving->told_of = ARENA_ARRAY(receiving->arena, size_t, receiving->count + 1);
-    for (size_t i = 0; i < receiving->count; i++)
-        effect_receive(&told_of(receiving, i)->sum, &receiving->receipts[i]);
-    for (size_t at = 0; at < receiving->told_count; at++) {
-        Told *told = &receiving->told[at];
-        const Effect *sum = &told->sum;
-        *told = (Told){.ref = told->ref, .message_id = sum->message_id, .provider = sum->provider, .code = sum->code, .reason = sum->reason,
-                       .state = slice_of(receipt_state_name(sum->receipt)), .sms_class = slice_of(sms_class_name(sum->sms_class)),
-                       .delivered_ms = sum->delivered_ms};
+    receiving->told = ARENA_ARRAY(receiving->arena, Effect, receiving->count + 1);
+    receiving->places = ARENA_ARRAY(receiving->arena, size_t, receiving->count + 1);
+    for (size_t i = 0; i < receiving->count; i++) {
+        const Receipt *receipt = &receiving->receipts[i];
+        receiving->places[i] = place_of(receiving, receipt->ref);
+        effect_receive(&receiving->told[receiving->places[i]], receipt);
     }
 }
 
 static void ask_to_receive(Postgres *store, const Receiving *receiving)
 {
     Arena *arena = &store->scratch;
-    const Told *told = receiving->told;
+    const Effect *told = receiving->told;
     size_t count = receiving->told_count;
+    EffectWords *words = postgres_effect_words(told, count, arena);
     PostgresValue refs = POSTGRES_COLUMN(texts, arena, told, count, ref), now = postgres_time(arena, receiving->now_ms);
     ASK(store, &lock_statement, refs);
     ASK(store, &prove_statement, refs, POSTGRES_COLUMN(texts, arena, told, count, message_id),
         POSTGRES_COLUMN(texts, arena, told, count, provider), now);
-    ASK(store, &receive_statement, refs, POSTGRES_COLUMN(texts, arena, told, count, state), POSTGRES_COLUMN(texts, arena, told, count, sms_class),
-        POSTGRES_COLUMN(texts, arena, told, count, code), POSTGRES_COLUMN(texts, arena, told, count, reason),
-        POSTGRES_COLUMN(times, arena, told, count, delivered_ms), now);
+    ASK(store, &receive_statement, refs, POSTGRES_COLUMN(texts, arena, words, count, receipt),
+        POSTGRES_COLUMN(texts, arena, words, count, sms_class), POSTGRES_COLUMN(texts, arena, told, count, code),
+        POSTGRES_COLUMN(texts, arena, told, count, reason), POSTGRES_COLUMN(times, arena, told, count, delivered_ms), now);
 }
 
 /* What the effects were before, and each receipt in its turn. */
@@ -147,7 +134,7 @@ static void replay(const Receiving *receiving, const PGresult *before)
     bool found[BATCH_MAX];
     read_rows(before, receiving->told_count, receiving->arena, effects, found);
     for (size_t i = 0; i < receiving->count; i++) {
-        size_t at = receiving->told_of[i];
+        size_t at = receiving->places[i];
         receiving->results[i] = RECEIPT_STRANGE;
         if (!found[at])
             continue;
