@@ -1,30 +1,36 @@
 /* The ledger of effects. A claim hands out a fence that grows with each claim, and every later move must show it: whoever slept
  * through its lease finds that the effect is somebody else's. Each verb is one round trip; it locks its rows in order of action
  * id before it moves them, so that processes that race for the same effects wait for each other in one direction only. */
-#include "adapter/postgres_store.h"
+#include "adapter/postgres_effects.h"
 
-#define EFFECT_COLUMNS \
-    "action_id, call_id, campaign_id, contact_id, phone, campaign_name, donation_link, message, created_at, state, fence, due_at," \
-    " attempts, message_id, reason, asked_at"
-
-static EffectState state_of(Slice name)
+Effect postgres_read_effect(const PGresult *page, int row)
 {
-    EffectState state = EFFECT_PENDING;
-    while (state < EFFECT_UNKNOWN && !slice_equal(name, slice_of(effect_state_name(state))))
-        state++;
-    return state;
+    return (Effect){
+        .action_id = postgres_cell(page, row, 0), .call_id = postgres_cell(page, row, 1), .campaign_id = postgres_cell(page, row, 2),
+        .contact_id = postgres_cell(page, row, 3), .phone = postgres_cell(page, row, 4), .campaign_name = postgres_cell(page, row, 5),
+        .donation_link = postgres_cell(page, row, 6), .message = postgres_cell(page, row, 7), .created_ms = postgres_cell_time(page, row, 8),
+        .kind = effect_kind_of(postgres_cell(page, row, 9)), .ref = postgres_cell(page, row, 10), .follows = postgres_cell(page, row, 11),
+        .state = effect_state_of(postgres_cell(page, row, 12)), .fence = postgres_cell_number(page, row, 13),
+        .due_ms = postgres_cell_time(page, row, 14), .attempts = (int)postgres_cell_number(page, row, 15),
+        .message_id = postgres_cell(page, row, 16), .reason = postgres_cell(page, row, 17), .asked_ms = postgres_cell_time(page, row, 18),
+        .provider = postgres_cell(page, row, 19), .sms_class = sms_class_of(postgres_cell(page, row, 20)), .code = postgres_cell(page, row, 21),
+        .receipt = receipt_state_of(postgres_cell(page, row, 22)), .delivered_ms = postgres_cell_time(page, row, 23),
+        .segments = (int)postgres_cell_number(page, row, 24), .cost_micros = postgres_cell_number(page, row, 25),
+    };
 }
 
-static Effect read_effect(const PGresult *page, int row)
+EffectWords *postgres_effect_words(const Effect *effects, size_t count, Arena *arena)
 {
-    return (Effect){.action_id = postgres_cell(page, row, 0), .call_id = postgres_cell(page, row, 1), .campaign_id = postgres_cell(page, row, 2),
-                    .contact_id = postgres_cell(page, row, 3), .phone = postgres_cell(page, row, 4),
-                    .campaign_name = postgres_cell(page, row, 5), .donation_link = postgres_cell(page, row, 6),
-                    .message = postgres_cell(page, row, 7), .created_ms = postgres_cell_time(page, row, 8),
-                    .state = state_of(postgres_cell(page, row, 9)), .fence = postgres_cell_number(page, row, 10),
-                    .due_ms = postgres_cell_time(page, row, 11), .attempts = (int)postgres_cell_number(page, row, 12),
-                    .message_id = postgres_cell(page, row, 13), .reason = postgres_cell(page, row, 14),
-                    .asked_ms = postgres_cell_time(page, row, 15)};
+    EffectWords *words = ARENA_ARRAY(arena, EffectWords, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const Effect *effect = &effects[i];
+        words[i] = (EffectWords){
+            .kind = slice_of(effect_kind_name(effect->kind)), .state = slice_of(effect_state_name(effect->state)),
+            .sms_class = slice_of(sms_class_name(effect->sms_class)), .receipt = slice_of(receipt_state_name(effect->receipt)),
+            .attempts = effect->attempts, .segments = effect->segments,
+        };
+    }
+    return words;
 }
 
 static const PostgresStatement lock_statement = {
@@ -33,12 +39,13 @@ static const PostgresStatement lock_statement = {
 /* ---- claim ---- */
 
 static const PostgresStatement enter_statement = {
-    "effect_enter", "INSERT INTO effect (" EFFECT_COLUMNS ", moved_at)"
+    "effect_enter", "INSERT INTO effect (action_id, call_id, campaign_id, contact_id, phone, campaign_name, donation_link, message,"
+                    " created_at, due_at, kind, ref, follows, state, fence, attempts, message_id, reason, asked_at, moved_at)"
                     " SELECT action_id, call_id, campaign_id, contact_id, phone, campaign_name, donation_link, message, created_at,"
-                    " 'pending', 0, due_at, 0, '', '', 'epoch', $11::timestamptz"
+                    " due_at, kind, ref, follows, 'pending', 0, 0, '', '', 'epoch', $14::timestamptz"
                     " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],"
-                    " $9::timestamptz[], $10::timestamptz[]) WITH ORDINALITY AS new (action_id, call_id, campaign_id, contact_id, phone,"
-                    " campaign_name, donation_link, message, created_at, due_at, n)"
+                    " $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::text[]) WITH ORDINALITY AS new (action_id, call_id,"
+                    " campaign_id, contact_id, phone, campaign_name, donation_link, message, created_at, due_at, kind, ref, follows, n)"
                     " ORDER BY action_id COLLATE \"C\", n ON CONFLICT DO NOTHING"};
 
 /* effect_is_lost: whoever asked the gateway is gone, and nobody can say whether it has the text. A person has to look. The fence
@@ -56,10 +63,8 @@ static const PostgresStatement take_statement = {
 
 /* Each wanted one as it is held now. */
 static const PostgresStatement read_statement = {
-    "effect_read", "SELECT held.action_id, held.call_id, held.campaign_id, held.contact_id, held.phone, held.campaign_name,"
-                   " held.donation_link, held.message, held.created_at, held.state, held.fence, held.due_at, held.attempts,"
-                   " held.message_id, held.reason, held.asked_at FROM unnest($1::text[]) WITH ORDINALITY AS wanted (id, n)"
-                   " JOIN effect AS held ON held.action_id = wanted.id ORDER BY wanted.n"};
+    "effect_read", "SELECT " EFFECT_COLUMNS " FROM unnest($1::text[]) WITH ORDINALITY AS wanted (id, n)"
+                   " JOIN effect ON action_id = wanted.id ORDER BY wanted.n"};
 
 typedef struct Claiming {
     Effect *wanted;
@@ -73,21 +78,27 @@ typedef struct Claiming {
 static void ask_to_enter(Postgres *store, const Effect *wanted, size_t count, int64_t now_ms)
 {
     Arena *arena = &store->scratch;
+    EffectWords *words = postgres_effect_words(wanted, count, arena);
     ASK(store, &enter_statement, POSTGRES_COLUMN(texts, arena, wanted, count, action_id), POSTGRES_COLUMN(texts, arena, wanted, count, call_id),
         POSTGRES_COLUMN(texts, arena, wanted, count, campaign_id), POSTGRES_COLUMN(texts, arena, wanted, count, contact_id),
         POSTGRES_COLUMN(texts, arena, wanted, count, phone), POSTGRES_COLUMN(texts, arena, wanted, count, campaign_name),
         POSTGRES_COLUMN(texts, arena, wanted, count, donation_link), POSTGRES_COLUMN(texts, arena, wanted, count, message),
         POSTGRES_COLUMN(times, arena, wanted, count, created_ms), POSTGRES_COLUMN(times, arena, wanted, count, due_ms),
-        postgres_time(arena, now_ms));
+        POSTGRES_COLUMN(texts, arena, words, count, kind), POSTGRES_COLUMN(texts, arena, wanted, count, ref),
+        POSTGRES_COLUMN(texts, arena, wanted, count, follows), postgres_time(arena, now_ms));
 }
 
-static void read_claims(const Claiming *claiming, const PGresult *taken, const PGresult *held)
+/* What was not entered, and is not there: another effect has its ref. */
+static Status read_claims(const Claiming *claiming, const PGresult *taken, const PGresult *held, Fault *fault)
 {
+    if ((size_t)PQntuples(held) != claiming->count)
+        return fault_set(fault, STATUS_REJECT, "effect_ref_taken", "another effect has this one's ref");
     for (size_t i = 0; i < claiming->count; i++) {
-        Effect effect = read_effect(held, (int)i);
+        Effect effect = postgres_read_effect(held, (int)i);
         claiming->wanted[i] = effect_copy(&effect, claiming->arena);
     }
     postgres_first_of_each(taken, &claiming->wanted[0].action_id, sizeof *claiming->wanted, claiming->count, claiming->claimed);
+    return STATUS_OK;
 }
 
 static Status claim_all(Postgres *store, void *verb, Fault *fault)
@@ -108,9 +119,7 @@ static Status claim_all(Postgres *store, void *verb, Fault *fault)
     ASK(store, &read_statement, ids);
     postgres_commit(store);
     Status status = postgres_exchange(store, fault);
-    if (!status)
-        read_claims(claiming, postgres_answer(store, take_at), postgres_answer(store, take_at + 1));
-    return status;
+    return status ? status : read_claims(claiming, postgres_answer(store, take_at), postgres_answer(store, take_at + 1), fault);
 }
 
 static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms, Arena *arena,
@@ -129,11 +138,18 @@ static const PostgresStatement sending_statement = {
                       " WHERE effect.action_id = moving.id AND effect.fence = moving.fence AND effect.state IN ('claimed', 'sending')"
                       " RETURNING moving.n"};
 
+/* A receipt may have been faster. What it said stands: the name of the text, and what became of it. */
 static const PostgresStatement settle_statement = {
-    "effect_settle", "UPDATE effect SET state = moving.state, due_at = moving.due_at, attempts = moving.attempts,"
-                     " message_id = moving.message_id, reason = moving.reason, asked_at = moving.asked_at, moved_at = $9::timestamptz"
-                     " FROM unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[])"
-                     " WITH ORDINALITY AS moving (id, fence, state, due_at, attempts, message_id, reason, asked_at, n)"
+    "effect_settle", "UPDATE effect SET state = moving.state, due_at = moving.due_at, attempts = moving.attempts, asked_at = moving.asked_at,"
+                     " segments = moving.segments, cost_micros = moving.cost_micros, moved_at = $9::timestamptz,"
+                     " message_id = CASE WHEN receipt <> '' AND effect.message_id <> '' THEN effect.message_id ELSE moving.message_id END,"
+                     " provider = CASE WHEN receipt <> '' AND effect.provider <> '' THEN effect.provider ELSE moving.provider END,"
+                     " reason = CASE WHEN receipt IN ('undelivered', 'delivered') THEN effect.reason ELSE moving.reason END,"
+                     " sms_class = CASE WHEN receipt IN ('undelivered', 'delivered') THEN effect.sms_class ELSE moving.sms_class END,"
+                     " code = CASE WHEN receipt IN ('undelivered', 'delivered') THEN effect.code ELSE moving.code END"
+                     " FROM unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[],"
+                     " $10::text[], $11::text[], $12::text[], $13::bigint[], $14::bigint[]) WITH ORDINALITY AS moving (id, fence, state, due_at,"
+                     " attempts, message_id, reason, asked_at, provider, sms_class, code, segments, cost_micros, n)"
                      " WHERE effect.action_id = moving.id AND effect.fence = moving.fence AND (effect.state IN ('claimed', 'sending')"
                      " OR (effect.state = 'unknown' AND moving.state = 'sent'))"
                      " RETURNING moving.n"};
@@ -147,28 +163,19 @@ typedef struct Moving {
     bool settles;
 } Moving;
 
-/* What is not a text or a number of 64 bits in an effect, made so. */
-typedef struct MovingWords { Slice state; int64_t attempts; } MovingWords;
-
-static MovingWords *words_of(const Moving *moving, Arena *arena)
-{
-    MovingWords *words = ARENA_ARRAY(arena, MovingWords, moving->count + 1);
-    for (size_t i = 0; i < moving->count; i++)
-        words[i] = (MovingWords){slice_of(effect_state_name(moving->effects[i].state)), moving->effects[i].attempts};
-    return words;
-}
-
 static void ask_to_settle(Postgres *store, const Moving *moving)
 {
     Arena *arena = &store->scratch;
     const Effect *effects = moving->effects;
     size_t count = moving->count;
-    MovingWords *words = words_of(moving, arena);
+    EffectWords *words = postgres_effect_words(effects, count, arena);
     ASK(store, &settle_statement, POSTGRES_COLUMN(texts, arena, effects, count, action_id), POSTGRES_COLUMN(numbers, arena, effects, count, fence),
         POSTGRES_COLUMN(texts, arena, words, count, state), POSTGRES_COLUMN(times, arena, effects, count, due_ms),
         POSTGRES_COLUMN(numbers, arena, words, count, attempts), POSTGRES_COLUMN(texts, arena, effects, count, message_id),
         POSTGRES_COLUMN(texts, arena, effects, count, reason), POSTGRES_COLUMN(times, arena, effects, count, asked_ms),
-        postgres_time(arena, moving->now_ms));
+        postgres_time(arena, moving->now_ms), POSTGRES_COLUMN(texts, arena, effects, count, provider),
+        POSTGRES_COLUMN(texts, arena, words, count, sms_class), POSTGRES_COLUMN(texts, arena, effects, count, code),
+        POSTGRES_COLUMN(numbers, arena, words, count, segments), POSTGRES_COLUMN(numbers, arena, effects, count, cost_micros));
 }
 
 static Status move_all(Postgres *store, void *verb, Fault *fault)
@@ -223,7 +230,7 @@ static Status find_due(Postgres *store, void *verb, Fault *fault)
     const PGresult *found = postgres_answer(store, 0);
     due->count = (size_t)PQntuples(found);
     for (size_t i = 0; i < due->count; i++) {
-        Effect effect = read_effect(found, (int)i);
+        Effect effect = postgres_read_effect(found, (int)i);
         due->out[i] = effect_copy(&effect, due->arena);
     }
     return STATUS_OK;
@@ -274,7 +281,7 @@ static void ask_list(Postgres *store, const void *verb, const PGresult *before, 
 static bool show_effect(const void *verb, const PGresult *page, int row)
 {
     const EffectList *list = verb;
-    Effect effect = read_effect(page, row);
+    Effect effect = postgres_read_effect(page, row);
     return list->visit(list->context, &effect);
 }
 
@@ -288,23 +295,26 @@ static Status list_effects(void *self, const EffectFilter *filter, bool (*visit)
 
 /* ---- moving in ---- */
 
-/* How far an effect is: what was sent, or may have been, wins over what was not. */
-#define FURTHER(state) \
-    "CASE " state " WHEN 'sent' THEN 9 WHEN 'unknown' THEN 8 WHEN 'failed' THEN 7 WHEN 'cancelled' THEN 7 WHEN 'sending' THEN 2" \
-    " WHEN 'claimed' THEN 1 ELSE 0 END"
+/* How far an effect is: what was sent, or may have been, wins over what was not; and then what its receipt says. */
+#define FURTHER(row) \
+    "CASE " row ".state WHEN 'sent' THEN 9 WHEN 'unknown' THEN 8 WHEN 'failed' THEN 7 WHEN 'cancelled' THEN 7 WHEN 'sending' THEN 2" \
+    " WHEN 'claimed' THEN 1 ELSE 0 END * 10 + " RECEIPT_RANK(row ".receipt")
 
 static const PostgresStatement carry_statement = {
-    NULL, "INSERT INTO effect (" EFFECT_COLUMNS ", moved_at) SELECT " EFFECT_COLUMNS ", $17::timestamptz"
+    NULL, "INSERT INTO effect (" EFFECT_COLUMNS ", moved_at) SELECT " EFFECT_COLUMNS ", $27::timestamptz"
           " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],"
-          " $9::timestamptz[], $10::text[], $11::bigint[], $12::timestamptz[], $13::bigint[], $14::text[], $15::text[],"
-          " $16::timestamptz[]) AS new (" EFFECT_COLUMNS ") ORDER BY action_id COLLATE \"C\""
+          " $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::timestamptz[], $16::bigint[],"
+          " $17::text[], $18::text[], $19::timestamptz[], $20::text[], $21::text[], $22::text[], $23::text[], $24::timestamptz[],"
+          " $25::bigint[], $26::bigint[]) AS new (" EFFECT_COLUMNS ") ORDER BY action_id COLLATE \"C\""
           " ON CONFLICT (action_id) DO UPDATE SET call_id = excluded.call_id, campaign_id = excluded.campaign_id,"
           " contact_id = excluded.contact_id, phone = excluded.phone, campaign_name = excluded.campaign_name,"
           " donation_link = excluded.donation_link, message = excluded.message, created_at = excluded.created_at,"
+          " kind = excluded.kind, ref = excluded.ref, follows = excluded.follows,"
           " state = excluded.state, fence = greatest(effect.fence, excluded.fence) + 1, due_at = excluded.due_at,"
-          " attempts = excluded.attempts, message_id = excluded.message_id, reason = excluded.reason,"
-          " asked_at = excluded.asked_at, moved_at = excluded.moved_at"
-          " WHERE " FURTHER("excluded.state") " > " FURTHER("effect.state") " RETURNING action_id"};
+          " attempts = excluded.attempts, message_id = excluded.message_id, reason = excluded.reason, asked_at = excluded.asked_at,"
+          " provider = excluded.provider, sms_class = excluded.sms_class, code = excluded.code, receipt = excluded.receipt,"
+          " delivered_at = excluded.delivered_at, segments = excluded.segments, cost_micros = excluded.cost_micros,"
+          " moved_at = excluded.moved_at WHERE " FURTHER("excluded") " > " FURTHER("effect") " RETURNING action_id"};
 
 static Status carry_all(Postgres *store, void *verb, Fault *fault)
 {
@@ -312,17 +322,22 @@ static Status carry_all(Postgres *store, void *verb, Fault *fault)
     Arena *arena = &store->scratch;
     const Effect *effects = moving->effects;
     size_t count = moving->count;
-    MovingWords *words = words_of(moving, arena);
+    EffectWords *words = postgres_effect_words(effects, count, arena);
     postgres_begin(store);
     ASK(store, &carry_statement, POSTGRES_COLUMN(texts, arena, effects, count, action_id), POSTGRES_COLUMN(texts, arena, effects, count, call_id),
         POSTGRES_COLUMN(texts, arena, effects, count, campaign_id), POSTGRES_COLUMN(texts, arena, effects, count, contact_id),
         POSTGRES_COLUMN(texts, arena, effects, count, phone), POSTGRES_COLUMN(texts, arena, effects, count, campaign_name),
         POSTGRES_COLUMN(texts, arena, effects, count, donation_link), POSTGRES_COLUMN(texts, arena, effects, count, message),
-        POSTGRES_COLUMN(times, arena, effects, count, created_ms), POSTGRES_COLUMN(texts, arena, words, count, state),
+        POSTGRES_COLUMN(times, arena, effects, count, created_ms), POSTGRES_COLUMN(texts, arena, words, count, kind),
+        POSTGRES_COLUMN(texts, arena, effects, count, ref), POSTGRES_COLUMN(texts, arena, effects, count, follows),
+        POSTGRES_COLUMN(texts, arena, words, count, state),
         POSTGRES_COLUMN(numbers, arena, effects, count, fence), POSTGRES_COLUMN(times, arena, effects, count, due_ms),
         POSTGRES_COLUMN(numbers, arena, words, count, attempts), POSTGRES_COLUMN(texts, arena, effects, count, message_id),
         POSTGRES_COLUMN(texts, arena, effects, count, reason), POSTGRES_COLUMN(times, arena, effects, count, asked_ms),
-        postgres_time(arena, moving->now_ms));
+        POSTGRES_COLUMN(texts, arena, effects, count, provider), POSTGRES_COLUMN(texts, arena, words, count, sms_class),
+        POSTGRES_COLUMN(texts, arena, effects, count, code), POSTGRES_COLUMN(texts, arena, words, count, receipt),
+        POSTGRES_COLUMN(times, arena, effects, count, delivered_ms), POSTGRES_COLUMN(numbers, arena, words, count, segments),
+        POSTGRES_COLUMN(numbers, arena, effects, count, cost_micros), postgres_time(arena, moving->now_ms));
     postgres_commit(store);
     Status status = postgres_exchange(store, fault);
     if (!status)
@@ -339,5 +354,6 @@ static Status carry(void *self, const Effect *effects, size_t count, int64_t now
 EffectsPort postgres_effects(Postgres *store)
 {
     return (EffectsPort){.self = store, .claim = claim, .sending = sending, .settle = settle, .due = due_effects, .pull_in = pull_in,
-                         .list = list_effects, .enter = carry};
+                         .list = list_effects, .enter = carry, .load = postgres_load_effects, .find = postgres_find_effects,
+                         .receive = postgres_receive};
 }

@@ -120,8 +120,23 @@ static const SchemaStatement steps[] = {
     STEP(3, "CREATE INDEX gift_by_ref ON gift (ref)"),
     STEP(3, "CREATE INDEX gift_by_call ON gift (call_id)"),
     STEP(3, "CREATE INDEX gift_by_campaign ON gift (campaign_id, number)"),
+
+    /* Kinds of effects, and what providers say of them; the epoch: it is not known when it was delivered. Nobody can name an effect
+     * of before to us: it has no ref. */
+    STEP(4, "ALTER TABLE effect"
+            "  ADD COLUMN kind text NOT NULL DEFAULT 'donation' CHECK (kind IN ('donation', 'text', 'reply', 'speech')),"
+            "  ADD COLUMN ref " KEY " DEFAULT '',"
+            "  ADD COLUMN follows " KEY " DEFAULT '',"
+            "  ADD COLUMN provider text NOT NULL DEFAULT '',"
+            "  ADD COLUMN sms_class text NOT NULL DEFAULT '',"
+            "  ADD COLUMN code text NOT NULL DEFAULT '',"
+            "  ADD COLUMN receipt text NOT NULL DEFAULT '' CHECK (receipt IN ('', 'underway', 'undelivered', 'delivered')),"
+            "  ADD COLUMN delivered_at timestamptz NOT NULL DEFAULT 'epoch',"
+            "  ADD COLUMN segments integer NOT NULL DEFAULT 0,"
+            "  ADD COLUMN cost_micros bigint NOT NULL DEFAULT 0"),
+    STEP(4, "CREATE UNIQUE INDEX effect_by_ref ON effect (ref) WHERE ref <> ''"),
 };
-enum { STATEMENT_COUNT = sizeof steps / sizeof *steps, STEP_COUNT = 3 };
+enum { STATEMENT_COUNT = sizeof steps / sizeof *steps, STEP_COUNT = 4 };
 
 /* Our statements are few and all look rows up by an index. A plan that was made while a table was empty would walk through all
  * of it when it is full, until the server has counted again. What a server was told to wait for a commit stays, except not at all. */

@@ -13,7 +13,7 @@
 enum {
     POSTGRES_ASKED_MAX = 48,    /* statements in one round trip */
     POSTGRES_PREPARED_MAX = 32, /* statements with a name */
-    POSTGRES_PARAMETERS_MAX = 17,
+    POSTGRES_PARAMETERS_MAX = 27,
     POSTGRES_PAGE_ROWS = 1000,  /* of a list, in one round trip */
 };
 

@@ -9,8 +9,9 @@ enum { PAGE_EFFECTS = 256 };
 /* ---- as words, and back ---- */
 
 /* In the order of effect.lua. */
-enum { CALL_ID = 1, CAMPAIGN_ID, CONTACT_ID, PHONE, CAMPAIGN_NAME, DONATION_LINK, MESSAGE, CREATED, STATE, FENCE, DUE, ATTEMPTS,
-       MESSAGE_ID, REASON, ASKED, EFFECT_WORDS, CONTENT_WORDS = CREATED + 1 };
+enum { CALL_ID = 1, CAMPAIGN_ID, CONTACT_ID, PHONE, CAMPAIGN_NAME, DONATION_LINK, MESSAGE, CREATED, KIND, REF, FOLLOWS,
+       STATE, FENCE, DUE, ATTEMPTS, MESSAGE_ID, REASON, ASKED, PROVIDER, CLASS, CODE, RECEIPT, DELIVERED, SEGMENTS, COST,
+       EFFECT_WORDS, CONTENT_WORDS = FOLLOWS + 1, RECEIPT_WORDS = 8 };
 
 static void add_content(Redis *redis, const Effect *effect)
 {
@@ -19,6 +20,9 @@ static void add_content(Redis *redis, const Effect *effect)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         redis_add_word(redis, texts[i]);
     redis_add_number_word(redis, effect->created_ms);
+    redis_add_word(redis, slice_of(effect_kind_name(effect->kind)));
+    redis_add_word(redis, effect->ref);
+    redis_add_word(redis, effect->follows);
 }
 
 static void add_effect(Redis *redis, const Effect *effect, EffectState state, int64_t due_ms)
@@ -31,33 +35,39 @@ static void add_effect(Redis *redis, const Effect *effect, EffectState state, in
     redis_add_word(redis, effect->message_id);
     redis_add_word(redis, effect->reason);
     redis_add_number_word(redis, effect->asked_ms);
-}
-
-static EffectState state_of(Slice name)
-{
-    EffectState state = EFFECT_PENDING;
-    while (state < EFFECT_UNKNOWN && !slice_equal(name, slice_of(effect_state_name(state))))
-        state++;
-    return state;
+    redis_add_word(redis, effect->provider);
+    redis_add_word(redis, slice_of(sms_class_name(effect->sms_class)));
+    redis_add_word(redis, effect->code);
+    redis_add_word(redis, slice_of(receipt_state_name(effect->receipt)));
+    redis_add_number_word(redis, effect->delivered_ms);
+    redis_add_number_word(redis, effect->segments);
+    redis_add_number_word(redis, effect->cost_micros);
 }
 
 /* words: action id and fields. */
 static Effect read_effect(redisReply *const *words, Arena *arena)
 {
-    Effect effect = {.action_id = redis_text(words[0]), .call_id = redis_text(words[CALL_ID]), .campaign_id = redis_text(words[CAMPAIGN_ID]),
-                     .contact_id = redis_text(words[CONTACT_ID]), .phone = redis_text(words[PHONE]),
-                     .campaign_name = redis_text(words[CAMPAIGN_NAME]), .donation_link = redis_text(words[DONATION_LINK]),
-                     .message = redis_text(words[MESSAGE]), .created_ms = redis_number(words[CREATED]),
-                     .state = state_of(redis_text(words[STATE])), .fence = redis_number(words[FENCE]), .due_ms = redis_number(words[DUE]),
-                     .attempts = (int)redis_number(words[ATTEMPTS]), .message_id = redis_text(words[MESSAGE_ID]),
-                     .reason = redis_text(words[REASON]), .asked_ms = redis_number(words[ASKED])};
+    Effect effect = {
+        .action_id = redis_text(words[0]), .call_id = redis_text(words[CALL_ID]), .campaign_id = redis_text(words[CAMPAIGN_ID]),
+        .contact_id = redis_text(words[CONTACT_ID]), .phone = redis_text(words[PHONE]), .campaign_name = redis_text(words[CAMPAIGN_NAME]),
+        .donation_link = redis_text(words[DONATION_LINK]), .message = redis_text(words[MESSAGE]), .created_ms = redis_number(words[CREATED]),
+        .kind = effect_kind_of(redis_text(words[KIND])), .ref = redis_text(words[REF]), .follows = redis_text(words[FOLLOWS]),
+        .state = effect_state_of(redis_text(words[STATE])), .fence = redis_number(words[FENCE]), .due_ms = redis_number(words[DUE]),
+        .attempts = (int)redis_number(words[ATTEMPTS]), .message_id = redis_text(words[MESSAGE_ID]), .reason = redis_text(words[REASON]),
+        .asked_ms = redis_number(words[ASKED]), .provider = redis_text(words[PROVIDER]), .sms_class = sms_class_of(redis_text(words[CLASS])),
+        .code = redis_text(words[CODE]), .receipt = receipt_state_of(redis_text(words[RECEIPT])),
+        .delivered_ms = redis_number(words[DELIVERED]), .segments = (int)redis_number(words[SEGMENTS]), .cost_micros = redis_number(words[COST]),
+    };
     return effect_copy(&effect, arena);
 }
 
-/* A script answers with a row for each effect; fields of a hash that somebody shortened are not there. */
+/* A script answers with a row for each effect; fields of a hash that somebody shortened are not there. One text instead says that it
+ * did nothing, because another effect has a ref. */
 static Status check_rows(const Redis *redis, size_t count, size_t width, Fault *fault)
 {
     const redisReply *rows = redis->replies[0];
+    if (slice_equal(redis_text(rows), SLICE("ref")))
+        return fault_set(fault, STATUS_REJECT, "effect_ref_taken", "another effect has this one's ref");
     bool is_right = rows->type == REDIS_REPLY_ARRAY && rows->elements == count;
     for (size_t i = 0; is_right && width && i < count; i++)
         is_right = rows->element[i]->elements == width;
@@ -157,6 +167,34 @@ static Status pull_in(void *self, int64_t latest_ms, Fault *fault)
     return redis_run(redis, fault);
 }
 
+static Status look(Redis *redis, Slice by, const Slice *keys, size_t count, Arena *arena, Effect *out, bool *ret_found, Fault *fault)
+{
+    redis_begin(redis);
+    redis_open_script(redis, &redis_script_effect_load, 1 + count);
+    redis_add_word(redis, by);
+    for (size_t i = 0; i < count; i++)
+        redis_add_word(redis, keys[i]);
+    Status status = redis_run(redis, fault);
+    status = status ? status : check_rows(redis, count, 0, fault);
+    for (size_t i = 0; !status && i < count; i++) {
+        const redisReply *row = redis->replies[0]->element[i];
+        ret_found[i] = row->elements == EFFECT_WORDS;
+        if (ret_found[i])
+            out[i] = read_effect(row->element, arena);
+    }
+    return status;
+}
+
+static Status load(void *self, const Slice *action_ids, size_t count, Arena *arena, Effect *out, bool *ret_found, Fault *fault)
+{
+    return look(self, SLICE("id"), action_ids, count, arena, out, ret_found, fault);
+}
+
+static Status find(void *self, const Slice *refs, size_t count, Arena *arena, Effect *out, bool *ret_found, Fault *fault)
+{
+    return look(self, SLICE("ref"), refs, count, arena, out, ret_found, fault);
+}
+
 typedef struct EffectList {
     const EffectFilter *filter;
     bool (*visit)(void *context, const Effect *effect);
@@ -230,6 +268,41 @@ static Status list_effects(void *self, const EffectFilter *filter, bool (*visit)
     return status;
 }
 
+/* ---- what providers say ---- */
+
+static void add_receipt(Redis *redis, const Receipt *receipt)
+{
+    redis_add_word(redis, receipt->ref);
+    redis_add_word(redis, receipt->provider);
+    redis_add_word(redis, receipt->message_id);
+    redis_add_word(redis, slice_of(receipt_state_name(receipt->state)));
+    redis_add_word(redis, slice_of(sms_class_name(receipt->sms_class)));
+    redis_add_word(redis, receipt->code);
+    redis_add_word(redis, receipt->reason);
+    redis_add_number_word(redis, receipt->state >= RECEIPT_UNDELIVERED ? receipt->at_ms : 0);
+}
+
+static Status receive(void *self, const Receipt *receipts, size_t count, int64_t now_ms, Arena *arena, Effect *out, ReceiptResult *ret,
+                      Fault *fault)
+{
+    Redis *redis = self;
+    redis_begin(redis);
+    redis_open_script(redis, &redis_script_effect_receive, 1 + count * RECEIPT_WORDS);
+    redis_add_number_word(redis, now_ms);
+    for (size_t i = 0; i < count; i++)
+        add_receipt(redis, &receipts[i]);
+    Status status = redis_run(redis, fault);
+    status = status ? status : check_rows(redis, count, 0, fault);
+    for (size_t i = 0; !status && i < count; i++) {
+        const redisReply *row = redis->replies[0]->element[i];
+        bool is_there = row->elements == 1 + EFFECT_WORDS;
+        ret[i] = is_there ? (ReceiptResult)redis_number(row->element[0]) : RECEIPT_STRANGE;
+        if (is_there)
+            out[i] = read_effect(row->element + 1, arena);
+    }
+    return status;
+}
+
 /* ---- moving in ---- */
 
 static Status enter(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
@@ -247,5 +320,5 @@ static Status enter(void *self, const Effect *effects, size_t count, int64_t now
 EffectsPort redis_effects(Redis *redis)
 {
     return (EffectsPort){.self = redis, .claim = claim, .sending = sending, .settle = settle, .due = due, .pull_in = pull_in,
-                         .list = list_effects, .enter = enter};
+                         .list = list_effects, .enter = enter, .load = load, .find = find, .receive = receive};
 }

@@ -14,7 +14,7 @@ typedef struct RedisScript {
 } RedisScript;
 
 extern const RedisScript redis_script_effect_claim, redis_script_effect_due, redis_script_effect_enter, redis_script_effect_list,
-    redis_script_effect_move, redis_script_effect_pull_in;
+    redis_script_effect_load, redis_script_effect_move, redis_script_effect_pull_in, redis_script_effect_receive;
 extern const RedisScript redis_script_generation_begin, redis_script_generation_compare, redis_script_generation_drop,
     redis_script_generation_swap, redis_script_is_blocked, redis_script_is_whole, redis_script_list_block, redis_script_list_complete,
     redis_script_list_incomplete, redis_script_list_unblock, redis_script_project, redis_script_read, redis_script_record_actions;

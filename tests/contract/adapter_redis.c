@@ -8,7 +8,14 @@
 
 /* ---- redis: a database of a number of its own for each port, emptied before and after ---- */
 
-enum { LEDGER_DATABASE = 11, REGISTRY_DATABASE = 12, LIVE_DATABASE = 14 };
+enum { REGISTRY_DATABASE = 12, LIVE_DATABASE = 14 };
+
+/* Several suites are about the ledger, and run beside each other on one server. */
+static int ledger_database(void)
+{
+    const char *given = getenv("TEST_REDIS_LEDGER_DATABASE");
+    return given ? atoi(given) : 11;
+}
 
 typedef struct RedisUnderTest {
     Redis *redis;
@@ -50,7 +57,7 @@ static void open_live(Contract *contract) { contract->ports = (Ports){.live = re
 
 static void open_ledger(Contract *contract)
 {
-    contract->ports = (Ports){.unit = contract_no_unit, .effects = redis_effects(open_database(contract, LEDGER_DATABASE))};
+    contract->ports = (Ports){.unit = contract_no_unit, .effects = redis_effects(open_database(contract, ledger_database()))};
 }
 
 static void open_registry(Contract *contract)

@@ -73,7 +73,7 @@ static void run_in_schema(Contract *c, const char *sql, char sqlstate[6])
 enum { RACERS = 4, ROUNDS = 12, EACH = 64 };
 
 typedef struct Race {
-    atomic_int added[ROUNDS], again[ROUNDS], recorded[ROUNDS], claimed[ROUNDS], moved[ROUNDS];
+    atomic_int added[ROUNDS], again[ROUNDS], recorded[ROUNDS], claimed[ROUNDS], moved[ROUNDS], proved[ROUNDS];
     pthread_barrier_t round;
     const char *schema;
 } Race;
@@ -115,26 +115,46 @@ static Status race_lists(Racer *racer, int round)
     return status;
 }
 
+static bool is_odd(Slice name) { return (name.at[name.bytes - 1] - '0') % 2; }
+
 static Status race_effects(Racer *racer, int round)
 {
     Other *other = &racer->other;
     Effect effects[EACH];
     SmsOutcome outcomes[EACH];
     bool claimed[EACH], is_ours[EACH], moved[EACH];
-    for (int i = 0; i < EACH; i++)
+    for (int i = 0; i < EACH; i++) {
         effects[i] = contract_donation(name_of(&other->arena, "e", round, racer->number, i).at, "+12125550100");
+        effects[i].ref = effects[i].action_id;
+    }
     Status status = other->effects.claim(other->effects.self, effects, EACH, NOON_MS, 30000, REPEAT_ALWAYS, &other->arena, claimed, &other->fault);
     for (int i = 0; i < EACH && !status; i++)
         effects[i].fence -= !claimed[i]; /* whoever did not get it shows no valid fence */
     status = status ? status : other->effects.sending(other->effects.self, effects, EACH, NOON_MS, NOON_MS + 30000, is_ours, &other->fault);
     status = status ? status : other->sms.send(other->sms.self, effects, EACH, NOON_MS, &other->arena, outcomes, &other->fault);
     for (int i = 0; i < EACH && !status; i++) {
-        effects[i].state = EFFECT_SENT;
+        effects[i].state = is_odd(effects[i].ref) ? EFFECT_UNKNOWN : EFFECT_SENT;
         racer->race->claimed[round] += claimed[i];
     }
     status = status ? status : other->effects.settle(other->effects.self, effects, EACH, NOON_MS, moved, &other->fault);
     for (int i = 0; i < EACH && !status; i++)
         racer->race->moved[round] += moved[i];
+    return status;
+}
+
+/* Each tells something else of all of them. */
+static Status race_receipts(Racer *racer, int round)
+{
+    Other *other = &racer->other;
+    Receipt receipts[EACH];
+    Effect effects[EACH];
+    ReceiptResult results[EACH];
+    for (int i = 0; i < EACH; i++)
+        receipts[i] = (Receipt){.ref = name_of(&other->arena, "e", round, racer->number, i), .provider = SLICE("twilio"),
+                                .state = (ReceiptState)(RECEIPT_UNDERWAY + racer->number % 3), .at_ms = NOON_MS};
+    Status status = other->effects.receive(other->effects.self, receipts, EACH, NOON_MS, &other->arena, effects, results, &other->fault);
+    for (int i = 0; i < EACH && !status; i++)
+        racer->race->proved[round] += results[i] == RECEIPT_PROVES;
     return status;
 }
 
@@ -145,6 +165,8 @@ static void *run_racer(void *context)
         pthread_barrier_wait(&racer->race->round);
         Status status = race_lists(racer, round);
         status = status ? status : race_effects(racer, round);
+        pthread_barrier_wait(&racer->race->round);
+        status = status ? status : race_receipts(racer, round);
         if (status && !*racer->failure)
             snprintf(racer->failure, sizeof racer->failure, "%s", racer->other.fault.text);
         arena_reset(&racer->other.arena);
@@ -156,6 +178,12 @@ static bool count_message(void *context, const SmsRecord *record)
 {
     (void)record;
     ++*(int *)context;
+    return true;
+}
+
+static bool count_delivered(void *context, const Effect *effect)
+{
+    *(int *)context += effect->state == EFFECT_SENT && effect->receipt == RECEIPT_DELIVERED;
     return true;
 }
 
@@ -178,14 +206,17 @@ static void of_many_that_race_each_thing_is_done_by_one(void **state)
         close_other(&racers[i].other);
     }
     pthread_barrier_destroy(&race.round);
-    int messages = 0;
+    int messages = 0, delivered = 0;
     for (int round = 0; round < ROUNDS; round++) {
         assert_int_equal(race.added[round], EACH);
         assert_int_equal(race.again[round], 0);
         assert_int_equal(race.recorded[round], EACH);
         assert_int_equal(race.claimed[round], EACH);
         assert_int_equal(race.moved[round], EACH);
+        assert_int_equal(race.proved[round], EACH / 2);
     }
+    must(c, c->ports.effects.list(c->ports.effects.self, &(EffectFilter){.state = -1}, count_delivered, &delivered, &c->fault));
+    assert_int_equal(delivered, ROUNDS * EACH);
     must(c, c->ports.sms.list(c->ports.sms.self, &(SmsFilter){0}, count_message, &messages, &c->fault));
     assert_int_equal(messages, ROUNDS * EACH);
     int64_t entries = contract_check_chain(c), optouts = ROUNDS * EACH;
@@ -415,7 +446,57 @@ static void lost_answer_to_a_commit_does_nothing_twice(void **state)
     close_other(&other);
 }
 
+static void receipt_whose_answer_was_lost_is_taken_once(void **state)
+{
+    Contract *c = *state;
+    Other other = {0};
+    Effect effect = contract_donation("e", "+12125550100");
+    ReceiptResult result;
+    bool done;
+    effect.ref = SLICE("0123456789abcdef0123456789abcdef");
+    must(c, c->ports.effects.claim(c->ports.effects.self, &effect, 1, NOON_MS, 30000, REPEAT_ALWAYS, &c->arena, &done, &c->fault));
+    effect.state = EFFECT_UNKNOWN;
+    must(c, c->ports.effects.settle(c->ports.effects.self, &effect, 1, NOON_MS, &done, &c->fault));
+    CutProxy *proxy = cut_proxy_start(getenv("TEST_DATABASE_URL"));
+    char server[300];
+    cut_proxy_url(proxy, contract_postgres_schema(c), server, sizeof server);
+    open_other_at(&other, server, 0);
+    cut_proxy_cut_next_commit(proxy);
+    Receipt receipt = {.ref = effect.ref, .state = RECEIPT_DELIVERED, .message_id = SLICE("SM1"), .at_ms = NOON_MS + 1};
+    assert_int_equal(other.effects.receive(other.effects.self, &receipt, 1, NOON_MS, &other.arena, &effect, &result, &other.fault), STATUS_OK);
+    assert_int_equal(result, RECEIPT_KNOWN); /* as the repeat found it */
+    assert_int_equal(effect.state, EFFECT_SENT);
+    assert_int_equal(effect.receipt, RECEIPT_DELIVERED);
+    assert_int_equal(cut_proxy_stop(proxy), 1);
+    close_other(&other);
+}
+
 /* ---- schema ---- */
+
+static void effects_of_an_older_schema_are_presses_and_go_on(void **state)
+{
+    static const char *const back_to_step_three =
+        "ALTER TABLE effect DROP COLUMN kind, DROP COLUMN ref, DROP COLUMN follows, DROP COLUMN provider, DROP COLUMN sms_class, DROP COLUMN code,"
+        " DROP COLUMN receipt, DROP COLUMN delivered_at, DROP COLUMN segments, DROP COLUMN cost_micros; DELETE FROM schema_step WHERE step > 3";
+    Contract *c = *state;
+    Other other = {0};
+    char sqlstate[6];
+    bool moved, found;
+    Effect effect = contract_sending(c, "e", "+12125550100");
+    contract_sending(c, "f", "+12125550100");
+    run_in_schema(c, back_to_step_three, sqlstate);
+    assert_string_equal(sqlstate, "");
+    open_other(c, &other, 0);
+    effect.state = EFFECT_SENT;
+    assert_int_equal(other.effects.settle(other.effects.self, &effect, 1, NOON_MS, &moved, &other.fault), STATUS_OK);
+    assert_true(moved);
+    assert_int_equal(other.effects.load(other.effects.self, &effect.action_id, 1, &other.arena, &effect, &found, &other.fault), STATUS_OK);
+    assert_int_equal(effect.kind, EFFECT_DONATION);
+    assert_int_equal(effect.state, EFFECT_SENT);
+    assert_slice(effect.ref, "");
+    assert_int_equal(effect.receipt, RECEIPT_NONE);
+    close_other(&other);
+}
 
 static void schema_of_a_newer_version_is_refused(void **state)
 {
@@ -654,6 +735,8 @@ int main(void)
         CONTRACT_TEST(server_that_is_away_opens_the_breaker),
         CONTRACT_TEST(verb_gives_up_at_its_deadline_and_works_again_after),
         CONTRACT_TEST(lost_answer_to_a_commit_does_nothing_twice),
+        CONTRACT_TEST(receipt_whose_answer_was_lost_is_taken_once),
+        CONTRACT_TEST(effects_of_an_older_schema_are_presses_and_go_on),
         CONTRACT_TEST(schema_of_a_newer_version_is_refused),
         CONTRACT_TEST(audit_entries_cannot_be_changed_deleted_or_emptied),
         CONTRACT_TEST(text_that_the_server_cannot_hold_is_rejected_and_hurts_nobody_else),

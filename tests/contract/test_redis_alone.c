@@ -176,6 +176,88 @@ static void effect_that_has_gone_is_neither_due_nor_listed_and_leaves_the_indexe
     assert_string_equal(world_says(a->world, "ZCARD pledgeline:effects_going"), "1");
 }
 
+/* ---- what providers say ---- */
+
+static ReceiptResult receive(Alone *a, const char *ref, ReceiptState state, Effect *effect)
+{
+    RedisWorld *w = a->world;
+    Receipt receipt = {.ref = slice_of(ref), .provider = SLICE("twilio"), .message_id = SLICE("SM1"), .state = state, .at_ms = NOON_MS};
+    ReceiptResult result;
+    well(w, a->ledger.receive(a->ledger.self, &receipt, 1, NOON_MS, &w->arena, effect, &result, &w->fault));
+    return result;
+}
+
+static void effect_that_was_entered_before_there_were_kinds_is_a_press_and_goes_on(void **state)
+{
+    Alone *a = begin(state);
+    Effect effect, again;
+    claim(a, &effect, NOON_MS);
+    world_says(a->world, "HDEL pledgeline:effect:call-1_donation kind ref follows provider smsClass code receipt deliveredMs segments costMicros");
+    assert_true(send(a, &effect));
+    assert_true(settle(a, &effect, EFFECT_SENT));
+    assert_int_equal(count_listed(a), 1);
+    assert_false(claim(a, &again, NOON_MS + LEASE_MS));
+    assert_int_equal(again.kind, EFFECT_DONATION);
+    assert_int_equal(again.receipt, RECEIPT_NONE);
+}
+
+static Effect claim_with_ref(Alone *a, const char *action_id, const char *ref)
+{
+    RedisWorld *w = a->world;
+    Effect effect = contract_donation(action_id, "+12125550100");
+    bool claimed;
+    effect.ref = slice_of(ref);
+    well(w, a->ledger.claim(a->ledger.self, &effect, 1, NOON_MS, LEASE_MS, 0, &w->arena, &claimed, &w->fault));
+    return effect;
+}
+
+static void ref_is_kept_as_long_as_its_effect(void **state)
+{
+    Alone *a = begin(state);
+    Effect effect = claim_with_ref(a, "call-1_donation", "0a");
+    world_says(a->world, "EXPIRE pledgeline:effect_ref:0a 60");
+    assert_true(send(a, &effect));
+    assert_in_range(atoi(world_says(a->world, "TTL pledgeline:effect_ref:0a")), 29 * 86400 + 1, 30 * 86400);
+    assert_string_equal(world_says(a->world, "GET pledgeline:effect_ref:0a"), "call-1_donation");
+}
+
+static void ref_of_an_effect_that_has_gone_leads_nowhere(void **state)
+{
+    Alone *a = begin(state);
+    Effect effect;
+    claim_with_ref(a, "call-1_donation", "0a");
+    world_says(a->world, "DEL pledgeline:effect:call-1_donation");
+    assert_int_equal(receive(a, "0a", RECEIPT_DELIVERED, &effect), RECEIPT_STRANGE);
+    assert_string_equal(world_says(a->world, "EXISTS pledgeline:effect:call-1_donation"), "0");
+    claim_with_ref(a, "call-2_donation", "0a");
+    assert_int_equal(receive(a, "0a", RECEIPT_DELIVERED, &effect), RECEIPT_TAKEN);
+    assert_slice(effect.action_id, "call-2_donation");
+}
+
+static void receipt_between_claim_and_sending_stays(void **state)
+{
+    Alone *a = begin(state);
+    Effect effect = claim_with_ref(a, "call-1_donation", "0a"), told;
+    assert_int_equal(receive(a, "0a", RECEIPT_UNDERWAY, &told), RECEIPT_TAKEN);
+    assert_true(send(a, &effect));
+    assert_string_equal(world_says(a->world, "HGET pledgeline:effect:call-1_donation receipt"), "underway");
+    assert_string_equal(world_says(a->world, "HGET pledgeline:effect:call-1_donation messageId"), "SM1");
+}
+
+static void key_of_another_program_leaves_the_receipts_undone(void **state)
+{
+    Alone *a = begin(state);
+    RedisWorld *w = a->world;
+    claim_with_ref(a, "call-1_donation", "0a");
+    Receipt receipts[] = {{.ref = SLICE("0a"), .state = RECEIPT_DELIVERED}, {.ref = SLICE("0b"), .state = RECEIPT_DELIVERED}};
+    Effect effects[2];
+    ReceiptResult results[2];
+    world_says(w, "SADD pledgeline:effect_ref:0b theirs");
+    assert_int_equal(a->ledger.receive(a->ledger.self, receipts, 2, NOON_MS, &w->arena, effects, results, &w->fault), STATUS_RETRY);
+    assert_string_equal(w->fault.code, "redis_wrong_type");
+    assert_string_equal(world_says(w, "HGET pledgeline:effect:call-1_donation receipt"), "");
+}
+
 static void list_goes_over_many_pages(void **state)
 {
     enum { EFFECTS = 700 };
@@ -327,6 +409,11 @@ int main(void)
         ALONE_TEST(fence_of_a_claim_that_was_lost_is_not_given_again),
         ALONE_TEST(fence_grows_whatever_the_clock_of_the_server_and_stays_below_53_bits),
         ALONE_TEST(effect_that_has_gone_is_neither_due_nor_listed_and_leaves_the_indexes),
+        ALONE_TEST(effect_that_was_entered_before_there_were_kinds_is_a_press_and_goes_on),
+        ALONE_TEST(ref_is_kept_as_long_as_its_effect),
+        ALONE_TEST(ref_of_an_effect_that_has_gone_leads_nowhere),
+        ALONE_TEST(receipt_between_claim_and_sending_stays),
+        ALONE_TEST(key_of_another_program_leaves_the_receipts_undone),
         ALONE_TEST(list_goes_over_many_pages),
         ALONE_TEST(key_of_another_program_leaves_the_claims_undone),
         ALONE_TEST(fault_says_no_whole_number),

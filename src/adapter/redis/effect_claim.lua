@@ -1,12 +1,12 @@
 -- ARGV: now, the lease's end, for how long a repeat is one message ('' = always), then for each effect: action id, its content, and when it is due.
--- Gives for each: 1 when it is claimed, then its fields as they are held.
+-- Gives for each: 1 when it is claimed, then its fields as they are held; or the text 'ref', where another effect has the ref of a new one.
 --#include effect.lua
 local NOW, LEASE_END, REPEAT = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local FIRST, WIDTH = 4, 1 + CONTENT + 1
 
 local function entered(at)
   local effect = given(at, CONTENT)
-  for _, value in ipairs({ 'pending', '0', ARGV[at + CONTENT + 1], '0', '', '', '0' }) do effect[#effect + 1] = value end
+  for _, value in ipairs({ 'pending', '0', ARGV[at + CONTENT + 1], '0', '', '', '0', '', '', '', '', '0', '0', '0' }) do effect[#effect + 1] = value end
   return effect
 end
 
@@ -28,8 +28,10 @@ local function take(effect)
   effect[DUE] = LEASE_END
 end
 
-local refused = refusal(FIRST, WIDTH)
+local ids, refs = every(FIRST, WIDTH), every(FIRST + REF, WIDTH)
+local refused = refusal(ids, refs)
 if refused then return refused end
+if ref_is_taken(ids, refs) then return 'ref' end
 local answers = {}
 for at = FIRST, #ARGV, WIDTH do
   local id = ARGV[at]

@@ -1,6 +1,6 @@
 -- ARGV: now, how many at most. Effects that wait for somebody, the longest due first, each its action id and its fields.
 --#include effect.lua
-local refused = refusal(3, 1)
+local refused = refusal({}, {})
 if refused then return refused end
 local found = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', WAITING, '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])) do
