@@ -366,13 +366,21 @@ typedef struct SpeechPort {
 
 /* ---- calls: the telephony side ---- */
 
+typedef enum CallEnd {
+    CALL_UNENDED,  /* nobody can say that it is over */
+    CALL_HUNG_UP,
+    CALL_WAS_OVER, /* there is no such call, or no more */
+} CallEnd;
+
 typedef struct CallsPort {
     void *self;
     /* Starts ending these calls and returns at once; never waits for the answer. NULL self and NULL verbs: no telephony
      * is configured, and nothing claims that a call was ended. */
     Status (*hang_up)(void *self, const Slice *call_ids, size_t count, Fault *fault);
-    /* Waits for what hang_up started, at most wait_ms; 0 only looks. ret_ended[i]: the call is over (also when it was already). */
-    Status (*collect)(void *self, const Slice *call_ids, size_t count, int64_t wait_ms, bool *ret_ended, Fault *fault);
+    /* Waits for what hang_up started, at most wait_ms; 0 only looks. ret[i] answers call_ids[i]. */
+    Status (*collect)(void *self, const Slice *call_ids, size_t count, int64_t wait_ms, CallEnd *ret, Fault *fault);
+    /* Whoever follows the telephone exchange tells here which channels a call has. NULL: nobody looks. */
+    struct ChannelMap *channels;
 } CallsPort;
 
 /* ---- spool: messages to try again, and dead letters ---- */

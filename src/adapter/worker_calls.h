@@ -2,18 +2,11 @@
  *
  * 2xx is ended; 404 and 410 are, too: the call was over already. 408, 429, 5xx and silence are tried again until 3 s after the call was
  * asked to end; anything else is not ended. A worker that is away or refuses is one line in the log (its breaker), and costs
- * nobody time: what is asked meanwhile is not ended.
- *
- * hang_up only hands over to threads of this adapter, a few, so that one call which the worker sits on delays no other. At most
- * WORKER_CALLS_MAX calls are known at a time; beyond that hang_up is RETRY "calls_busy" for the rest. A call that is asked for again
- * while it is known is not asked again. collect tells of each call once, and forgets it; what nobody collects is forgotten
- * after half a minute. */
+ * nobody time: what is asked meanwhile is not ended. */
 #pragma once
 
+#include "adapter/call_ender.h"
 #include "base/breaker.h"
-#include "ports.h"
-
-enum { WORKER_CALLS_MAX = 1024, WORKER_DEADLINE_MS = 3000 };
 
 typedef struct WorkerCalls WorkerCalls;
 

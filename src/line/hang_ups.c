@@ -85,7 +85,7 @@ static void look_at_some(Batch *batch, HangUp *items, size_t count)
     const CallsPort *calls = &batch->ports->calls;
     Slice call_ids[BATCH_MAX];
     size_t places[BATCH_MAX], asked = 0;
-    bool ended[BATCH_MAX];
+    CallEnd ends[BATCH_MAX];
     Fault ignored;
     for (size_t i = 0; i < count; i++) {
         if (items[i].is_ended)
@@ -93,10 +93,10 @@ static void look_at_some(Batch *batch, HangUp *items, size_t count)
         places[asked] = i;
         call_ids[asked++] = items[i].record.call_id;
     }
-    if (!asked || calls->collect(calls->self, call_ids, asked, patience_ms(batch), ended, &ignored))
+    if (!asked || calls->collect(calls->self, call_ids, asked, patience_ms(batch), ends, &ignored))
         return;
     for (size_t i = 0; i < asked; i++) {
-        items[places[i]].is_ended = ended[i];
+        items[places[i]].is_ended = ends[i] != CALL_UNENDED;
         items[places[i]].record.timestamp_ms = clock_wall_ms();
     }
 }

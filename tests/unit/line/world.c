@@ -339,13 +339,13 @@ static Status hang_up(void *self, const Slice *call_ids, size_t count, Fault *fa
     return STATUS_OK;
 }
 
-static Status collect(void *self, const Slice *call_ids, size_t count, int64_t deadline_ms, bool *ret_ended, Fault *fault)
+static Status collect(void *self, const Slice *call_ids, size_t count, int64_t deadline_ms, CallEnd *ret, Fault *fault)
 {
     (void)call_ids, (void)fault;
     World *world = self;
     world->waited_ms = deadline_ms;
     for (size_t i = 0; i < count; i++)
-        ret_ended[i] = world->calls_are_over;
+        ret[i] = world->calls_are_over ? CALL_HUNG_UP : CALL_UNENDED;
     return STATUS_OK;
 }
 
