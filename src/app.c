@@ -18,7 +18,8 @@ typedef struct AppStores {
 } AppStores;
 
 static const BackEnd *const every_back_end[] = {&redis_back_end, &mongodb_back_end, &postgresql_back_end, &database_api_back_end,
-                                               &asterisk_worker_back_end, &sms_gateway_back_end, NULL};
+                                               &asterisk_worker_back_end, &asterisk_ami_back_end, &asterisk_ari_back_end,
+                                               &sms_gateway_back_end, NULL};
 
 /* ---- the ports ---- */
 
@@ -191,6 +192,7 @@ Status app_open_folder(App *app, const Config *config, const char *folder, AppMo
     stores->folder_alone.data_folder = folder;
     stores->folder_alone.redis_url = stores->folder_alone.redis_host = stores->folder_alone.mongodb_uri = stores->folder_alone.database_url = "";
     stores->folder_alone.database_api_url = stores->folder_alone.asterisk_worker_url = stores->folder_alone.sms_gateway_topic_arn = "";
+    stores->folder_alone.ami_url = stores->folder_alone.ari_url = stores->folder_alone.dial = "";
     app->config = &stores->folder_alone;
     return open_all(app, mode, fault);
 }

@@ -22,7 +22,7 @@ typedef struct BackEnd {
 } BackEnd;
 
 extern const BackEnd redis_back_end, mongodb_back_end, postgresql_back_end, database_api_back_end, asterisk_worker_back_end,
-    sms_gateway_back_end;
+    asterisk_ami_back_end, asterisk_ari_back_end, sms_gateway_back_end;
 
 enum { BACK_ENDS_MAX = 8 };
 

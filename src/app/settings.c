@@ -117,6 +117,20 @@ static Status check_one_registry(const Config *config, Fault *fault)
                      "DATABASE_URL and DATABASE_API_URL are both set, and the do-not-call list can be in one place only: unset one of them");
 }
 
+/* Two that end the same call would each say how it went. */
+static Status check_one_exchange(const Config *config, Fault *fault)
+{
+    bool is_ours = *config->ami_url || *config->ari_url;
+    if (is_ours && *config->asterisk_worker_url)
+        return fault_set(fault, STATUS_REJECT, "setting_conflict",
+                         "ASTERISK_WORKER_URL and %s are both set, and calls can be ended in one way only: unset one of them",
+                         *config->ari_url ? "PLEDGELINE_ARI_URL" : "PLEDGELINE_AMI_URL");
+    if (*config->dial && !is_ours)
+        return fault_set(fault, STATUS_REJECT, "setting_conflict",
+                         "PLEDGELINE_DIAL places calls through Asterisk: set PLEDGELINE_ARI_URL or PLEDGELINE_AMI_URL, too");
+    return STATUS_OK;
+}
+
 Status settings_read(const Config *config, Arena *arena, PipelineSettings *ret, Fault *fault)
 {
     *ret = (PipelineSettings){.lease_ms = config->effect_lease_s * 1000, .max_attempts = (int)config->max_attempts,
@@ -129,6 +143,7 @@ Status settings_read(const Config *config, Arena *arena, PipelineSettings *ret, 
     ret->event.call_timeout_ms = config->call_timeout_s * 1000;
     Status status = check_numbers(config, fault);
     status = status ? status : check_one_registry(config, fault);
+    status = status ? status : check_one_exchange(config, fault);
     status = status ? status : read_rating(config, arena, &ret->event.rating, fault);
     status = status ? status : read_country_code(config, &ret->event.country_code, fault);
     status = status ? status : check_template("PLEDGELINE_SMS_TEMPLATE", config->sms_template, arena, fault);

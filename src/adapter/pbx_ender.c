@@ -1,6 +1,6 @@
 /* Calls are handed to threads through a table of bounded size. Each has a link of its own and asks for one call at a time: with
  * answers within milliseconds that is enough for hundreds of calls a second, and nothing waits behind a slow one. */
-#include "adapter/call_ender.h"
+#include "adapter/pbx_ender.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* One request a call; those who wait for it are another file's business (call_ender.c). */
-#include "adapter/worker_calls.h"
+/* One request a call; those who wait for it are another file's business (pbx_ender.c). */
+#include "adapter/pbx_worker.h"
 
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 
 enum { THREADS = 8 };
 
-struct WorkerCalls {
+struct PbxWorker {
     char *url;
     Breaker *breaker;
     CallEnder *ender;
@@ -16,7 +16,7 @@ struct WorkerCalls {
 
 /* ---- asking the worker ---- */
 
-static Fault fault_of(const WorkerCalls *worker, const HttpExchange *exchange)
+static Fault fault_of(const PbxWorker *worker, const HttpExchange *exchange)
 {
     Fault fault;
     if (exchange->answer.code)
@@ -34,7 +34,7 @@ static CallEnd end_of(long code)
     return code >= 200 && code <= 299 ? CALL_HUNG_UP : CALL_UNENDED;
 }
 
-static CallEnd tell_breaker(const WorkerCalls *worker, const HttpExchange *exchange)
+static CallEnd tell_breaker(const PbxWorker *worker, const HttpExchange *exchange)
 {
     long code = exchange->answer.code;
     Fault why = fault_of(worker, exchange);
@@ -59,7 +59,7 @@ static Slice print_call(Slice call_id, Arena *arena)
 /* A worker that was away is asked as long as it takes to see that it is back. */
 static CallEnd end_call(void *context, void *link, Slice call_id, int64_t deadline_ms, Arena *arena)
 {
-    const WorkerCalls *worker = context;
+    const PbxWorker *worker = context;
     Fault ignored;
     if (breaker_enter(worker->breaker, &ignored))
         return CALL_UNENDED;
@@ -88,7 +88,7 @@ static Status check_url(Slice url, Fault *fault)
     return STATUS_OK;
 }
 
-Status worker_calls_open(const char *url, Breaker *breaker, WorkerCalls **ret, Fault *fault)
+Status pbx_worker_open(const char *url, Breaker *breaker, PbxWorker **ret, Fault *fault)
 {
     Slice base = slice_of(url);
     while (base.bytes && base.at[base.bytes - 1] == '/')
@@ -96,7 +96,7 @@ Status worker_calls_open(const char *url, Breaker *breaker, WorkerCalls **ret, F
     Status status = check_url(base, fault);
     if (status)
         return status;
-    WorkerCalls *worker = calloc(1, sizeof *worker);
+    PbxWorker *worker = calloc(1, sizeof *worker);
     if (!worker || !(worker->url = strndup(base.at, base.bytes)))
         abort();
     worker->breaker = breaker;
@@ -106,7 +106,7 @@ Status worker_calls_open(const char *url, Breaker *breaker, WorkerCalls **ret, F
     return STATUS_OK;
 }
 
-void worker_calls_close(WorkerCalls *worker)
+void pbx_worker_close(PbxWorker *worker)
 {
     if (!worker)
         return;
@@ -115,4 +115,4 @@ void worker_calls_close(WorkerCalls *worker)
     free(worker);
 }
 
-CallsPort worker_calls(WorkerCalls *worker) { return call_ender_port(worker->ender); }
+CallsPort pbx_worker_calls(PbxWorker *worker) { return call_ender_port(worker->ender); }

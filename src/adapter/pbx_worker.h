@@ -5,16 +5,16 @@
  * nobody time: what is asked meanwhile is not ended. */
 #pragma once
 
-#include "adapter/call_ender.h"
+#include "adapter/pbx_ender.h"
 #include "base/breaker.h"
 
-typedef struct WorkerCalls WorkerCalls;
+typedef struct PbxWorker PbxWorker;
 
 /* url: http://host:port or https://…; breaker is borrowed. REJECT "setting_value" for another one. Starts no thread before the first
  * call. */
-Status worker_calls_open(const char *url, Breaker *breaker, WorkerCalls **ret, Fault *fault);
+Status pbx_worker_open(const char *url, Breaker *breaker, PbxWorker **ret, Fault *fault);
 /* Waits for what was started, at most 3 s. NULL is fine. */
-void worker_calls_close(WorkerCalls *worker);
+void pbx_worker_close(PbxWorker *worker);
 
 /* Lives as long as the worker. Its verbs may be called on any thread. */
-CallsPort worker_calls(WorkerCalls *worker);
+CallsPort pbx_worker_calls(PbxWorker *worker);
