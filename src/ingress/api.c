@@ -313,6 +313,12 @@ static void dispatch(Call *call)
     case ROUTE_CHECK:
         read_on(call->api->checks, call);
         return;
+    case ROUTE_CALL:
+        if (call->api->settings.calls)
+            read_on(call->api->settings.calls, call);
+        else
+            answer_problem(call, 503, "telephony_missing", "no telephony is set here that could end the call");
+        return;
     case ROUTE_CHANGE:
         change(call);
         return;

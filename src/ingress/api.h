@@ -36,6 +36,7 @@ typedef enum RouteKind {
     ROUTE_NOW,    /* answered on the server's thread: must not block; or defers by itself */
     ROUTE_READ,   /* run on a reader's thread with its ports */
     ROUTE_CHECK,  /* as READ, on the thread where no report stands in the way */
+    ROUTE_CALL,   /* as READ, by those who may wait for the telephone exchange, with its port alone; 503 where there is none */
     ROUTE_CHANGE, /* run on the worker's thread, between begin and commit; an answer of 400 and above rolls back */
     ROUTE_COUNT,  /* as READ where counters are in a store of their own, so that traffic goes on; else as CHANGE */
 } RouteKind;
@@ -61,6 +62,7 @@ typedef struct ApiSettings {
     bool counts_apart;   /* counters are in a store of their own */
     const struct SnsPushSettings *push;
     bool reports_only;   /* GET alone: whoever works for a broker has no spool and no dead letters for what comes by HTTP */
+    Readers *calls;      /* of ROUTE_CALL; NULL = no telephony is set */
     Breaker *const *breakers; /* of the stores beyond a network, ended by NULL; NULL = there are none */
 } ApiSettings;
 

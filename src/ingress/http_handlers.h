@@ -40,6 +40,8 @@ void dlq_drop(Call *call, const Ports *ports);
 
 void live_stream(Call *call, const Ports *ports);
 
+void call_terminate(Call *call, const Ports *ports);
+
 void health(Call *call, const Ports *ports);
 void readiness(Call *call, const Ports *ports);
 void metrics_page(Call *call, const Ports *ports);

@@ -71,6 +71,8 @@ const Route routes[] = {
     {"POST", "/v1/actions", ROLE_SERVICE, ROUTE_CHANGE, actions_put, none, "record an action of another system",
      "`{id,actionType,status,phoneNumber}` required, `callId`, `campaignId`, `contactId`, `donationLink`, `timestamp`, … kept",
      "201 the action with `result` `added`, 200 `known`, 422", false},
+    {"POST", "/terminate-call", ROLE_SERVICE, ROUTE_CALL, call_terminate, none, "end a call, as the original system's Asterisk Worker does",
+     "`{callId}`", "200 `{callId,terminated}`, 404 there is no such call, 503 nobody can say: try again", false},
     {"GET", "/v1/sms", ROLE_READER, ROUTE_READ, sms_list, sms_page, "texts in the outbox, newest first", "", "200 `{messages,nextCursor}`", false},
     {"GET", "/v1/cdrs", ROLE_READER, ROUTE_READ, cdrs_list, record_page, "call records, newest first", "",
      "200 `{records,nextCursor}`; with `Accept: text/csv` or `application/x-ndjson` a stream of all", false},

@@ -37,6 +37,18 @@ static Status open_readers(Service *service, Fault *fault)
     return service->checks ? STATUS_OK : STATUS_FATAL;
 }
 
+static Status open_hang_ups(Service *service, Fault *fault)
+{
+    const Ports *ports[HANG_UP_READERS];
+    if (!service->app.ports.calls.hang_up || service->is_worker)
+        return STATUS_OK;
+    service->telephony = (Ports){.calls = service->app.ports.calls};
+    for (size_t i = 0; i < HANG_UP_READERS; i++)
+        ports[i] = &service->telephony;
+    service->hang_ups = readers_open(ports, HANG_UP_READERS, fault);
+    return service->hang_ups ? STATUS_OK : STATUS_FATAL;
+}
+
 /* What another run of this folder has kept waits for a server. */
 static void leave_spool_alone(Service *service)
 {
@@ -94,7 +106,7 @@ static Status open_http(Service *service, Fault *fault)
                        .rating = service->app.settings.event.rating,
                        .counts_apart = service->app.ports.live.generation_begin != NULL, .currency = slice_of(config->currency),
                        .country_code = service->app.settings.event.country_code, .reports_only = service->is_worker,
-                       .breakers = service->breakers ? service->breakers : app_breakers(&service->app)};
+                       .calls = service->hang_ups, .breakers = service->breakers ? service->breakers : app_breakers(&service->app)};
     service->api = api_open(&api, service->intake, service->reports, service->checks, fault);
     if (!service->api)
         return STATUS_REJECT;
@@ -158,6 +170,7 @@ Status service_open_line(Service *service, Fault *fault)
 Status service_open_http(Service *service, Fault *fault)
 {
     Status status = open_readers(service, fault);
+    status = status ? status : open_hang_ups(service, fault);
     status = status ? status : open_http(service, fault);
     return status ? status : announce(service, fault);
 }
@@ -174,11 +187,13 @@ void service_close(Service *service)
         api_stop(service->api);
     readers_stop(service->reports);
     readers_stop(service->checks);
+    readers_stop(service->hang_ups);
     if (service->http) /* connections that are still open may ask until here: they get "stopping" */
         http_server_close(service->http, GRACE_MS);
     api_close(service->api);
     readers_free(service->reports);
     readers_free(service->checks);
+    readers_free(service->hang_ups);
     caretaker_close(service->caretaker);
     app_close(&service->care);
     intake_free(service->intake);

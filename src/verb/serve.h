@@ -16,6 +16,9 @@ int serve_run(const Config *config);
 /* The last reader is kept for the pre-dial check: no report can stand before it, however long or many they are. */
 enum { READERS = 3, REPORT_READERS = READERS - 1 };
 
+/* How many may wait for the end of a call that they asked for by HTTP; others wait for them. */
+enum { HANG_UP_READERS = 4 };
+
 typedef struct Service {
     const Config *config;
     bool is_worker;           /* its broker is the spool, and its HTTP is for looking only */
@@ -30,6 +33,8 @@ typedef struct Service {
     Intake *intake;
     Courier *texts, *calls;
     Readers *reports, *checks;
+    Ports telephony;          /* the port of calls alone, for those who end one for somebody else */
+    Readers *hang_ups;
     Api *api;
     HttpServer *http;
 } Service;
