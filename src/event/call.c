@@ -34,8 +34,8 @@ static CallEventType type_of(const Event *event)
     CallEventType type = type_of_name(event->type_name);
     bool answered_dial = slice_equal(event->type_name, SLICE("dial_end")) && slice_equal(event->state, SLICE("answered"));
     if (type == CALL_STATE || answered_dial)
-        return type_of_state(event->state);
-    return type;
+        type = type_of_state(event->state);
+    return type == CALL_ENDED && event->inferred ? CALL_TIMEOUT : type;
 }
 
 static Status call_parse(const Message *message, Arena *arena, Event *event, Fault *fault)

@@ -226,6 +226,13 @@ static Status read_hangup_cause(Reading *reading, const Json *value)
     return status;
 }
 
+/* A word of another publisher that only happens to have this name says nothing. */
+static Status read_inferred(Reading *reading, const Json *value)
+{
+    reading->event->inferred = json_is_true(value);
+    return STATUS_OK;
+}
+
 static Status read_action(Reading *reading, const Json *value)
 {
     if (json_is_null(value))
@@ -271,6 +278,7 @@ static const struct Field {
     FIELD("timestamp", read_timestamp), FIELD("metadata", read_metadata), FIELD("eventId", read_event_id),
     FIELD("digit", read_dtmf), FIELD("state", read_state), FIELD("dialStatus", read_dial_status),
     FIELD("duration", read_duration), FIELD("billsec", read_billsec), FIELD("hangupCause", read_hangup_cause),
+    FIELD("inferred", read_inferred),
 #undef FIELD
 };
 enum { FIELD_COUNT = sizeof fields / sizeof *fields };

@@ -56,7 +56,7 @@ typedef enum CallEventType {
     CALL_ACTION,
     CALL_ENDED,
     CALL_STATE,   /* a change of state between initiated and answered: dialing, ringing */
-    CALL_TIMEOUT, /* no end event came within CALL_TIMEOUT: inferred, and any real end beats it */
+    CALL_TIMEOUT, /* an end that nobody saw (none came within CALL_TIMEOUT, or the call was gone): inferred, and any real end beats it */
     CALL_OTHER,   /* a type that we do not know: stored and counted, never an error */
 } CallEventType;
 
@@ -90,6 +90,7 @@ typedef struct Event {
     Slice extra;       /* metadata and unknown fields, one canonical JSON object, as bounded; empty when there are none */
     int64_t duration_s, billsec_s; /* -1 = the event does not say */
     int32_t hangup_cause;          /* Q.850; 0 = unknown */
+    bool inferred;                 /* of an end: nobody saw it */
 
     struct Effect *wanted;         /* of a request for a text or a call, as far as the message says it */
     const struct Receipt *receipt; /* what a provider says of one */
