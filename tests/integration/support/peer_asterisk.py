@@ -148,7 +148,6 @@ class Asterisk:
 
     def kill(self):
         """As a crash would: calls are gone, and nobody is told."""
-        self.process.send_signal(signal.SIGCONT)
         self.process.kill()
         self._end()
 
@@ -161,19 +160,13 @@ class Asterisk:
         self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.terminate()
-        self._end()
+        """For good: the folder goes, too."""
+        if self.process:
+            self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _end(self):
-        if self.process:
-            try:
-                self.process.wait(PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        self.process.wait()
         self.process = None
         if self._ami:
             self._ami.close()
