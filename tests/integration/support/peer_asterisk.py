@@ -29,6 +29,7 @@ from support.ami import Ami  # noqa: E402
 from support.asterisk_packages import ROOT, Unavailable  # noqa: E402
 
 EXAMPLES, OURS = ROOT / "examples" / "asterisk", ROOT / "tests" / "peers" / "asterisk"
+RENAMED = {EXAMPLES / "extensions.conf": "pledgeline.conf"}  # which the tests' own dialplan includes
 PATIENCE_S = 30
 RTP_PORTS = 400  # two a call
 
@@ -89,10 +90,9 @@ class Asterisk:
             (self.folder / name).mkdir(parents=True)
         for name in EMPTY:
             (self.folder / "etc" / f"{name}.conf").touch()
-        for name in sorted({file.name for folder in (EXAMPLES, OURS) for file in folder.glob("*.conf")} - {"modules_sip.conf"}):
-            files = [folder / name for folder in (EXAMPLES, OURS) if (folder / name).exists()]
-            text = "".join(self.filled(file.read_text()) for file in files)
-            (self.folder / "etc" / name).write_text(text)
+        for file in (*EXAMPLES.glob("*.conf"), *OURS.glob("*.conf")):  # what both have is the one's and then the other's
+            with open(self.folder / "etc" / RENAMED.get(file, file.name), "a", encoding="utf-8") as out:
+                out.write(self.filled(file.read_text()))
         if self.sip:
             with open(self.folder / "etc" / "modules.conf", "a", encoding="utf-8") as modules:
                 modules.write((OURS / "modules_sip.conf").read_text())
@@ -148,7 +148,6 @@ class Asterisk:
 
     def kill(self):
         """As a crash would: calls are gone, and nobody is told."""
-        self.process.send_signal(signal.SIGCONT)
         self.process.kill()
         self._end()
 
@@ -161,19 +160,13 @@ class Asterisk:
         self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.terminate()
-        self._end()
+        """For good: the folder goes, too."""
+        if self.process:
+            self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _end(self):
-        if self.process:
-            try:
-                self.process.wait(PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        self.process.wait()
         self.process = None
         if self._ami:
             self._ami.close()
