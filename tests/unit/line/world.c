@@ -168,6 +168,18 @@ static Status due_effects(void *self, int64_t now_ms, size_t max, Arena *arena, 
     return STATUS_OK;
 }
 
+static Status load_effects(void *self, const Slice *action_ids, size_t count, Arena *arena, Effect *out, bool *ret_found, Fault *fault)
+{
+    (void)arena, (void)fault;
+    for (size_t i = 0; i < count; i++) {
+        const Effect *effect = effect_of(self, action_ids[i]);
+        ret_found[i] = effect != NULL;
+        if (effect)
+            out[i] = *effect;
+    }
+    return STATUS_OK;
+}
+
 /* ---- records ---- */
 
 static Cdr *record_of(const World *world, Slice call_id)
@@ -379,7 +391,8 @@ void world_init(World *world, bool atomic, bool sms_joins)
     world->ports = (Ports){
         .unit = {.self = world, .atomic = atomic, .begin = begin, .commit = commit, .rollback = rollback},
         .registry = {.self = world, .block = block, .is_blocked = is_blocked, .record_actions = record_actions},
-        .effects = {.self = world, .claim = claim, .sending = sending, .settle = settle_effects, .due = due_effects, .pull_in = pull_in},
+        .effects = {.self = world, .claim = claim, .sending = sending, .settle = settle_effects, .due = due_effects, .pull_in = pull_in,
+                    .load = load_effects},
         .cdrs = {.self = world, .load = load, .save = save, .stale = stale, .expire = expire},
         .live = {.self = world, .project = project, .is_blocked = is_cached},
         .sms = {.self = world, .joins_unit = sms_joins, .send = send_sms},
