@@ -17,6 +17,32 @@ void print_sms(Text *out, const SmsRecord *record)
     text_add_byte(out, '}');
 }
 
+void print_effect(Text *out, const Effect *effect)
+{
+    text_add_byte(out, '{');
+    json_add_text_member(out, "id", effect->message_id);
+    json_add_text_member(out, "actionId", effect->action_id);
+    json_add_text_member(out, "kind", slice_of(effect_kind_name(effect->kind)));
+    json_add_text_member(out, "ref", effect->ref);
+    json_add_text_member(out, "follows", effect->follows);
+    json_add_text_member(out, "callId", effect->call_id);
+    json_add_text_member(out, "campaignId", effect->campaign_id);
+    json_add_text_member(out, "contactId", effect->contact_id);
+    json_add_text_member(out, "phoneNumber", effect->phone);
+    json_add_text_member(out, "message", effect->message);
+    json_add_text_member(out, "status", slice_of(effect_state_name(effect->state)));
+    json_add_time_member(out, "queuedAt", effect->created_ms);
+    json_add_text_member(out, "failureReason", effect->reason);
+    json_add_text_member(out, "provider", effect->provider);
+    json_add_text_member(out, "class", slice_of(sms_class_name(effect->sms_class)));
+    json_add_text_member(out, "code", effect->code);
+    json_add_text_member(out, "receipt", slice_of(receipt_state_name(effect->receipt)));
+    json_add_time_member(out, "deliveredAt", effect->receipt == RECEIPT_DELIVERED ? effect->delivered_ms : 0);
+    json_add_number_member(out, "segments", effect->segments);
+    json_add_number_member(out, "costMicros", effect->cost_micros);
+    text_add_byte(out, '}');
+}
+
 /* The strict parser knows what may stand in a JSON text: a body is text exactly when its quoted form parses. A byte order
  * mark would be lost on the way to whoever reads it. */
 static bool is_clean_text(Slice bytes, Arena *arena)

@@ -27,6 +27,11 @@ static const Column sms_columns[] = {
     {"queued", COLUMN_TEXT}, {"phone", COLUMN_TEXT}, {"campaign", COLUMN_TEXT}, {"call", COLUMN_TEXT}, {"status", COLUMN_TEXT}, {"message", COLUMN_WIDE},
 };
 
+static const Column ledger_columns[] = {
+    {"queued", COLUMN_TEXT}, {"phone", COLUMN_TEXT}, {"campaign", COLUMN_TEXT}, {"call", COLUMN_TEXT}, {"kind", COLUMN_TEXT},
+    {"status", COLUMN_TEXT}, {"provider", COLUMN_TEXT}, {"receipt", COLUMN_TEXT}, {"class", COLUMN_TEXT}, {"message", COLUMN_WIDE},
+};
+
 static bool list_sms(void *context, const SmsRecord *record)
 {
     Listing *listing = context;
@@ -42,10 +47,15 @@ static bool list_sms(void *context, const SmsRecord *record)
 /* A text as the ledger has it: the only one who knows where the gateway keeps no list, and what nobody knows the end of. */
 static bool list_effect(void *context, const Effect *effect)
 {
-    SmsRecord record = {.id = effect->message_id, .action_id = effect->action_id, .call_id = effect->call_id, .campaign_id = effect->campaign_id,
-                        .contact_id = effect->contact_id, .phone = effect->phone, .message = effect->message,
-                        .status = slice_of(effect_state_name(effect->state)), .failure_reason = effect->reason, .queued_ms = effect->created_ms};
-    return list_sms(context, &record);
+    Listing *listing = context;
+    arena_reset(&listing->arena);
+    const Slice cells[] = {cell_time(&listing->arena, effect->created_ms), effect->phone, effect->campaign_id, effect->call_id,
+                           slice_of(effect_kind_name(effect->kind)), slice_of(effect_state_name(effect->state)), effect->provider,
+                           slice_of(receipt_state_name(effect->receipt)), slice_of(sms_class_name(effect->sms_class)), effect->message};
+    Text json = text_in(&listing->arena);
+    print_effect(&json, effect);
+    output_row(listing->output, cells, text_slice(&json));
+    return true;
 }
 
 /* -1: any, or none was asked for. False when there is no such state. */
@@ -62,11 +72,16 @@ static bool read_state(const Invocation *invocation, int *ret)
     return *ret >= 0;
 }
 
-static Status list_texts(const Ports *ports, const SmsFilter *filter, int state, Listing *listing, Fault *fault)
+static Status list_outbox(const Invocation *invocation, const Ports *ports, const SmsFilter *filter, Listing *listing, Fault *fault)
+{
+    listing->output = output_open(invocation, sms_columns, sizeof sms_columns / sizeof *sms_columns, "no texts");
+    return ports->sms.list(ports->sms.self, filter, list_sms, listing, fault);
+}
+
+static Status list_ledger(const Invocation *invocation, const Ports *ports, const SmsFilter *filter, int state, Listing *listing, Fault *fault)
 {
     EffectFilter in_ledger = {.campaign_id = filter->campaign_id, .phone = filter->phone, .state = state, .limit = filter->limit};
-    if (ports->sms.list && state < 0)
-        return ports->sms.list(ports->sms.self, filter, list_sms, listing, fault);
+    listing->output = output_open(invocation, ledger_columns, sizeof ledger_columns / sizeof *ledger_columns, "no texts");
     return ports->effects.list(ports->effects.self, &in_ledger, list_effect, listing, fault);
 }
 
@@ -82,8 +97,10 @@ int sms_list_verb(const Invocation *invocation)
     Desk desk;
     if (!desk_open_to_read(&desk, invocation))
         return EXIT_FAILED;
-    Listing listing = {.output = output_open(invocation, sms_columns, sizeof sms_columns / sizeof *sms_columns, "no texts")};
-    Status status = list_texts(&desk.app.ports, &filter, state, &listing, &fault);
+    const Ports *ports = &desk.app.ports;
+    Listing listing = {0};
+    Status status = ports->sms.list && state < 0 ? list_outbox(invocation, ports, &filter, &listing, &fault)
+                                                 : list_ledger(invocation, ports, &filter, state, &listing, &fault);
     return finish(&desk, &listing, status, &fault);
 }
 

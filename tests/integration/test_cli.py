@@ -222,6 +222,13 @@ def test_sms_list(folder):
     assert as_json(folder, "sms", "list", "--phone", PHONE) == []
 
 
+def test_texts_of_a_state_are_shown_as_the_ledger_has_them(folder):
+    [text] = as_json(folder, "sms", "list", "--state", "sent")
+    assert (text["actionId"], text["kind"], text["status"]) == ("call-1_donation", "donation", "sent")
+    assert (text["provider"], text["class"], text["receipt"], text["deliveredAt"], text["segments"]) == (None, None, None, None, 0)
+    assert {"kind", "provider", "receipt", "class"} <= set(as_csv(folder, "sms", "list", "--state", "sent")[0])
+
+
 def test_actions_list(folder):
     assert {action["actionType"] for action in as_json(folder, "actions", "list")} == {"donation_sms_sent", "optout_blacklist_added"}
 

@@ -128,6 +128,16 @@ def test_everything_is_the_same_on_the_stores(ran, beside):
     assert_same(ran, beside)
 
 
+def test_what_a_provider_said_of_a_text_moves_with_it(ran, beside):
+    with sqlite3.connect(ran.data / "pledgeline.db") as database:
+        database.execute("UPDATE effect SET kind = 1, ref = 'ab' || rowid, follows = 'before', provider = 'twilio', sms_class = 'temp_unreachable',"
+                         " code = '30003', receipt = 2, delivered_ms = 1746014400000, segments = 2, cost_micros = 15000")
+    texts = ran.json("sms", "list", "--state", "sent", "--limit", "0")
+    assert {(text["kind"], text["receipt"], text["costMicros"]) for text in texts} == {("text", "undelivered", 15000)}
+    beside.move("migrate")
+    assert beside.json("sms", "list", "--state", "sent", "--limit", "0") == texts
+
+
 def test_history_of_the_folder_is_proven_by_that_of_the_stores(ran, beside):
     beside.move("migrate")
     destination = beside.json("audit", "verify")
