@@ -28,6 +28,7 @@ void pbx_judge(const Pbx *pbx, PbxAnswer answer, const Fault *fault)
     case PBX_DONE:
     case PBX_NO_CHANNEL:
     case PBX_FAILED:
+    case PBX_UNFIT:
         breaker_answered(pbx->settings.breaker);
         return;
     case PBX_REFUSED:

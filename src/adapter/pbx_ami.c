@@ -39,14 +39,23 @@ static PbxAnswer read_answer(const AmiMessage *answer, Fault *fault)
     return PBX_REFUSED;
 }
 
+/* A login that is refused would be refused again. */
+static PbxAnswer connect_anew(Ami *ami, int64_t deadline_ms, Fault *fault)
+{
+    if (!ami_connect(ami, deadline_ms, fault))
+        return PBX_DONE;
+    return strcmp(fault->code, "ami_login") ? PBX_AWAY : PBX_REFUSED;
+}
+
 /* On a connection that is kept, or a new one. */
 static PbxAnswer ask(Ami *ami, const AmiField *fields, size_t count, int64_t deadline_ms, AmiMessage *ret, Fault *fault)
 {
-    if (!ami_is_connected(ami) && ami_connect(ami, deadline_ms, fault))
-        return PBX_AWAY;
+    PbxAnswer connected = ami_is_connected(ami) ? PBX_DONE : connect_anew(ami, deadline_ms, fault);
+    if (connected != PBX_DONE)
+        return connected;
     Status status = ami_ask(ami, fields, count, answer_by(deadline_ms), ret, fault);
     if (status)
-        return status == STATUS_REJECT ? PBX_REFUSED : PBX_SILENT;
+        return status == STATUS_REJECT ? PBX_UNFIT : PBX_SILENT;
     return read_answer(ret, fault);
 }
 
@@ -100,7 +109,7 @@ static PbxAnswer wake(Ami *ami, int64_t deadline_ms, Fault *fault)
 {
     if (ami_is_connected(ami) && !ami_ping(ami, answer_by(deadline_ms), fault))
         return PBX_DONE;
-    return ami_connect(ami, deadline_ms, fault) ? PBX_AWAY : PBX_DONE;
+    return connect_anew(ami, deadline_ms, fault);
 }
 
 /* Both legs of the call inherit what begins with two underscores. */

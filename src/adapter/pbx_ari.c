@@ -128,7 +128,17 @@ static PbxAnswer take_if_it_is(Link *link, Slice channel, Slice call_id, int64_t
     return PBX_DONE;
 }
 
-/* The list has no variables, so each channel is asked. */
+/* Where ari.conf names it among its channelvars, the list has it; else the channel is asked. */
+static PbxAnswer take_listed(Link *link, const Json *channel, Slice call_id, int64_t deadline_ms, Arena *arena, Slice *ret, size_t *count, Fault *fault)
+{
+    Slice id = json_text(json_get(channel, "id"));
+    const Json *known = json_get(channel, "channelvars");
+    const Json *listed = known ? json_get(known, "PLEDGELINE_CALL_ID") : NULL;
+    if (!pbx_is_channel(id) || (listed && !slice_equal(json_text(listed), call_id)))
+        return PBX_DONE;
+    return take_if_it_is(link, id, call_id, deadline_ms, arena, ret, count, fault);
+}
+
 static PbxAnswer search(void *self, Slice call_id, int64_t deadline_ms, Arena *arena, Slice ret[CALL_CHANNELS_MAX], size_t *ret_count, Fault *fault)
 {
     HttpAnswer said;
@@ -137,9 +147,8 @@ static PbxAnswer search(void *self, Slice call_id, int64_t deadline_ms, Arena *a
     const Json *channels = answer == PBX_DONE ? parsed(said.body, arena) : NULL;
     json_each(channel, channels)
     {
-        Slice id = json_text(json_get(channel, "id"));
-        if (answer == PBX_DONE && pbx_is_channel(id))
-            answer = take_if_it_is(self, id, call_id, deadline_ms, arena, ret, ret_count, fault);
+        if (answer == PBX_DONE)
+            answer = take_listed(self, channel, call_id, deadline_ms, arena, ret, ret_count, fault);
     }
     return answer;
 }

@@ -29,8 +29,8 @@ static PbxAnswer hang_up(Ending *ending, Slice channel)
         return PBX_NO_CHANNEL;
     for (;;) {
         answer = hang_up_once(ending, channel);
-        bool is_settled = answer == PBX_DONE || answer == PBX_NO_CHANNEL || answer == PBX_REFUSED;
-        if (is_settled || clock_elapsed_ms() + PAUSE_MS >= ending->deadline_ms)
+        bool is_worth_another = answer == PBX_AWAY || answer == PBX_SILENT || answer == PBX_FAILED;
+        if (!is_worth_another || clock_elapsed_ms() + PAUSE_MS >= ending->deadline_ms)
             break;
         poll(NULL, 0, PAUSE_MS);
     }

@@ -10,6 +10,7 @@ typedef enum PbxAnswer {
     PBX_NO_CHANNEL, /* it knows none of that id or name */
     PBX_FAILED,     /* it did not do it this time */
     PBX_REFUSED,    /* it never will, for us: rights, settings */
+    PBX_UNFIT,      /* this cannot be said to it */
     PBX_AWAY,       /* nobody was asked */
     PBX_SILENT,     /* nobody answered: it may be done */
 } PbxAnswer;

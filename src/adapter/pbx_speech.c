@@ -194,6 +194,7 @@ static SmsOutcome outcome_of(const struct PbxSpeech *speech, PbxAnswer answer, S
     case PBX_DONE: return accepted;
     case PBX_SILENT: return look_for(speech, id, deadline_ms, arena, fault);
     case PBX_FAILED: return because(SMS_UNSENT, fault, arena);
+    case PBX_UNFIT: return because(SMS_REFUSED, fault, arena);
     case PBX_NO_CHANNEL:
     case PBX_REFUSED:
     case PBX_AWAY: break;

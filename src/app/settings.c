@@ -99,6 +99,9 @@ static Status check_one_exchange(const Config *config, Fault *fault)
         return fault_set(fault, STATUS_REJECT, "setting_conflict",
                          "ASTERISK_WORKER_URL and %s are both set, and calls can be ended in one way only: unset one of them",
                          *config->ari_url ? "PLEDGELINE_ARI_URL" : "PLEDGELINE_AMI_URL");
+    if (*config->dial && *config->tts_fallback_topic_arn)
+        return fault_set(fault, STATUS_REJECT, "setting_conflict",
+                         "PLEDGELINE_DIAL and TTS_FALLBACK_TOPIC_ARN are both set, and a text can be spoken by one only: unset one of them");
     if (*config->dial && !is_ours)
         return fault_set(fault, STATUS_REJECT, "setting_conflict",
                          "PLEDGELINE_DIAL places calls through Asterisk: set PLEDGELINE_ARI_URL or PLEDGELINE_AMI_URL, too");
