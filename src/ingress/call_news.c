@@ -50,8 +50,8 @@ void call_news_join(CallNews *into, const CallNews *from)
     keep_earlier(&into->dialled_ms, from->dialled_ms);
     keep_earlier(&into->ringing_ms, from->ringing_ms);
     keep_earlier(&into->answered_ms, from->answered_ms);
-    call_end_add_cause(&into->end, from->end.cause, slice_of(from->end.cause_text));
-    call_end_add_status(&into->end, slice_of(from->end.status));
+    call_ending_add_cause(&into->ending, from->ending.cause, slice_of(from->ending.cause_text));
+    call_ending_add_status(&into->ending, slice_of(from->ending.status));
     for (size_t i = 0; i < from->press_count; i++)
         call_news_add_press(into, from->presses[i].digit, from->presses[i].at_ms, from->presses[i].reporters[0]);
 }
@@ -142,7 +142,7 @@ static void tell_press(const Telling *telling, const Press *press)
     finish(telling, &body);
 }
 
-static Slice outcome_of(const CallNews *news) { return call_end_outcome(&news->end, news->ringing_ms != 0, news->answered_ms != 0); }
+static Slice outcome_of(const CallNews *news) { return call_ending_outcome(&news->ending, news->ringing_ms != 0, news->answered_ms != 0); }
 
 static int64_t whole_seconds(int64_t from_ms, int64_t until_ms) { return from_ms && until_ms > from_ms ? (until_ms - from_ms) / 1000 : 0; }
 
@@ -151,8 +151,8 @@ static void tell_ended(const Telling *telling)
 {
     const CallNews *news = telling->news;
     Text body = begin(telling, "call_ended", news->is_inferred ? "vanished" : "ended", SLICE(""), news->ended_ms);
-    if (news->end.cause)
-        json_add_number_member(&body, "hangupCause", news->end.cause);
+    if (news->ending.cause)
+        json_add_number_member(&body, "hangupCause", news->ending.cause);
     if (!news->is_inferred && !slice_empty(outcome_of(news)))
         json_add_text_member(&body, "outcome", outcome_of(news));
     json_add_number_member(&body, "duration", whole_seconds(news->created_ms, news->ended_ms));
@@ -202,17 +202,17 @@ static void tell_unspoken(const Telling *telling)
     ref = slice_empty(ref) ? ref_of(news->call_id) : ref;
     if (slice_empty(ref) || news->answered_ms || news->is_inferred)
         return;
-    Slice reason = *news->end.cause_text && news->end.cause ? slice_of(news->end.cause_text) : outcome;
-    tell_receipt(telling, ref, call_end_sms_class(&news->end, outcome), arena_printf(telling->arena, "%d", news->end.cause), reason, news->ended_ms);
+    Slice reason = *news->ending.cause_text && news->ending.cause ? slice_of(news->ending.cause_text) : outcome;
+    tell_receipt(telling, ref, call_ending_sms_class(&news->ending, outcome), arena_printf(telling->arena, "%d", news->ending.cause), reason, news->ended_ms);
 }
 
 void call_news_tell_refused(Slice channel_id, int64_t at_ms, Arena *arena, void (*tell)(void *context, Slice topic, Slice body), void *context)
 {
     Telling telling = {.arena = arena, .tell = tell, .context = context};
-    CallEnd nothing = {0};
+    CallEnding nothing = {0};
     Slice ref = ref_of(channel_id);
     if (!slice_empty(ref))
-        tell_receipt(&telling, ref, call_end_sms_class(&nothing, SLICE("failed")), SLICE("0"), SLICE("the call could not be placed"), at_ms);
+        tell_receipt(&telling, ref, call_ending_sms_class(&nothing, SLICE("failed")), SLICE("0"), SLICE("the call could not be placed"), at_ms);
 }
 
 /* ---- all of it ---- */

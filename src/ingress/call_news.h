@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/arena.h"
-#include "ingress/call_end.h"
+#include "ingress/call_ending.h"
 
 enum { PRESSES_KEPT = 32, PRESS_REPORTERS_MAX = 4 };
 
@@ -22,7 +22,7 @@ typedef struct CallNews {
     int64_t created_ms, dialled_ms, ringing_ms, answered_ms, ended_ms; /* 0 = not yet */
     Press presses[PRESSES_KEPT]; /* the newest */
     size_t press_count;
-    CallEnd end;
+    CallEnding ending;
     bool is_inferred; /* its end was not seen, so ended_ms is only the last that is known of it */
     unsigned told;    /* which of its times were */
 } CallNews;

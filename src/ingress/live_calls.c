@@ -295,7 +295,7 @@ static void close_call(LiveCalls *calls, LiveCall *call)
 static void end_call(LiveCalls *calls, LiveCall *call, int64_t at_ms)
 {
     const CallNews *news = &call->news;
-    bool is_open = call_end_is_open(&news->end, news->ringing_ms != 0, news->answered_ms != 0) && !call->has_vanished;
+    bool is_open = call_ending_is_open(&news->ending, news->ringing_ms != 0, news->answered_ms != 0) && !call->has_vanished;
     call->news.ended_ms = at_ms;
     if (!is_open) {
         close_call(calls, call);
@@ -344,7 +344,7 @@ static LiveCall *call_of_dial(LiveCalls *calls, LiveCall *call, const ChannelEve
 static void take_gone(LiveCalls *calls, LiveChannel *channel, const ChannelEvent *event)
 {
     LiveCall *call = channel->call;
-    call_end_add_cause(&call->news.end, event->cause, event->cause_text);
+    call_ending_add_cause(&call->news.ending, event->cause, event->cause_text);
     channel_free(calls, channel);
     if (LIST_EMPTY(&call->channels))
         end_call(calls, call, event->at_ms);
@@ -362,7 +362,7 @@ static void take_originated(LiveCalls *calls, const ChannelEvent *event)
     }
     if (!call)
         return;
-    call_end_add_status(&call->news.end, event->status);
+    call_ending_add_status(&call->news.ending, event->status);
     if (call->close_at_ms)
         close_call(calls, call);
 }
@@ -374,7 +374,7 @@ static void take(LiveCalls *calls, LiveChannel *channel, const ChannelEvent *eve
     note_state(channel->call, event);
     if (event->kind == CHANNEL_DIALLED) {
         LiveCall *call = call_of_dial(calls, channel->call, event);
-        call_end_add_status(&call->news.end, event->status);
+        call_ending_add_status(&call->news.ending, event->status);
     }
     if (event->kind == CHANNEL_DIGIT)
         call_news_add_press(&channel->call->news, event->digit, event->at_ms, channel->serial);

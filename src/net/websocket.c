@@ -257,7 +257,8 @@ static Status hear_head(WebSocket *socket, int64_t deadline_ms, Slice *ret_head,
 
 static Status shake_hands(WebSocket *socket, const WebSocketSettings *settings, Arena *arena, int64_t deadline_ms, Fault *fault)
 {
-    WebSocketRequest request = {.host = arena_printf(arena, "%s:%d", settings->stream.host, settings->stream.port),
+    bool is_ipv6 = strchr(settings->stream.host, ':') != NULL;
+    WebSocketRequest request = {.host = arena_printf(arena, is_ipv6 ? "[%s]:%d" : "%s:%d", settings->stream.host, settings->stream.port),
                                 .target = settings->target, .authorization = settings->authorization};
     digest_random(request.key, sizeof request.key);
     Slice head;

@@ -1,6 +1,6 @@
 /* A PBX tells a failed call in three places: the causes of its channels, the status of the dial, and the answer to whoever ordered
  * it. Which of them knows depends on the technology: of a Local pair one half has cause 0 and the other 17. */
-#include "ingress/call_end.h"
+#include "ingress/call_ending.h"
 
 #include <stdio.h>
 
@@ -21,13 +21,13 @@ static int weight(int32_t cause)
     return cause == CAUSE_NORMAL_UNSPECIFIED || cause == CAUSE_INTERWORKING ? 2 : 3;
 }
 
-void call_end_add_cause(CallEnd *end, int32_t cause, Slice text)
+void call_ending_add_cause(CallEnding *ending, int32_t cause, Slice text)
 {
-    int more = weight(cause) - weight(end->cause);
-    if (more < 0 || (more == 0 && cause >= end->cause))
+    int more = weight(cause) - weight(ending->cause);
+    if (more < 0 || (more == 0 && cause >= ending->cause))
         return;
-    end->cause = cause;
-    snprintf(end->cause_text, sizeof end->cause_text, "%.*s", SLICE_ARG(text));
+    ending->cause = cause;
+    snprintf(ending->cause_text, sizeof ending->cause_text, "%.*s", SLICE_ARG(text));
 }
 
 static const struct DialStatus {
@@ -46,12 +46,12 @@ static Slice outcome_of_status(Slice status)
     return (Slice){0};
 }
 
-void call_end_add_status(CallEnd *end, Slice status)
+void call_ending_add_status(CallEnding *ending, Slice status)
 {
-    bool is_said = *end->status != 0;
-    if (slice_empty(outcome_of_status(status)) || (is_said && slice_compare(status, slice_of(end->status)) >= 0))
+    bool is_said = *ending->status != 0;
+    if (slice_empty(outcome_of_status(status)) || (is_said && slice_compare(status, slice_of(ending->status)) >= 0))
         return;
-    snprintf(end->status, sizeof end->status, "%.*s", SLICE_ARG(status));
+    snprintf(ending->status, sizeof ending->status, "%.*s", SLICE_ARG(status));
 }
 
 static Slice outcome_of_cause(int32_t cause)
@@ -64,9 +64,9 @@ static Slice outcome_of_cause(int32_t cause)
 }
 
 /* The cause first: a dial that was rejected has the status NOANSWER. What rang and says nothing was not answered. */
-Slice call_end_outcome(const CallEnd *end, bool has_rung, bool was_answered)
+Slice call_ending_outcome(const CallEnding *ending, bool has_rung, bool was_answered)
 {
-    Slice by_cause = outcome_of_cause(end->cause), by_status = outcome_of_status(slice_of(end->status));
+    Slice by_cause = outcome_of_cause(ending->cause), by_status = outcome_of_status(slice_of(ending->status));
     if (was_answered)
         return (Slice){0};
     if (!slice_empty(by_cause))
@@ -76,17 +76,17 @@ Slice call_end_outcome(const CallEnd *end, bool has_rung, bool was_answered)
     return has_rung ? SLICE("no_answer") : SLICE("failed");
 }
 
-bool call_end_is_open(const CallEnd *end, bool has_rung, bool was_answered)
+bool call_ending_is_open(const CallEnding *ending, bool has_rung, bool was_answered)
 {
-    return !was_answered && !has_rung && !*end->status && weight(end->cause) < 2;
+    return !was_answered && !has_rung && !*ending->status && weight(ending->cause) < 2;
 }
 
-Slice call_end_sms_class(const CallEnd *end, Slice outcome)
+Slice call_ending_sms_class(const CallEnding *ending, Slice outcome)
 {
-    bool is_congested = end->cause >= CAUSE_CONGESTION_FIRST && end->cause <= CAUSE_CONGESTION_LAST;
-    if (end->cause == CAUSE_UNALLOCATED || end->cause == CAUSE_NUMBER_CHANGED)
+    bool is_congested = ending->cause >= CAUSE_CONGESTION_FIRST && ending->cause <= CAUSE_CONGESTION_LAST;
+    if (ending->cause == CAUSE_UNALLOCATED || ending->cause == CAUSE_NUMBER_CHANGED)
         return slice_of(sms_class_name(SMS_DEAD_NUMBER));
-    if (is_congested || !slice_equal(outcome, SLICE("failed")) || !strcmp(end->status, "CONGESTION"))
+    if (is_congested || !slice_equal(outcome, SLICE("failed")) || !strcmp(ending->status, "CONGESTION"))
         return slice_of(sms_class_name(SMS_TEMP_UNREACHABLE));
     return slice_of(sms_class_name(SMS_CLASS_UNKNOWN));
 }
