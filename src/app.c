@@ -169,6 +169,8 @@ static Status open_all(App *app, AppMode mode, Fault *fault)
     status = status ? status : open_folder(app->stores, app->config, mode, fault);
     status = status ? status : open_secret(app, mode, fault);
     status = status ? status : open_stores(app, mode, NULL, fault);
+    if (!status && mode == APP_WRITER)
+        status = settings_meet_ports(app->config, &app->ports, &app->stores->arena, &app->settings, fault);
     if (status)
         app_close(app);
     return status;

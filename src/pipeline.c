@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "event/envelope.h"
+#include "event/inbound.h"
 #include "line/batch.h"
 
 struct Pipeline {
@@ -168,6 +169,14 @@ static void log_message(const Delivery *delivery, const Message *message)
              LOG_NUMBER("dead_letter", delivery->dead_letter));
 }
 
+/* Also of a message that a person must read. */
+static void count_inbound(const Event *event, const Delivery *delivery)
+{
+    bool is_over = delivery->verdict == VERDICT_DONE || delivery->verdict == VERDICT_REJECT;
+    if (event->inbound && is_over && !delivery->duplicate)
+        metric_add(inbound_metric(event->inbound->meaning), 1);
+}
+
 static void account(const Batch *batch)
 {
     int64_t done[METRIC_COUNT] = {0}, rejected = 0, retried = 0, duplicates = 0, conflicts = 0, unknown = 0;
@@ -175,6 +184,7 @@ static void account(const Batch *batch)
         const Delivery *delivery = batch->deliveries[i];
         const Event *event = &batch->events[i];
         log_message(delivery, &batch->messages[i]);
+        count_inbound(event, delivery);
         rejected += delivery->verdict == VERDICT_REJECT && !delivery->is_ours;
         retried += delivery->verdict == VERDICT_RETRY;
         if (has_just_blocked(&batch->decisions[i]))

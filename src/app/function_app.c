@@ -37,7 +37,7 @@ Status function_app_open(FunctionApp *app, const Config *config, const BackEnd *
     back_ends_wire(&app->back_ends, false, &app->ports);
     back_ends_wire_missing(&app->back_ends, &app->ports);
     app->settings.event.speaks = app->settings.ladder.speaks = app->ports.speech.send != NULL;
-    return STATUS_OK;
+    return settings_meet_ports(config, &app->ports, &app->arena, &app->settings, fault);
 }
 
 void function_app_close(FunctionApp *app)

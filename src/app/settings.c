@@ -83,6 +83,21 @@ static Status check_template(const char *env, const char *value, Arena *arena, F
     return STATUS_OK;
 }
 
+/* What persons are answered is no template. */
+static Status read_reply(const char *env, const char *value, Slice *ret, Fault *fault)
+{
+    *ret = slice_of(value);
+    return slice_holds(*ret, SLICE("{{")) ? refuse(fault, env, value, "a text without {{placeholders}}") : STATUS_OK;
+}
+
+static Status read_quiet_hours(const Config *config, const PhoneZones *zones, QuietHours *ret, Fault *fault)
+{
+    Fault why;
+    if (quiet_hours_parse(slice_of(config->quiet_hours), zones, ret, &why))
+        return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_QUIET_HOURS: %s", why.text);
+    return STATUS_OK;
+}
+
 static Status check_one_registry(const Config *config, Fault *fault)
 {
     if (!*config->database_url || !*config->database_api_url)
@@ -125,5 +140,37 @@ Status settings_read(const Config *config, Arena *arena, PipelineSettings *ret, 
     status = status ? status : read_country_code(config, &ret->event.country_code, fault);
     status = status ? status : check_template("PLEDGELINE_SMS_TEMPLATE", config->sms_template, arena, fault);
     status = status ? status : check_template("PLEDGELINE_SPEECH_TEXT", config->speech_text, arena, fault);
+    status = status ? status : read_reply("PLEDGELINE_STOP_REPLY", config->stop_reply, &ret->event.stop_reply, fault);
+    status = status ? status : read_reply("PLEDGELINE_HELP_REPLY", config->help_reply, &ret->event.help_reply, fault);
+    QuietHours checked;
+    status = status ? status : read_quiet_hours(config, NULL, &checked, fault);
     return status ? status : link_settings_read(config, arena, &ret->event, fault);
+}
+
+/* ---- once the ports are there ---- */
+
+static Status read_zones(const Config *config, Arena *arena, PhoneZones *zones, Fault *fault)
+{
+    for (size_t i = 0; i < zones->count; i++) {
+        Fault why;
+        if (zone_read(config->zone_folder, zones->names[i], arena, &zones->zones[i], &why))
+            return fault_set(fault, STATUS_REJECT, "setting_file",
+                             "PLEDGELINE_QUIET_HOURS needs the time zones of TZDIR, which come with tzdata: %s", why.text);
+    }
+    return STATUS_OK;
+}
+
+Status settings_meet_ports(const Config *config, const Ports *ports, Arena *arena, PipelineSettings *settings, Fault *fault)
+{
+    bool texts_people = ports->sms.wants_courier, calls_people = ports->speech.send != NULL;
+    settings->event.replies = texts_people;
+    if (!texts_people && !calls_people)
+        return STATUS_OK;
+    QuietHours *hours = ARENA_NEW(arena, QuietHours);
+    PhoneZones *zones = phone_zones_new(arena);
+    Status status = read_quiet_hours(config, zones, hours, fault);
+    if (status || !hours->count)
+        return status;
+    settings->quiet_hours = hours;
+    return read_zones(config, arena, zones, fault);
 }

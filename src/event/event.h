@@ -94,6 +94,7 @@ typedef struct Event {
 
     struct Effect *wanted;         /* of a request for a text or a call, as far as the message says it */
     const struct Receipt *receipt; /* what a provider says of one */
+    const struct Inbound *inbound; /* what a person wrote */
 
     /* opt-outs whose message is malformed but whose number can be read: applied, then rejected */
     bool salvaged;

@@ -2,7 +2,8 @@
 #include "event/handlers.h"
 
 const EventHandler *const event_handlers[] = {
-    &optout_handler, &donation_handler, &call_handler, &text_request_handler, &speech_request_handler, &receipt_handler, NULL,
+    &optout_handler, &donation_handler, &call_handler, &text_request_handler, &speech_request_handler, &receipt_handler,
+    &inbound_handler, NULL,
 };
 
 const EventHandler *event_handler_of(Slice topic)

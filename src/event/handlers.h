@@ -23,6 +23,8 @@ typedef struct EventSettings {
     bool donation_link_plain;     /* base64(campaignId:contactId:phoneNumber), as the original system did */
     Slice country_code;           /* of numbers in national form, digits; empty = such numbers cannot be read */
     int64_t call_timeout_ms;
+    bool replies;                 /* persons who write to us can be answered, with: */
+    Slice stop_reply, help_reply; /* empty = with nothing */
     bool speaks;                  /* calls can be placed that speak a text */
 } EventSettings;
 
@@ -43,7 +45,8 @@ struct EventHandler {
     void (*decide)(const Event *event, const Facts *facts, const EventSettings *settings, Arena *arena, Decision *ret);
 };
 
-extern const EventHandler donation_handler, optout_handler, call_handler, text_request_handler, speech_request_handler, receipt_handler;
+extern const EventHandler donation_handler, optout_handler, call_handler, text_request_handler, speech_request_handler, receipt_handler,
+    inbound_handler;
 
 /* All handlers, ended by NULL. */
 extern const EventHandler *const event_handlers[];

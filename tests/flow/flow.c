@@ -37,6 +37,7 @@ static EventSettings settings(void)
         .rating = {.micros_per_minute = 10000, .currency = SLICE("USD")}, .sms_template = SLICE("Give: {{donationLink}}"),
         .donation_link_base_url = SLICE("https://give.example"), .donation_key = SLICE("1"),
         .donation_link_secret = SLICE("0123456789abcdef"), .speaks = true,
+        .replies = true, .stop_reply = SLICE("You are off the list."), .help_reply = SLICE("Reply STOP to get no more."),
     };
 }
 
