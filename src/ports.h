@@ -153,15 +153,15 @@ typedef struct GiftsPort {
     void *self;
     /* Adds clicks to what is held of their links; each link and kind once in the call. What is not later than the last click that is
      * held was counted before, so a repeat counts nothing: clicks of one link that several processes tell of at once may be fewer. */
-    Status (*click)(void *self, const Clicks *clicks, size_t count, Fault *fault);
+    Status (*click)(void *self, const LinkClicks *clicks, size_t count, Fault *fault);
     /* gift_merge of each into what is held under its id; each id once in the call. For a move from another store, too. */
     Status (*give)(void *self, const Gift *gifts, size_t count, GiftResult *ret, Fault *fault);
     /* Of one link, or of all (ref empty), by ref and kind, ascending. The visitor returns false to stop. */
-    Status (*clicks)(void *self, Slice ref, bool (*visit)(void *context, const Clicks *clicks), void *context, Fault *fault);
+    Status (*clicks)(void *self, Slice ref, bool (*visit)(void *context, const LinkClicks *clicks), void *context, Fault *fault);
     /* Newest first. */
     Status (*list)(void *self, const GiftFilter *filter, bool (*visit)(void *context, const Gift *gift), void *context, Fault *fault);
     /* For a move from another store: the earlier first, the later last and the larger count of both stand. ret_moved[i]: the store changed. */
-    Status (*enter_clicks)(void *self, const Clicks *clicks, size_t count, bool *ret_moved, Fault *fault);
+    Status (*enter_clicks)(void *self, const LinkClicks *clicks, size_t count, bool *ret_moved, Fault *fault);
 } GiftsPort;
 
 /* ---- cdrs: call detail records ---- */

@@ -22,7 +22,7 @@ static const PostgresStatement enter_clicks_statement = {
           " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (ref, kind, n) ORDER BY n"};
 
 typedef struct Clicking {
-    const Clicks *clicks;
+    const LinkClicks *clicks;
     size_t count;
     bool *moved; /* NULL: they are new clicks */
 } Clicking;
@@ -30,7 +30,7 @@ typedef struct Clicking {
 static void ask_to_write_clicks(Postgres *store, const Clicking *clicking)
 {
     Arena *arena = &store->scratch;
-    const Clicks *clicks = clicking->clicks;
+    const LinkClicks *clicks = clicking->clicks;
     size_t count = clicking->count;
     Slice *kinds = ARENA_ARRAY(arena, Slice, count + 1);
     for (size_t i = 0; i < count; i++)
@@ -52,13 +52,13 @@ static Status write_clicks(Postgres *store, void *verb, Fault *fault)
     return status;
 }
 
-static Status click(void *self, const Clicks *clicks, size_t count, Fault *fault)
+static Status click(void *self, const LinkClicks *clicks, size_t count, Fault *fault)
 {
     Clicking clicking = {clicks, count, NULL};
     return postgres_run(self, write_clicks, &clicking, fault);
 }
 
-static Status enter_clicks(void *self, const Clicks *clicks, size_t count, bool *ret_moved, Fault *fault)
+static Status enter_clicks(void *self, const LinkClicks *clicks, size_t count, bool *ret_moved, Fault *fault)
 {
     Clicking clicking = {clicks, count, ret_moved};
     return postgres_run(self, write_clicks, &clicking, fault);
@@ -71,7 +71,7 @@ static const PostgresStatement clicks_of_all = {
 
 typedef struct ClickList {
     Slice ref;
-    bool (*visit)(void *context, const Clicks *clicks);
+    bool (*visit)(void *context, const LinkClicks *clicks);
     void *context;
 } ClickList;
 
@@ -87,13 +87,13 @@ static void ask_clicks(Postgres *store, const void *verb, const PGresult *before
 static bool show_clicks(const void *verb, const PGresult *page, int row)
 {
     const ClickList *list = verb;
-    Clicks clicks = {.ref = postgres_cell(page, row, 0), .first_ms = postgres_cell_time(page, row, 2),
+    LinkClicks clicks = {.ref = postgres_cell(page, row, 0), .first_ms = postgres_cell_time(page, row, 2),
                      .last_ms = postgres_cell_time(page, row, 3), .count = postgres_cell_number(page, row, 4)};
     click_kind_of(postgres_cell(page, row, 1), &clicks.kind);
     return list->visit(list->context, &clicks);
 }
 
-static Status list_clicks(void *self, Slice ref, bool (*visit)(void *context, const Clicks *clicks), void *context, Fault *fault)
+static Status list_clicks(void *self, Slice ref, bool (*visit)(void *context, const LinkClicks *clicks), void *context, Fault *fault)
 {
     ClickList verb = {ref, visit, context};
     PostgresList list = {.ask = ask_clicks, .show = show_clicks, .verb = &verb};

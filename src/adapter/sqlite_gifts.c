@@ -18,7 +18,7 @@ static const char *const enter_clicks_sql =
     " first_ms = min(click.first_ms, excluded.first_ms), last_ms = max(click.last_ms, excluded.last_ms), count = max(click.count, excluded.count)"
     " WHERE excluded.first_ms < click.first_ms OR excluded.last_ms > click.last_ms OR excluded.count > click.count";
 
-static Status write_clicks(SqliteGifts *gifts, sqlite3_stmt **slot, const char *sql, const Clicks *clicks, Fault *fault)
+static Status write_clicks(SqliteGifts *gifts, sqlite3_stmt **slot, const char *sql, const LinkClicks *clicks, Fault *fault)
 {
     Status status = sql_keep(gifts->store, slot, sql, fault);
     if (status)
@@ -28,7 +28,7 @@ static Status write_clicks(SqliteGifts *gifts, sqlite3_stmt **slot, const char *
     return sql_run(gifts->store, *slot, fault);
 }
 
-static Status click(void *self, const Clicks *clicks, size_t count, Fault *fault)
+static Status click(void *self, const LinkClicks *clicks, size_t count, Fault *fault)
 {
     SqliteGifts *gifts = self;
     SqliteWork work;
@@ -40,7 +40,7 @@ static Status click(void *self, const Clicks *clicks, size_t count, Fault *fault
     return sqlite_leave(&work, status, fault);
 }
 
-static Status enter_clicks(void *self, const Clicks *clicks, size_t count, bool *ret_moved, Fault *fault)
+static Status enter_clicks(void *self, const LinkClicks *clicks, size_t count, bool *ret_moved, Fault *fault)
 {
     SqliteGifts *gifts = self;
     SqliteWork work;
@@ -54,9 +54,9 @@ static Status enter_clicks(void *self, const Clicks *clicks, size_t count, bool 
     return sqlite_leave(&work, status, fault);
 }
 
-static Clicks read_clicks(sqlite3_stmt *statement)
+static LinkClicks read_clicks(sqlite3_stmt *statement)
 {
-    Clicks clicks = {.ref = sql_column(statement, 0), .first_ms = sqlite3_column_int64(statement, 2),
+    LinkClicks clicks = {.ref = sql_column(statement, 0), .first_ms = sqlite3_column_int64(statement, 2),
                      .last_ms = sqlite3_column_int64(statement, 3), .count = sqlite3_column_int64(statement, 4)};
     click_kind_of(sql_column(statement, 1), &clicks.kind);
     return clicks;
@@ -64,7 +64,7 @@ static Clicks read_clicks(sqlite3_stmt *statement)
 
 #define CLICKS_OF(where) "SELECT ref, kind, first_ms, last_ms, count FROM click WHERE " where " ORDER BY ref, kind"
 
-static Status list_clicks(void *self, Slice ref, bool (*visit)(void *context, const Clicks *clicks), void *context, Fault *fault)
+static Status list_clicks(void *self, Slice ref, bool (*visit)(void *context, const LinkClicks *clicks), void *context, Fault *fault)
 {
     SqliteGifts *gifts = self;
     sqlite3_stmt *statement;
@@ -74,7 +74,7 @@ static Status list_clicks(void *self, Slice ref, bool (*visit)(void *context, co
     sql_bind_values(statement, &SQL_TEXT(ref), !slice_empty(ref));
     bool goes_on = true;
     while (!(status = sql_step(gifts->store, statement, &goes_on, fault)) && goes_on) {
-        Clicks clicks = read_clicks(statement);
+        LinkClicks clicks = read_clicks(statement);
         if (!visit(context, &clicks))
             break;
     }

@@ -1,10 +1,9 @@
 /* What the settings say, checked: each refusal names the setting and what it must be. */
 #include "app/settings.h"
 
-#include <errno.h>
-#include <stdio.h>
-
 #include "app/carriers.h"
+#include "app/link_settings.h"
+#include "app/settings_file.h"
 #include "event/phone.h"
 #include "event/text_template.h"
 
@@ -25,6 +24,8 @@ static Status check_numbers(const Config *config, Fault *fault)
         {"CALL_TIMEOUT", config->call_timeout_s, 1, 366 * 86400},
         {"CDR_RETENTION_DAYS", config->cdr_retention_days, 0, 36600},
         {"PLEDGELINE_MAX_ATTEMPTS", config->max_attempts, 1, 1000},
+        {"PLEDGELINE_LINK_RATE", config->link_rate, 1, 1000000},
+        {"PLEDGELINE_LINK_RATE_ALL", config->link_rate_all, 1, 100000000},
         {"PLEDGELINE_BACKOFF_FIRST", config->backoff_first_s, 0, 86400},
         {"PLEDGELINE_BACKOFF_MOST", config->backoff_most_s, 0, 86400},
         {"PLEDGELINE_SMS_TRIES", config->sms_tries, 1, 10},
@@ -38,21 +39,6 @@ static Status check_numbers(const Config *config, Fault *fault)
                              (long long)limits[i].value, (long long)limits[i].min, (long long)limits[i].max);
     }
     return STATUS_OK;
-}
-
-static Status read_rates_file(const char *path, Arena *arena, Rating *rating, Fault *fault)
-{
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return fault_set(fault, STATUS_REJECT, "setting_file", "PLEDGELINE_RATES_FILE %s: %s", path, strerror(errno));
-    Text text = text_in(arena);
-    for (size_t bytes = 1; bytes > 0; text.bytes += bytes)
-        bytes = fread(text_grow(&text, 65536), 1, 65536, file);
-    bool failed = ferror(file);
-    fclose(file);
-    if (failed)
-        return fault_set(fault, STATUS_REJECT, "setting_file", "PLEDGELINE_RATES_FILE %s cannot be read", path);
-    return rating_parse(text_slice(&text), arena, rating, fault);
 }
 
 static bool is_currency(Slice text)
@@ -71,7 +57,11 @@ static Status read_rating(const Config *config, Arena *arena, Rating *rating, Fa
         return refuse(fault, "PLEDGELINE_CURRENCY", config->currency, "three capital letters (ISO 4217), like USD");
     if (!rating_parse_money(slice_of(config->rate_per_minute), &rating->micros_per_minute))
         return refuse(fault, "PLEDGELINE_RATE_PER_MINUTE", config->rate_per_minute, "an amount like 0.01");
-    return *config->rates_file ? read_rates_file(config->rates_file, arena, rating, fault) : STATUS_OK;
+    Slice rates;
+    if (!*config->rates_file)
+        return STATUS_OK;
+    Status status = settings_read_file("PLEDGELINE_RATES_FILE", config->rates_file, arena, &rates, fault);
+    return status ? status : rating_parse(rates, arena, rating, fault);
 }
 
 static Status read_country_code(const Config *config, Slice *ret, Fault *fault)
@@ -90,22 +80,6 @@ static Status check_template(const char *env, const char *value, Arena *arena, F
     Fault why;
     if (text_template_fill(slice_of(value), variables, sizeof variables / sizeof *variables, arena, &filled, &why))
         return fault_set(fault, STATUS_REJECT, "setting_value", "%s: %s; known are donationLink and campaignName", env, why.text);
-    return STATUS_OK;
-}
-
-static Status read_link(const Config *config, EventSettings *event, Fault *fault)
-{
-    Slice url = slice_of(config->donation_link_base_url), format = slice_of(config->donation_link_format);
-    if (!slice_starts_with(url, SLICE("https://")) && !slice_starts_with(url, SLICE("http://")))
-        return refuse(fault, "DONATION_LINK_BASE_URL", config->donation_link_base_url, "a URL that starts with https:// or, for trials, http://");
-    if (!slice_equal(format, SLICE("token")) && !slice_equal(format, SLICE("plain")))
-        return refuse(fault, "DONATION_LINK_FORMAT", config->donation_link_format, "token or plain");
-    size_t secret_bytes = strlen(config->donation_link_secret);
-    if (secret_bytes > 0 && secret_bytes < 16)
-        return fault_set(fault, STATUS_REJECT, "setting_value", "DONATION_LINK_SECRET is shorter than 16 bytes: links could be forged");
-    event->donation_link_base_url = url;
-    event->donation_link_plain = slice_equal(format, SLICE("plain"));
-    event->donation_link_secret = slice_of(config->donation_link_secret);
     return STATUS_OK;
 }
 
@@ -148,5 +122,5 @@ Status settings_read(const Config *config, Arena *arena, PipelineSettings *ret, 
     status = status ? status : read_country_code(config, &ret->event.country_code, fault);
     status = status ? status : check_template("PLEDGELINE_SMS_TEMPLATE", config->sms_template, arena, fault);
     status = status ? status : check_template("PLEDGELINE_SPEECH_TEXT", config->speech_text, arena, fault);
-    return status ? status : read_link(config, &ret->event, fault);
+    return status ? status : link_settings_read(config, arena, &ret->event, fault);
 }

@@ -10,9 +10,9 @@ enum { WHOLE_DIGITS_MAX = 12, DECIMALS_MAX = 6 };
 
 /* ---- values ---- */
 
-Clicks clicks_copy(const Clicks *clicks, Arena *arena)
+LinkClicks clicks_copy(const LinkClicks *clicks, Arena *arena)
 {
-    Clicks copy = *clicks;
+    LinkClicks copy = *clicks;
     copy.ref = arena_copy(arena, clicks->ref);
     return copy;
 }
@@ -202,7 +202,7 @@ void gift_print(const Gift *gift, Arena *arena, Text *out)
     text_add_byte(out, '}');
 }
 
-void clicks_print(const Clicks *clicks, Text *out)
+void clicks_print(const LinkClicks *clicks, Text *out)
 {
     text_printf(out, "{\"count\":%lld", (long long)clicks->count);
     json_add_time_member(out, "first", clicks->first_ms);

@@ -6,14 +6,14 @@
 #include "event/visitor.h"
 
 /* How often a link was opened by one kind of visitor. */
-typedef struct Clicks {
+typedef struct LinkClicks {
     Slice ref;
     ClickKind kind;
     int64_t first_ms, last_ms;
     int64_t count;
-} Clicks;
+} LinkClicks;
 
-Clicks clicks_copy(const Clicks *clicks, Arena *arena);
+LinkClicks clicks_copy(const LinkClicks *clicks, Arena *arena);
 
 enum { GIFT_ID_BYTES_MAX = 128, GIFT_REF_BYTES_MAX = 64 };
 
@@ -56,7 +56,7 @@ bool gift_parse_amount(Slice text, int64_t *ret_micros);
 Slice gift_print_amount(int64_t micros, Arena *arena);
 
 void gift_print(const Gift *gift, Arena *arena, Text *out); /* one JSON object */
-void clicks_print(const Clicks *clicks, Text *out);         /* {"first":…,"last":…,"count":…} */
+void clicks_print(const LinkClicks *clicks, Text *out);         /* {"first":…,"last":…,"count":…} */
 
 void gift_print_csv_header(Text *out);
 void gift_print_csv(const Gift *gift, Arena *arena, Text *out);

@@ -3,6 +3,7 @@
 
 #include "base/metrics.h"
 #include "event/decision.h"
+#include "event/donation_pages.h"
 
 /* What decide may look at; gathered through ports beforehand. */
 typedef struct Facts {
@@ -18,6 +19,7 @@ typedef struct EventSettings {
     Slice sms_template;           /* with {{placeholders}} */
     Slice donation_link_base_url;
     Slice donation_link_secret;   /* key of the link tokens, at least 16 bytes */
+    DonationPages donation_pages; /* where links lead that are opened here */
     bool donation_link_plain;     /* base64(campaignId:contactId:phoneNumber), as the original system did */
     Slice country_code;           /* of numbers in national form, digits; empty = such numbers cannot be read */
     int64_t call_timeout_ms;

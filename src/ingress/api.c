@@ -12,6 +12,8 @@
 #include "ingress/http_push.h"
 #include "ingress/http_stream.h"
 #include "ingress/http_tokens.h"
+#include "ingress/links.h"
+#include "ingress/webhook.h"
 
 /* ---- answers ---- */
 
@@ -149,6 +151,10 @@ static bool matches(const char *pattern, Slice path, Arena *arena, Slice parts[C
             continue;
         }
         size_t from = at;
+        if (pattern[1] == '+') {
+            parts[found] = (Slice){path.at + at, path.bytes - at};
+            return at < path.bytes;
+        }
         while (at < path.bytes && path.at[at] != '/')
             at++;
         char *decoded = arena_alloc(arena, at - from + 1);
@@ -267,7 +273,7 @@ static void run_change(Task *task, Pipeline *line, const Ports *ports)
         answer_fault(call, 503, &fault);
         return;
     }
-    call->route->run(call, ports);
+    call->change(call, ports);
     if (call->request->reply.code >= 400)
         ports->unit.rollback(ports->unit.self);
     else if (ports->unit.commit(ports->unit.self, &fault))
@@ -290,10 +296,11 @@ static void read_on(Readers *readers, Call *call)
     http_resume(call->request);
 }
 
-static void change(Call *call)
+void call_change(Call *call, void (*run)(Call *call, const Ports *ports))
 {
     Fault fault;
     http_defer(call->request);
+    call->change = run;
     call->task = (Task){.run = run_change, .finished = change_finished};
     if (!intake_do(call->api->intake, &call->task, &fault))
         return;
@@ -320,13 +327,13 @@ static void dispatch(Call *call)
             answer_problem(call, 503, "telephony_missing", "no telephony is set here that could end the call");
         return;
     case ROUTE_CHANGE:
-        change(call);
+        call_change(call, call->route->run);
         return;
     case ROUTE_COUNT:
         if (call->api->settings.counts_apart)
             read_on(call->api->readers, call);
         else
-            change(call);
+            call_change(call, call->route->run);
         return;
     }
 }
@@ -349,20 +356,29 @@ void api_handle(HttpRequest *request, void *context)
 
 /* ---- open and close ---- */
 
+static Status open_proofs(Api *api, Fault *fault)
+{
+    const ApiSettings *settings = &api->settings;
+    if (*settings->tokens && !(api->tokens = tokens_new(settings->tokens, fault)))
+        return STATUS_REJECT;
+    Status status = STATUS_OK;
+    if (*settings->donations_secret)
+        status = webhook_secrets_new(settings->donations_secret, "PLEDGELINE_DONATIONS_SECRET", &api->donations_secrets, fault);
+    return status ? status : sns_push_open(settings->push, &api->push, fault);
+}
+
 Api *api_open(const ApiSettings *settings, Intake *intake, Readers *readers, Readers *checks, Fault *fault)
 {
-    TokenList *tokens = NULL;
-    SnsPush *push = NULL;
-    if (*settings->tokens && !(tokens = tokens_new(settings->tokens, fault)))
-        return NULL;
-    if (sns_push_open(settings->push, &push, fault)) {
-        tokens_free(tokens);
-        return NULL;
-    }
     Api *api = calloc(1, sizeof *api);
     if (!api)
         abort();
-    *api = (Api){.intake = intake, .readers = readers, .checks = checks, .settings = *settings, .tokens = tokens, .push = push};
+    *api = (Api){.intake = intake, .readers = readers, .checks = checks, .settings = *settings};
+    if (open_proofs(api, fault)) {
+        api_close(api);
+        return NULL;
+    }
+    if (settings->links)
+        api->links = links_new(settings->links);
     api->streams = streams_open(api);
     return api;
 }
@@ -379,6 +395,8 @@ void api_close(Api *api)
         return;
     streams_free(api->streams);
     sns_push_free(api->push);
+    links_free(api->links);
+    webhook_secrets_free(api->donations_secrets);
     tokens_free(api->tokens);
     free(api);
 }

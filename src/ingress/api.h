@@ -29,6 +29,7 @@ typedef struct Call {
     const struct Route *route;
     Slice parts[CALL_PARTS_MAX]; /* what the {…} of the route's pattern were, decoded */
     void (*finished)(struct Call *call); /* of call_submit */
+    void (*change)(struct Call *call, const Ports *ports); /* of call_change */
     void *context;              /* the handler's own */
 } Call;
 
@@ -42,11 +43,11 @@ typedef enum RouteKind {
 } RouteKind;
 
 typedef struct Route {
-    const char *method, *pattern; /* "GET", "/v1/cdrs/{callId}" */
+    const char *method, *pattern; /* "GET", "/v1/cdrs/{callId}"; "{+rest}" is all that follows, as it was sent */
     Role role;
     RouteKind kind;
     void (*run)(Call *call, const Ports *ports); /* ports NULL for ROUTE_NOW */
-    const struct Parameter *parameters; /* of the query, ended by a NULL name */
+    const struct Parameter *parameters; /* of the query, ended by a NULL name; NULL = whatever comes: links get things added */
     const char *help, *body, *answer;   /* in Markdown; body "" = none */
     bool speaks_sns; /* refusals are errors as SNS has them, which SDKs parse */
 } Route;
@@ -61,6 +62,9 @@ typedef struct ApiSettings {
     Slice country_code;  /* of numbers in national form */
     bool counts_apart;   /* counters are in a store of their own */
     const struct SnsPushSettings *push;
+    const struct LinkSettings *links; /* NULL = no links are opened here */
+    Slice link_secret;
+    const char *donations_secret; /* of POST /v1/donations; "" = nothing is taken there */
     bool reports_only;   /* GET alone: whoever works for a broker has no spool and no dead letters for what comes by HTTP */
     Readers *calls;      /* of ROUTE_CALL; NULL = no telephony is set */
     Breaker *const *breakers; /* of the stores beyond a network, ended by NULL; NULL = there are none */
@@ -73,6 +77,8 @@ struct Api {
     struct TokenList *tokens;
     struct Streams *streams;
     struct SnsPush *push;
+    struct Links *links;                      /* NULL = none are opened here */
+    struct WebhookSecrets *donations_secrets; /* NULL = no gifts are taken */
     atomic_int long_answers; /* open now (http_pages.c) */
 };
 
@@ -114,3 +120,5 @@ static inline bool delivery_is_taken(const Delivery *delivery)
 void call_submit(Call *call, Delivery *deliveries, size_t count, void (*finished)(Call *call));
 /* The same of a request that was deferred before; from any thread. */
 void call_submit_deferred(Call *call, Delivery *deliveries, size_t count, void (*finished)(Call *call));
+/* Defers the request, and has run make its change as ROUTE_CHANGE says: for a handler that looks at a proof first. */
+void call_change(Call *call, void (*run)(Call *call, const Ports *ports));

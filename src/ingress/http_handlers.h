@@ -24,6 +24,10 @@ void actions_list(Call *call, const Ports *ports);
 void actions_put(Call *call, const Ports *ports);
 void sms_list(Call *call, const Ports *ports);
 
+void link_open(Call *call, const Ports *ports);
+void gifts_take(Call *call, const Ports *ports);
+void gifts_list(Call *call, const Ports *ports);
+
 void cdrs_list(Call *call, const Ports *ports);
 void cdrs_show(Call *call, const Ports *ports);
 

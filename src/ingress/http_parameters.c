@@ -34,6 +34,8 @@ bool is_letter_state(Slice value)
     return is_one_of(value, states, sizeof states / sizeof *states);
 }
 
+bool is_no(Slice value) { return slice_equal(value, SLICE("no")); }
+
 bool is_phone(Slice value) { return phone_is_e164(value); }
 
 static bool read_time(Slice value, int64_t *ret_ms)
@@ -211,7 +213,7 @@ static bool check_one(void *context, const char *name, Slice sent)
 bool parameters_check(Call *call)
 {
     Check check = {.call = call, .parameters = call->route->parameters};
-    if (!call->route->speaks_sns)
+    if (!call->route->speaks_sns && call->route->parameters)
         http_query_each(call->request, check_one, &check);
     return !check.refused;
 }

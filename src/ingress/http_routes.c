@@ -27,6 +27,11 @@ static const Parameter action_page[] = {
 static const Parameter sms_page[] = {
     TEXT_NAMED("campaignId", "only this campaign"), PHONE_NAMED("phoneNumber", "only to this number"), LIMIT(1000, 10000),
     CURSOR(is_position, NEXT_PAGE), END};
+static const Parameter gift_page[] = {
+    TEXT_NAMED("campaignId", "only this campaign"), TEXT_NAMED("callId", "only of this call"), TEXT_NAMED("ref", "only of this link"),
+    {"matched", "no", is_no, "no: only those of which nobody knows whose they are", 0, 0},
+    {"limit", "a number from 1 to 10000, for CSV to 1000000000", NULL, "how many at most; default 1000, for CSV all", 1000, 1000000000},
+    CURSOR(is_position, NEXT_PAGE), END};
 static const Parameter record_page[] = {
     TEXT_NAMED("campaignId", "only this campaign"), TEXT_NAMED("outcome", "only this outcome"),
     TIME_NAMED("startDate", "started at or after it; a date is its midnight, UTC"), TIME_NAMED("endDate", "started before it"),
@@ -77,6 +82,14 @@ const Route routes[] = {
     {"GET", "/v1/cdrs", ROLE_READER, ROUTE_READ, cdrs_list, record_page, "call records, newest first", "",
      "200 `{records,nextCursor}`; with `Accept: text/csv` or `application/x-ndjson` a stream of all", false},
     {"GET", "/v1/cdrs/{callId}", ROLE_READER, ROUTE_READ, cdrs_show, none, "one call record", "", "200 the record, 404", false},
+    {"POST", "/v1/donations", ROLE_PROVEN, ROUTE_NOW, gifts_take, none, "a gift, or its refund, as a donation page tells of it; its signature is the proof",
+     "`{donationId,ref,callId,amount,currency,status,timestamp}`, signed as Standard Webhooks are",
+     "200 the gift with `result` `added`, `known` or `differs`; 202 nobody knows whose it is; 401, 403, 422, 503", false},
+    {"GET", "/v1/donations", ROLE_READER, ROUTE_READ, gifts_list, gift_page, "gifts, newest first", "",
+     "200 `{donations,nextCursor}`; with `Accept: text/csv` a stream of all", false},
+    {"GET", "/d", ROLE_PROVEN, ROUTE_NOW, link_open, NULL, "a personal donation link, its token in `ref`; the token's tag is the proof", "",
+     "302 the page of its campaign, 404, 429, 503", false},
+    {"GET", "/d/{+token}", ROLE_PROVEN, ROUTE_NOW, link_open, NULL, "the same in the path", "", "as `/d`", false},
     {"GET", "/v1/campaigns", ROLE_READER, ROUTE_READ, campaigns_list, none, "campaigns with their live counters", "",
      "200 `{campaigns,nextCursor}`, always all of them", false},
     {"GET", "/v1/campaigns/compare", ROLE_READER, ROUTE_READ, campaigns_compare, compared, "statistics side by side", "", "200 `{campaigns}`", false},

@@ -249,6 +249,8 @@ void streams_stop(Streams *streams)
 
 void streams_free(Streams *streams)
 {
+    if (!streams)
+        return;
     arena_done(&streams->snapshots[0].arena);
     arena_done(&streams->snapshots[1].arena);
     pthread_cond_destroy(&streams->changed);

@@ -476,6 +476,20 @@ void http_release(HttpRequest *request)
 
 /* ---- values ---- */
 
+/* An IPv4 address that an IPv6 socket took in is shown as what it is. */
+void http_peer_address(const HttpRequest *request, char out[HTTP_ADDRESS_BYTES])
+{
+    const struct sockaddr *peer = MHD_get_connection_info(request->transport->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    const struct sockaddr_in6 *wide = (const struct sockaddr_in6 *)(const void *)peer;
+    *out = 0;
+    if (peer->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, out, HTTP_ADDRESS_BYTES);
+    else if (peer->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&wide->sin6_addr))
+        inet_ntop(AF_INET, wide->sin6_addr.s6_addr + 12, out, HTTP_ADDRESS_BYTES);
+    else if (peer->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &wide->sin6_addr, out, HTTP_ADDRESS_BYTES);
+}
+
 Slice http_header(const HttpRequest *request, const char *name)
 {
     return slice_of(MHD_lookup_connection_value(request->transport->connection, MHD_HEADER_KIND, name));

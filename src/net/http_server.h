@@ -82,6 +82,10 @@ Slice http_query(HttpRequest *request, const char *name);
 /* Each query parameter as sent, in order, until take returns false. Server's thread, or before http_resume. */
 void http_query_each(HttpRequest *request, bool (*take)(void *context, const char *name, Slice sent), void *context);
 
+enum { HTTP_ADDRESS_BYTES = 46 };
+/* The address that the connection comes from, without its port: "192.0.2.7", "2001:db8::7". Server's thread, or before http_resume. */
+void http_peer_address(const HttpRequest *request, char out[HTTP_ADDRESS_BYTES]);
+
 void http_add_header(HttpRequest *request, const char *name, const char *value);
 
 /* Percent-decodes; '+' is a blank when form is true. Decodes in place of out, which has room for text.bytes. False when

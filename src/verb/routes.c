@@ -8,11 +8,18 @@
 
 static const Column columns[] = {{"method", COLUMN_TEXT}, {"path", COLUMN_TEXT}, {"role", COLUMN_TEXT}, {"parameters", COLUMN_WIDE}, {"what", COLUMN_WIDE}};
 
+static const Parameter *first_parameter(const Route *route)
+{
+    static const Parameter none = {0};
+    return route->parameters ? route->parameters : &none;
+}
+
 static Slice parameters_of(const Route *route, const char *before, const char *between, const char *after, Arena *arena)
 {
     Text list = text_in(arena);
-    for (const Parameter *each = route->parameters; each->name; each++)
-        text_printf(&list, "%s%s%s%s", each == route->parameters ? "" : between, before, each->name, after);
+    const Parameter *first = first_parameter(route);
+    for (const Parameter *each = first; each->name; each++)
+        text_printf(&list, "%s%s%s%s", each == first ? "" : between, before, each->name, after);
     return text_slice(&list);
 }
 
@@ -39,7 +46,7 @@ static void print_markdown(Arena *arena)
                SLICE_ARG(parameters_of(route, "`", ", ", "`", arena)), route->body, route->answer);
     printf("\n| route | parameter | must be | meaning |\n|---|---|---|---|\n");
     for (const Route *route = routes; route->method; route++) {
-        for (const Parameter *each = route->parameters; each->name; each++)
+        for (const Parameter *each = first_parameter(route); each->name; each++)
             printf("| `%s %s` | `%s` | %s | %s |\n", route->method, route->pattern, each->name,
                    each->must_be ? each->must_be : "any text", each->help);
     }

@@ -23,18 +23,25 @@ static bool is_loopback(const char *host)
 
 /* ---- open, in order; what is open is closed by service_close ---- */
 
+static const DonationPages *pages_of(const Service *service) { return &service->app.settings.event.donation_pages; }
+
 static Status open_readers(Service *service, Fault *fault)
 {
     const Ports *ports[READERS];
-    for (; service->reader_count < READERS; service->reader_count++) {
+    size_t wanted = donation_pages_are_set(pages_of(service)) ? READERS : LINK_READER;
+    for (; service->reader_count < wanted; service->reader_count++) {
         Status status = app_open_reader(&service->app, &service->readers[service->reader_count], fault);
         if (status)
             return status;
         ports[service->reader_count] = &service->readers[service->reader_count].ports;
     }
     service->reports = readers_open(ports, REPORT_READERS, fault);
-    service->checks = service->reports ? readers_open(ports + REPORT_READERS, 1, fault) : NULL;
-    return service->checks ? STATUS_OK : STATUS_FATAL;
+    service->checks = service->reports ? readers_open(ports + CHECK_READER, 1, fault) : NULL;
+    if (!service->checks || wanted == LINK_READER)
+        return service->checks ? STATUS_OK : STATUS_FATAL;
+    service->lookups = readers_open(ports + LINK_READER, 1, fault);
+    service->clicks = service->lookups ? click_queue_open(service->intake, fault) : NULL;
+    return service->clicks ? STATUS_OK : STATUS_FATAL;
 }
 
 static Status open_hang_ups(Service *service, Fault *fault)
@@ -102,7 +109,11 @@ static Status open_http(Service *service, Fault *fault)
     const Config *config = service->config;
     SnsPushSettings push = {.topics = config->sns_topics, .raw_secret = config->sns_raw_secret, .require_v2 = config->sns_require_v2,
                             .oldest_ms = config->cdr_retention_days * DAY_MS, .place = sns_place(config)};
-    ApiSettings api = {.tokens = config->tokens, .push = &push,
+    LinkSettings links = {.pages = pages_of(service), .secret = service->app.settings.event.donation_link_secret, .rate = config->link_rate,
+                          .rate_all = config->link_rate_all, .trusted_proxies = config->trusted_proxies, .lookups = service->lookups,
+                          .clicks = service->clicks};
+    ApiSettings api = {.tokens = config->tokens, .push = &push, .links = service->clicks ? &links : NULL, .link_secret = links.secret,
+                       .donations_secret = config->donations_secret,
                        .rating = service->app.settings.event.rating,
                        .counts_apart = service->app.ports.live.generation_begin != NULL, .currency = slice_of(config->currency),
                        .country_code = service->app.settings.event.country_code, .reports_only = service->is_worker,
@@ -181,6 +192,7 @@ void service_close(Service *service)
         http_server_quiesce(service->http);
     courier_close(service->texts);
     courier_close(service->calls);
+    click_queue_stop(service->clicks);
     if (service->intake)
         intake_stop(service->intake);
     if (service->api)
@@ -188,12 +200,15 @@ void service_close(Service *service)
     readers_stop(service->reports);
     readers_stop(service->checks);
     readers_stop(service->hang_ups);
+    readers_stop(service->lookups);
     if (service->http) /* connections that are still open may ask until here: they get "stopping" */
         http_server_close(service->http, GRACE_MS);
     api_close(service->api);
     readers_free(service->reports);
     readers_free(service->checks);
     readers_free(service->hang_ups);
+    readers_free(service->lookups);
+    click_queue_free(service->clicks);
     caretaker_close(service->caretaker);
     app_close(&service->care);
     intake_free(service->intake);

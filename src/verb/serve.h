@@ -7,14 +7,16 @@
 #include "ingress/api.h"
 #include "ingress/caretaker.h"
 #include "ingress/courier.h"
+#include "ingress/links.h"
 
 /* Serves until SIGTERM or SIGINT; returns the process's exit code. */
 int serve_run(const Config *config);
 
 /* ---- what a worker for queues has in common with it ---- */
 
-/* The last reader is kept for the pre-dial check: no report can stand before it, however long or many they are. */
-enum { READERS = 3, REPORT_READERS = READERS - 1 };
+/* One reader is kept for the pre-dial check, and one for donation links: no report can stand before them, however long or many they
+ * are. */
+enum { REPORT_READERS = 2, CHECK_READER = REPORT_READERS, LINK_READER, READERS };
 
 /* How many may wait for the end of a call that they asked for by HTTP; others wait for them. */
 enum { HANG_UP_READERS = 4 };
@@ -35,6 +37,8 @@ typedef struct Service {
     Readers *reports, *checks;
     Ports telephony;          /* the port of calls alone, for those who end one for somebody else */
     Readers *hang_ups;
+    Readers *lookups;   /* of links; NULL where none are opened here, as clicks */
+    ClickQueue *clicks;
     Api *api;
     HttpServer *http;
 } Service;

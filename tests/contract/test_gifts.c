@@ -6,9 +6,9 @@
 
 /* ---- clicks ---- */
 
-typedef struct SeenClicks { Arena *arena; Clicks clicks[8]; size_t count; } SeenClicks;
+typedef struct SeenClicks { Arena *arena; LinkClicks clicks[8]; size_t count; } SeenClicks;
 
-static bool see_clicks(void *context, const Clicks *clicks)
+static bool see_clicks(void *context, const LinkClicks *clicks)
 {
     SeenClicks *seen = context;
     seen->clicks[seen->count++] = clicks_copy(clicks, seen->arena);
@@ -24,7 +24,7 @@ static SeenClicks clicks_of(Contract *c, const char *ref)
 
 static void click(Contract *c, const char *ref, ClickKind kind, int64_t first_ms, int64_t last_ms, int64_t count)
 {
-    Clicks clicks = {.ref = slice_of(ref), .kind = kind, .first_ms = first_ms, .last_ms = last_ms, .count = count};
+    LinkClicks clicks = {.ref = slice_of(ref), .kind = kind, .first_ms = first_ms, .last_ms = last_ms, .count = count};
     must(c, c->ports.gifts.click(c->ports.gifts.self, &clicks, 1, &c->fault));
 }
 
@@ -69,7 +69,7 @@ static void clicks_of_all_links_come_in_order(void **state)
 static void clicks_that_move_in_twice_are_held_once(void **state)
 {
     Contract *c = *state;
-    Clicks moving[] = {{.ref = SLICE(REF), .kind = CLICK_HUMAN, .first_ms = NOON_MS, .last_ms = NOON_MS + 50, .count = 7},
+    LinkClicks moving[] = {{.ref = SLICE(REF), .kind = CLICK_HUMAN, .first_ms = NOON_MS, .last_ms = NOON_MS + 50, .count = 7},
                        {.ref = SLICE(OTHER_REF), .kind = CLICK_HUMAN, .first_ms = NOON_MS, .last_ms = NOON_MS, .count = 1}};
     bool moved[2];
     click(c, REF, CLICK_HUMAN, NOON_MS + 10, NOON_MS + 60, 2);
