@@ -3,6 +3,7 @@
 #include "ingress/http_handlers.h"
 #include "ingress/http_pages.h"
 #include "ingress/http_parameters.h"
+#include "service/chain.h"
 
 enum { LIST_MOST = 10000, LIST_BYTES_MOST = 8 * 1024 * 1024, STREAM_PAGE = 500 };
 
@@ -143,8 +144,10 @@ void cdrs_show(Call *call, const Ports *ports)
         return;
     }
     Text json = text_in(call->arena);
+    Chain chain;
     cdr_derive(cdr, &call->api->settings.rating, call->arena);
-    cdr_print(cdr, call->arena, &json);
+    bool is_known = !chain_read(ports, cdr, call->arena, &chain, &fault); /* the record is shown although the ledger is away */
+    chain_print_record(cdr, is_known ? &chain : NULL, call->arena, &json);
     text_add_byte(&json, '\n');
     answer_json(call, 200, &json);
 }

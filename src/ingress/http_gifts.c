@@ -25,9 +25,11 @@ static void note_result(const Gift *gift, GiftResult result)
 static void answer_gift(Call *call, const Gift *gift, GiftResult result)
 {
     Text json = text_in(call->arena);
-    gift_print(gift, call->arena, &json);
-    json.bytes--;
+    text_add_literal(&json, "{\"donationId\":");
+    json_add_string(&json, gift->id);
     json_add_text_member(&json, "result", slice_of(gift_result_name(result)));
+    json_add_flag_member(&json, "matched", gift_is_matched(gift));
+    json_add_text_member(&json, "campaignId", gift->campaign_id);
     text_add_literal(&json, "}\n");
     answer_json(call, gift_is_matched(gift) ? 200 : 202, &json);
 }

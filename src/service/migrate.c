@@ -240,6 +240,8 @@ static const struct Kind {
     [MIGRATE_TEXTS] = {"texts", read_texts, write_texts},
     [MIGRATE_HISTORY] = {"history", migrate_read_history, migrate_write_history},
     [MIGRATE_ACTIONS] = {"actions", read_actions, write_actions},
+    [MIGRATE_CLICKS] = {"clicks", migrate_read_clicks, migrate_write_clicks},
+    [MIGRATE_GIFTS] = {"gifts", migrate_read_gifts, migrate_write_gifts},
     [MIGRATE_RECORDS] = {"records", read_records, write_records},
 };
 
@@ -371,6 +373,7 @@ static Status count_all(Migration *migration, Fault *fault)
         status = ports->sms.list(ports->sms.self, &texts, count_text, &counts[MIGRATE_TEXTS].in_destination, fault);
     status = status ? status : ports->registry.audit_head(ports->registry.self, &counts[MIGRATE_HISTORY].in_destination, head, fault);
     status = status ? status : ports->registry.actions(ports->registry.self, &actions, count_action, &counts[MIGRATE_ACTIONS].in_destination, fault);
+    status = status ? status : migrate_count_gifts(migration, fault);
     return status ? status : ports->cdrs.count(ports->cdrs.self, &counts[MIGRATE_RECORDS].in_destination, fault);
 }
 

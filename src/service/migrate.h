@@ -13,6 +13,8 @@ typedef enum MigrateKind {
     MIGRATE_TEXTS,   /* the outbox */
     MIGRATE_HISTORY, /* the audit chain */
     MIGRATE_ACTIONS,
+    MIGRATE_CLICKS, /* on links: by link and kind */
+    MIGRATE_GIFTS,
     MIGRATE_RECORDS, /* of calls */
     MIGRATE_KINDS,
 } MigrateKind;

@@ -14,6 +14,8 @@ typedef struct MigratePage {
         AuditEntry entries[BATCH_MAX];
         ActionRecord actions[BATCH_MAX];
         Cdr *records[BATCH_MAX];
+        LinkClicks clicks[BATCH_MAX];
+        Gift gifts[BATCH_MAX];
     };
     size_t count;
     int64_t total;     /* of the kind, where the source can say; else 0 */
@@ -34,6 +36,13 @@ Status migrate_know_chains(MigratePage *page, Fault *fault);
 /* Whether the entry that put this number on the source's list is part of the destination's history: the number moved before,
  * and where the destination does not have it any more a person took it off. */
 Status migrate_has_moved(const MigratePage *page, Slice phone, bool *ret_moved, Fault *fault);
+
+Status migrate_read_clicks(MigratePage *page, Fault *fault);
+Status migrate_write_clicks(MigratePage *page, Fault *fault);
+Status migrate_read_gifts(MigratePage *page, Fault *fault);
+Status migrate_write_gifts(MigratePage *page, Fault *fault);
+/* How many of both the destination has. */
+Status migrate_count_gifts(Migration *migration, Fault *fault);
 
 Status migrate_read_history(MigratePage *page, Fault *fault);
 Status migrate_write_history(MigratePage *page, Fault *fault);

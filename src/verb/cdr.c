@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "service/print.h"
+#include "verb/cdr_chain.h"
 #include "verb/desk.h"
 #include "verb/functions.h"
 #include "verb/output.h"
@@ -173,10 +174,10 @@ static bool show_action(void *context, const ActionRecord *record)
     return true;
 }
 
-static void show_json(const Cdr *cdr, Arena *arena)
+static void show_json(const Cdr *cdr, const Chain *chain, Arena *arena)
 {
     Text json = text_in(arena);
-    cdr_print(cdr, arena, &json);
+    chain_print_record(cdr, chain, arena, &json);
     printf("%.*s\n", SLICE_ARG(text_slice(&json)));
 }
 
@@ -206,8 +207,10 @@ static int show(const Invocation *invocation, Desk *desk, const Cdr *cdr, Slice 
         verb_note("there is no call \"%.*s\"", SLICE_ARG(call_id));
         return EXIT_FAILED;
     }
+    Chain chain;
+    bool has_chain = !chain_read(ports, cdr, invocation->arena, &chain, &fault);
     if (invocation->output == OUTPUT_JSON)
-        return show_json(cdr, invocation->arena), EXIT_OK;
+        return show_json(cdr, has_chain ? &chain : NULL, invocation->arena), EXIT_OK;
     if (cdr->fact_count)
         show_record(cdr, invocation->config->currency, invocation->arena);
     else
@@ -215,7 +218,9 @@ static int show(const Invocation *invocation, Desk *desk, const Cdr *cdr, Slice 
     Status status = ports->registry.actions(ports->registry.self, &filter, show_action, invocation->arena, &fault);
     if (status && strcmp(fault.code, "database_missing"))
         return verb_fail(&fault);
-    if (status)
+    if (has_chain)
+        show_chain(&chain, invocation->arena);
+    if (status || !has_chain)
         verb_note("what was done because of it is in another store, which is not named here: DATABASE_URL, DATABASE_API_URL or PLEDGELINE_DATA");
     return EXIT_OK;
 }

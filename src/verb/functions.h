@@ -33,6 +33,7 @@ int dlq_redrive_verb(const Invocation *invocation);
 int dlq_drop_verb(const Invocation *invocation);
 
 int sms_list_verb(const Invocation *invocation);
+int gifts_list_verb(const Invocation *invocation);
 int actions_list_verb(const Invocation *invocation);
 int audit_verify_verb(const Invocation *invocation);
 int audit_show_verb(const Invocation *invocation);

@@ -36,6 +36,9 @@ static const Option sms_options[] = {
     {"campaign", "ID", "only this campaign"}, {"phone", "NUMBER", "only to this number"},
     {"state", "NAME", "from the ledger, in order of action ids: pending, sending, sent, failed, cancelled or unknown"},
     {"limit", "N", "how many at most (default 20; 0 = all)"}, END};
+static const Option gifts_options[] = {
+    {"campaign", "ID", "only of this campaign"}, {"call", "ID", "only of this call"},
+    {"unmatched", NULL, "only those of which nobody knows whose they are"}, {"limit", "N", "how many at most (default 20; 0 = all)"}, END};
 static const Option actions_options[] = {
     {"campaign", "ID", "only this campaign"}, {"phone", "NUMBER", "only of this number"}, {"call", "ID", "only of this call"},
     {"limit", "N", "how many at most (default 50; 0 = all, in order of their ids)"}, END};
@@ -58,7 +61,7 @@ const Verb verbs[] = {
     {"blacklist", "import", "FILE", 1, 1, "Block the numbers of a CSV file (any column order) or of one number a line; - is stdin", "blacklist import dnc.csv --actor jane", import_options, blacklist_import_verb},
     {"blacklist", "export", "", 0, 0, "The whole list as CSV (or --output json)", "blacklist export > dnc.csv", NULL, blacklist_export_verb},
     {"blacklist", "sync", "[FILE]", 0, 1, "Give the fast cache every number of the list, or of FILE where a database API cannot show its list. Exit code 4: some were missing", "blacklist sync", NULL, blacklist_sync_verb},
-    {"cdr", "show", "CALL_ID", 1, 1, "One call: its record, its texts and actions", "cdr show test-call", NULL, cdr_show_verb},
+    {"cdr", "show", "CALL_ID", 1, 1, "One call: its record, its actions, its texts, who opened the link, and what was given", "cdr show test-call", NULL, cdr_show_verb},
     {"cdr", "list", "", 0, 0, "Call records, newest first", "cdr list --campaign winter-appeal-2024 --outcome converted", cdr_list_options, cdr_list_verb},
     {"cdr", "export", "", 0, 0, "Call records as CSV, or NDJSON with --output json", "cdr export --since 2024-01-01 > calls.csv", cdr_export_options, cdr_export_verb},
     {"stats", NULL, "[CAMPAIGN]", 0, 1, "Campaigns, summed over their call records", "stats", NULL, stats_verb},
@@ -69,6 +72,7 @@ const Verb verbs[] = {
     {"dlq", "redrive", "[ID...]", 0, -1, "Try dead letters again", "dlq redrive --all", dlq_change_options, dlq_redrive_verb},
     {"dlq", "drop", "[ID...]", 0, -1, "Delete dead letters for good", "dlq drop 17", dlq_change_options, dlq_drop_verb},
     {"sms", "list", "", 0, 0, "Texts in the outbox, newest first; with a gateway outside, those of the ledger", "sms list --state unknown", sms_options, sms_list_verb},
+    {"gifts", "list", "", 0, 0, "Gifts that donation pages told of, newest first", "gifts list --campaign winter-appeal-2024", gifts_options, gifts_list_verb},
     {"actions", "list", "", 0, 0, "Recorded actions, newest first: donation links and opt-outs", "actions list --call test-call", actions_options, actions_list_verb},
     {"audit", "verify", "", 0, 0, "Check the chain of the audit log, and the do-not-call list against it; names what is wrong", "audit verify", NULL, audit_verify_verb},
     {"audit", "show", "", 0, 0, "Entries of the audit log", "audit show --phone +972501234567", audit_options, audit_show_verb},
