@@ -204,7 +204,7 @@ static SmsOutcome outcome_of(const struct PbxSpeech *speech, PbxAnswer answer, S
 
 static SmsOutcome place(const struct PbxSpeech *speech, const Effect *effect, int64_t deadline_ms, Arena *arena)
 {
-    Fault fault;
+    Fault fault = {0};
     Slice text;
     PbxVariable variables[VARIABLES_MOST];
     if (check_names(effect, &fault) || fill_text(effect, arena, &text, &fault))

@@ -1,31 +1,15 @@
-"""A real Asterisk ends calls and places them, by AMI and by ARI alike."""
-import base64
-import json
+"""A real Asterisk ends calls, by AMI and by ARI alike."""
 import time
 
 import pytest
 from support.events import optout, unique, unique_phone
 from support.fault_proxy import FaultProxy
-from support.peer_asterisk import free_port
-from support.program import run
+from support.peer_asterisk import Exchange
 from support.stores import check, is_away, lines, until
 
 pytestmark = pytest.mark.own_stores
 
 DEADLINE_S = 3  # of a call's end
-
-
-class Exchange:
-    """How the program reaches an Asterisk; `hop` is what stands between, or the port itself."""
-
-    def __init__(self, kind, pbx):
-        self.kind, self.pbx, self.name = kind, pbx, f"asterisk_{kind}"
-        self.port = pbx.ami_port if kind == "ami" else pbx.http_port
-
-    def settings(self, port=None, secret="change-me"):
-        url = self.pbx.ami_url if self.kind == "ami" else self.pbx.ari_url
-        url = url.replace("change-me", secret).replace(str(self.port), str(port or self.port))
-        return {f"PLEDGELINE_{self.kind.upper()}_URL": url}
 
 
 @pytest.fixture(params=["ami", "ari"])
@@ -171,6 +155,14 @@ def test_wrong_secret_is_named_and_ends_nothing(make_server, pbx, exchange):
     assert "Authentication" in why and "wrong-secret" not in why
     assert "wrong-secret" not in "".join(server.log)
     assert call_id in channels(pbx) and ended(server) == []
+
+
+def test_path_that_is_not_aris_is_named_and_ends_nothing(make_server, pbx):
+    server = make_server(PLEDGELINE_ARI_URL=pbx.ari_url.replace("/ari", "/air"))
+    assert press_9(server, "over-long-ago").status == 200
+    until(lambda: is_away(server, "asterisk_ari"))
+    assert "404" in server.get("/readyz").json()["dependencies"]["asterisk_ari"]["detail"]
+    assert ended(server) == []
 
 
 # ---- for somebody else ----

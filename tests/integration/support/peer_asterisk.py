@@ -210,6 +210,20 @@ class Asterisk:
         return subprocess.run(self.command("-rx", command), capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
 
 
+class Exchange:
+    """One of the two ways in which a program reaches an Asterisk: "ami" or "ari"."""
+
+    def __init__(self, kind, pbx):
+        self.kind, self.pbx, self.name = kind, pbx, f"asterisk_{kind}"
+        self.port = pbx.ami_port if kind == "ami" else pbx.http_port
+
+    def settings(self, port=None, secret="change-me"):
+        """port: of what stands between."""
+        url = self.pbx.ami_url if self.kind == "ami" else self.pbx.ari_url
+        url = url.replace("change-me", secret).replace(str(self.port), str(port or self.port))
+        return {f"PLEDGELINE_{self.kind.upper()}_URL": url}
+
+
 def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Asterisk() as pbx:
