@@ -171,14 +171,16 @@ Status call_feed_open(const CallFeedSettings *settings, Intake *intake, CallFeed
     feed->calls = live_calls_new(&live);
     breaker_init(&feed->breaker, "asterisk_events");
     status = start(feed, intake, fault);
-    if (status)
-        call_feed_close(feed);
-    else
+    if (!status) {
         *ret = feed;
+        return STATUS_OK;
+    }
+    call_feed_stop(feed);
+    call_feed_free(feed);
     return status;
 }
 
-void call_feed_close(CallFeed *feed)
+void call_feed_stop(CallFeed *feed)
 {
     if (!feed)
         return;
@@ -187,7 +189,15 @@ void call_feed_close(CallFeed *feed)
         outbox_leave(feed->outbox);
     if (feed->is_open)
         pthread_join(feed->thread, NULL);
+    feed->is_open = false;
     outbox_close(feed->outbox);
+    feed->outbox = NULL;
+}
+
+void call_feed_free(CallFeed *feed)
+{
+    if (!feed)
+        return;
     live_calls_free(feed->calls);
     feed->source.close(feed->source.self);
     breaker_done(&feed->breaker);

@@ -15,8 +15,10 @@ typedef struct CallFeedSettings {
 
 /* *ret NULL where no PBX is set. Connects on a thread of its own. intake and map outlive it. */
 Status call_feed_open(const CallFeedSettings *settings, Intake *intake, CallFeed **ret, Fault *fault);
-/* Before intake_stop: what is known by then goes in. NULL is fine. */
-void call_feed_close(CallFeed *feed);
+/* Follows no more; what is known by then goes in. Before intake_stop. NULL is fine. */
+void call_feed_stop(CallFeed *feed);
+/* Once nobody looks at its breaker any more. NULL is fine. */
+void call_feed_free(CallFeed *feed);
 
 /* For readyz: "asterisk_events". */
 Breaker *call_feed_breaker(CallFeed *feed);

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -98,6 +99,33 @@ static Status open_couriers(Service *service, Fault *fault)
     return STATUS_OK;
 }
 
+/* Another name for readyz, beside those of the stores. */
+static void watch_feed(Service *service)
+{
+    Breaker *const *stores = app_breakers(&service->app);
+    size_t count = 0;
+    while (stores[count])
+        count++;
+    service->watched = calloc(count + 2, sizeof *service->watched);
+    if (!service->watched)
+        abort();
+    memcpy(service->watched, stores, sizeof *stores * count);
+    service->watched[count] = call_feed_breaker(service->feed);
+    service->breakers = service->watched;
+}
+
+/* Whoever works for a queue is one of many: none of them follows a PBX. */
+static Status open_feed(Service *service, Fault *fault)
+{
+    CallFeedSettings settings = {.ami_url = service->config->ami_url, .ari_url = service->config->ari_url, .map = service->app.ports.calls.channels};
+    if (service->is_worker)
+        return STATUS_OK;
+    Status status = call_feed_open(&settings, service->intake, &service->feed, fault);
+    if (service->feed)
+        watch_feed(service);
+    return status;
+}
+
 static SnsPlace sns_place(const Config *config)
 {
     return (SnsPlace){.endpoint_url = *config->aws_endpoint_url_sns ? config->aws_endpoint_url_sns : config->aws_endpoint_url,
@@ -182,6 +210,7 @@ Status service_open_http(Service *service, Fault *fault)
 {
     Status status = open_readers(service, fault);
     status = status ? status : open_hang_ups(service, fault);
+    status = status ? status : open_feed(service, fault);
     status = status ? status : open_http(service, fault);
     return status ? status : announce(service, fault);
 }
@@ -190,6 +219,7 @@ void service_close(Service *service)
 {
     if (service->http)
         http_server_quiesce(service->http);
+    call_feed_stop(service->feed);
     courier_close(service->texts);
     courier_close(service->calls);
     click_queue_stop(service->clicks);
@@ -209,6 +239,7 @@ void service_close(Service *service)
     readers_free(service->hang_ups);
     readers_free(service->lookups);
     click_queue_free(service->clicks);
+    call_feed_free(service->feed);
     caretaker_close(service->caretaker);
     app_close(&service->care);
     intake_free(service->intake);
@@ -217,6 +248,7 @@ void service_close(Service *service)
         app_close(&service->readers[i]);
     if (service->app.stores)
         app_close(&service->app);
+    free(service->watched);
 }
 
 /* ---- signals: blocked everywhere, waited for here ---- */

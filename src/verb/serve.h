@@ -5,6 +5,7 @@
 
 #include "app.h"
 #include "ingress/api.h"
+#include "ingress/call_feed.h"
 #include "ingress/caretaker.h"
 #include "ingress/courier.h"
 #include "ingress/links.h"
@@ -34,6 +35,8 @@ typedef struct Service {
     Pipeline *line;
     Intake *intake;
     Courier *texts, *calls;
+    CallFeed *feed;           /* of a PBX; NULL where none is set */
+    Breaker **watched;        /* those of the stores, and the feed's */
     Readers *reports, *checks;
     Ports telephony;          /* the port of calls alone, for those who end one for somebody else */
     Readers *hang_ups;
