@@ -19,7 +19,7 @@ typedef struct AppStores {
 
 static const BackEnd *const every_back_end[] = {&redis_back_end, &mongodb_back_end, &postgresql_back_end, &database_api_back_end,
                                                &asterisk_worker_back_end, &asterisk_ami_back_end, &asterisk_ari_back_end, &sms_gateway_back_end,
-                                               &tts_topic_back_end, NULL};
+                                               &sms_providers_back_end, &tts_topic_back_end, NULL};
 
 /* ---- the ports ---- */
 
@@ -196,6 +196,7 @@ Status app_open_folder(App *app, const Config *config, const char *folder, AppMo
     stores->folder_alone.database_api_url = stores->folder_alone.asterisk_worker_url = "";
     stores->folder_alone.ami_url = stores->folder_alone.ari_url = stores->folder_alone.dial = "";
     stores->folder_alone.sms_gateway_topic_arn = stores->folder_alone.tts_fallback_topic_arn = "";
+    stores->folder_alone.sms_providers = "";
     app->config = &stores->folder_alone;
     return open_all(app, mode, fault);
 }

@@ -16,11 +16,22 @@ UnitPort back_ends_unit(void)
 static Breaker *breaker_of(BackEnds *back_ends, const BackEnd *row, const BackEnds *sharing)
 {
     size_t i = back_ends->count;
-    Breaker *breaker = sharing ? sharing->in_use[i] : &back_ends->breakers[i];
+    Breaker *breaker = sharing ? sharing->open[i].breaker : &back_ends->breakers[i];
     if (!sharing)
         breaker_init(breaker, row->name);
-    back_ends->in_use[i] = breaker;
+    back_ends->open[i].breaker = breaker;
     return breaker;
+}
+
+static void list_breakers(BackEnds *back_ends)
+{
+    size_t listed = 0;
+    for (size_t i = 0; i < back_ends->count; i++) {
+        const BackEnd *row = back_ends->open[i].row;
+        Breaker *const own[] = {back_ends->open[i].breaker, NULL};
+        for (Breaker *const *each = row->breakers ? row->breakers(back_ends->open[i].self) : own; *each && listed < BREAKERS_MAX; each++)
+            back_ends->in_use[listed++] = *each;
+    }
 }
 
 Status back_ends_open(BackEnds *back_ends, const BackEnd *const *rows, const Config *config, const BackEnds *sharing, Fault *fault)
@@ -37,6 +48,7 @@ Status back_ends_open(BackEnds *back_ends, const BackEnd *const *rows, const Con
         if (status)
             return status;
     }
+    list_breakers(back_ends);
     return STATUS_OK;
 }
 
@@ -45,7 +57,7 @@ void back_ends_close(BackEnds *back_ends)
     for (size_t i = 0; i < back_ends->count; i++) {
         if (back_ends->open[i].self)
             back_ends->open[i].row->close(back_ends->open[i].self);
-        if (back_ends->in_use[i] == &back_ends->breakers[i])
+        if (back_ends->open[i].breaker == &back_ends->breakers[i])
             breaker_done(&back_ends->breakers[i]);
     }
     back_ends->count = 0;

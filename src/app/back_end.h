@@ -19,19 +19,21 @@ typedef struct BackEnd {
     void (*wire_missing)(void *self, Ports *ports);
     /* A key that everybody shares who uses this back end; made at the first call, in arena. NULL = it keeps none. */
     Status (*secret)(void *self, Arena *arena, Slice *ret, Fault *fault);
+    /* Where it stands for several: theirs, ended by NULL, in place of the one that it was opened with. NULL = that one. */
+    Breaker *const *(*breakers)(void *self);
 } BackEnd;
 
 extern const BackEnd redis_back_end, mongodb_back_end, postgresql_back_end, database_api_back_end, asterisk_worker_back_end,
-    asterisk_ami_back_end, asterisk_ari_back_end, sms_gateway_back_end, tts_topic_back_end;
+    asterisk_ami_back_end, asterisk_ari_back_end, sms_gateway_back_end, sms_providers_back_end, tts_topic_back_end;
 
-enum { BACK_ENDS_MAX = 12 };
+enum { BACK_ENDS_MAX = 12, BREAKERS_MAX = 24 };
 
 /* Those of a list that are set, open. */
 typedef struct BackEnds {
-    struct { const BackEnd *row; void *self; } open[BACK_ENDS_MAX];
+    struct { const BackEnd *row; void *self; Breaker *breaker; } open[BACK_ENDS_MAX]; /* breaker: of `sharing` when it was given */
     size_t count;
     Breaker breakers[BACK_ENDS_MAX];
-    Breaker *in_use[BACK_ENDS_MAX + 1]; /* ended by NULL; those of `sharing` when it was given */
+    Breaker *in_use[BREAKERS_MAX + 1]; /* ended by NULL */
 } BackEnds;
 
 /* rows ends with NULL. sharing: an open set of the same rows and settings whose breakers are used, since what one thread finds out

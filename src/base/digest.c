@@ -69,6 +69,14 @@ void digest_hmac_sha256(Slice key, const Slice *parts, size_t count, uint8_t out
     OPENSSL_cleanse(block, sizeof block);
 }
 
+void digest_hmac_sha1(Slice key, Slice text, uint8_t out[DIGEST_SHA1_BYTES])
+{
+    size_t bytes = 0;
+    const unsigned char *data = (const unsigned char *)(text.bytes ? text.at : "");
+    if (!EVP_Q_mac(NULL, "HMAC", NULL, "SHA1", NULL, key.at, key.bytes, data, text.bytes, out, DIGEST_SHA1_BYTES, &bytes))
+        fail();
+}
+
 void digest_random(void *out, size_t bytes)
 {
     char *at = out;
@@ -136,6 +144,19 @@ Slice digest_base64url(Arena *arena, Slice bytes)
         at[length++] = encoded.at[i] == '+' ? '-' : encoded.at[i] == '/' ? '_' : encoded.at[i];
     at[length] = 0;
     return (Slice){at, length};
+}
+
+bool digest_of_base64url(Slice text, Arena *arena, Slice *ret_bytes)
+{
+    size_t padding = (4 - text.bytes % 4) % 4;
+    char *at = arena_alloc(arena, text.bytes + padding + 1);
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (strchr("+/=", text.at[i]))
+            return false;
+        at[i] = text.at[i] == '-' ? '+' : text.at[i] == '_' ? '/' : text.at[i];
+    }
+    memset(at + text.bytes, '=', padding);
+    return digest_of_base64((Slice){at, text.bytes + padding}, arena, ret_bytes);
 }
 
 void digest_uuid(char out[37])

@@ -63,6 +63,7 @@ typedef struct ApiSettings {
     Slice country_code;  /* of numbers in national form */
     bool counts_apart;   /* counters are in a store of their own */
     const struct SnsPushSettings *push;
+    const SmsPort *sms;  /* for read_callback alone, which any thread may call */
     const struct LinkSettings *links; /* NULL = no links are opened here */
     Slice link_secret;
     const char *donations_secret; /* of POST /v1/donations; "" = nothing is taken there */

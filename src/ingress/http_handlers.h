@@ -9,6 +9,9 @@ void sns_refuse(Call *call, unsigned code, Slice detail);
 void sns_push(Call *call, const Ports *ports);
 void sns_push_raw(Call *call, const Ports *ports);
 
+/* Of a receipt, or a person's message. */
+void sms_callback(Call *call, const Ports *ports);
+
 void events_of_topic(Call *call, const Ports *ports);
 void events_of_any_topic(Call *call, const Ports *ports);
 

@@ -146,8 +146,12 @@ static size_t give_bytes(char *at, size_t size, size_t count, void *context)
     return bytes;
 }
 
+/* A connection that rested long may be half closed by then, and nobody could say whether the request arrived. */
+enum { REST_MOST_S = 10 };
+
 static void send_once(CURL *curl, Slice *left)
 {
+    curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, (long)REST_MOST_S);
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, NULL);
     curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_bytes);

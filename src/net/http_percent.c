@@ -1,5 +1,4 @@
-/* Percent-decoding (RFC 3986 section 2.1; HTML forms). */
-#include "net/http_server.h"
+#include "net/http_percent.h"
 
 static int hex_of(char c)
 {

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "net/http_percent.h"
 
 typedef struct HttpServer HttpServer;
 typedef struct HttpRequest HttpRequest;
@@ -88,6 +89,3 @@ void http_peer_address(const HttpRequest *request, char out[HTTP_ADDRESS_BYTES])
 
 void http_add_header(HttpRequest *request, const char *name, const char *value);
 
-/* Percent-decodes; '+' is a blank when form is true. Decodes in place of out, which has room for text.bytes. False when
- * an escape is broken. */
-bool http_percent_decode(Slice text, bool form, char *out, size_t *ret_bytes);

@@ -140,7 +140,7 @@ static Status open_http(Service *service, Fault *fault)
     LinkSettings links = {.pages = pages_of(service), .secret = service->app.settings.event.donation_link_secret, .rate = config->link_rate,
                           .rate_all = config->link_rate_all, .trusted_proxies = config->trusted_proxies, .lookups = service->lookups,
                           .clicks = service->clicks};
-    ApiSettings api = {.tokens = config->tokens, .push = &push, .links = service->clicks ? &links : NULL, .link_secret = links.secret,
+    ApiSettings api = {.tokens = config->tokens, .push = &push, .sms = service->is_worker ? NULL : &service->app.ports.sms, .links = service->clicks ? &links : NULL, .link_secret = links.secret,
                        .donations_secret = config->donations_secret,
                        .rating = service->app.settings.event.rating,
                        .counts_apart = service->app.ports.live.generation_begin != NULL, .currency = slice_of(config->currency),

@@ -14,6 +14,13 @@ static void sha256_gives_the_known_vectors(void **state)
     assert_slice(hex_of(arena, digest), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static void hmac_of_sha1_gives_the_vector_of_rfc_2202(void **state)
+{
+    uint8_t digest[DIGEST_SHA1_BYTES];
+    digest_hmac_sha1(SLICE("Jefe"), SLICE("what do ya want for nothing?"), digest);
+    assert_slice(digest_hex(*state, digest, DIGEST_SHA1_BYTES), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+}
+
 static void hmac_gives_the_vectors_of_rfc_4231(void **state)
 {
     Arena *arena = *state;
@@ -55,7 +62,8 @@ static void base64_is_read_back_in_its_one_form_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sha256_gives_the_known_vectors), cmocka_unit_test(hmac_gives_the_vectors_of_rfc_4231),
+        cmocka_unit_test(sha256_gives_the_known_vectors), cmocka_unit_test(hmac_of_sha1_gives_the_vector_of_rfc_2202),
+        cmocka_unit_test(hmac_gives_the_vectors_of_rfc_4231),
         cmocka_unit_test(base64_gives_the_vectors_of_rfc_4648), cmocka_unit_test(base64_is_read_back_in_its_one_form_only),
     };
     return cmocka_run_group_tests(tests, open_arena, close_arena);

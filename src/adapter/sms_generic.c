@@ -1,0 +1,209 @@
+/* Any gateway that takes a text by one HTTP request: the request is written in settings. It may know a repeat by {ref}, where its settings say
+ * for how long. Receipts and messages of persons come as JSON in a form of ours, proved by a keyed hash. */
+#include "adapter/sms_provider.h"
+
+#include "adapter/sms_pointer.h"
+#include "base/clock.h"
+#include "base/digest.h"
+
+enum { HEADERS_MAX = 16, SECRET_BYTES_MIN = 16 };
+
+/* ---- templates: {to} {from} {text} {ref} {callback} ---- */
+
+typedef Slice (*Escape)(Slice text, Arena *arena);
+
+static Slice escape_json(Slice text, Arena *arena)
+{
+    Text quoted = text_in(arena);
+    json_add_string(&quoted, text);
+    return (Slice){quoted.at + 1, quoted.bytes - 2};
+}
+
+static Slice escape_nothing(Slice text, Arena *arena)
+{
+    (void)arena;
+    return text;
+}
+
+static const Slice *value_of(const SmsJob *job, Slice rest, size_t *ret_bytes)
+{
+    const struct { Slice name; const Slice *value; } names[] = {
+        {SLICE("{to}"), &job->to}, {SLICE("{from}"), &job->from}, {SLICE("{text}"), &job->text}, {SLICE("{ref}"), &job->ref},
+        {SLICE("{callback}"), &job->callback_url},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (slice_starts_with(rest, names[i].name)) {
+            *ret_bytes = names[i].name.bytes;
+            return names[i].value;
+        }
+    }
+    return NULL;
+}
+
+static Slice fill(Slice template_text, const SmsJob *job, Escape escape, Arena *arena)
+{
+    Text out = text_in(arena);
+    for (size_t i = 0, bytes; i < template_text.bytes; i += bytes) {
+        Slice rest = {template_text.at + i, template_text.bytes - i};
+        const Slice *value = value_of(job, rest, &bytes);
+        if (value) {
+            text_add(&out, escape(*value, arena));
+            continue;
+        }
+        text_add_byte(&out, *rest.at);
+        bytes = 1;
+    }
+    text_add_byte(&out, 0);
+    out.bytes--;
+    return text_slice(&out);
+}
+
+static bool is_json(const Config *config) { return strstr(config->sms_http_content_type, "json") != NULL; }
+
+/* ---- sending ---- */
+
+static Slice trimmed(Slice line)
+{
+    while (line.bytes && strchr(" \r\t", line.at[0]))
+        line = (Slice){line.at + 1, line.bytes - 1};
+    while (line.bytes && strchr(" \r\t", line.at[line.bytes - 1]))
+        line.bytes--;
+    return line;
+}
+
+/* "Name: value" lines, or separated by '|'. What is put in is of letters that no header minds. */
+static const char *const *headers_of(const Config *config, const SmsJob *job, Arena *arena)
+{
+    const char **headers = ARENA_ARRAY(arena, const char *, HEADERS_MAX + 1);
+    SmsJob plain = {.to = job->to, .from = job->from, .ref = job->ref};
+    size_t count = 0;
+    for (const char *at = config->sms_http_headers; *at && count < HEADERS_MAX;) {
+        size_t bytes = strcspn(at, "|\n");
+        Slice line = trimmed((Slice){at, bytes});
+        if (line.bytes)
+            headers[count++] = fill(line, &plain, escape_nothing, arena).at;
+        at += bytes + (at[bytes] != 0);
+    }
+    return headers;
+}
+
+static Status request(const SmsSite *site, const SmsJob *job, Arena *arena, HttpRequest *ret, Fault *fault)
+{
+    (void)fault;
+    const Config *config = site->config;
+    Escape escape = is_json(config) ? escape_json : http_client_escape;
+    *ret = (HttpRequest){.method = "POST", .url = fill(slice_of(config->sms_http_url), job, http_client_escape, arena).at,
+                         .content_type = config->sms_http_content_type, .headers = headers_of(config, job, arena),
+                         .body = fill(slice_of(config->sms_http_body), job, escape, arena)};
+    return STATUS_OK;
+}
+
+/* Whether a list like "200,202" has the code. */
+static bool is_success(const Config *config, long code, Arena *arena)
+{
+    Slice list = arena_printf(arena, ",%s,", config->sms_http_success), one = arena_printf(arena, ",%ld,", code);
+    return slice_holds(list, one);
+}
+
+static void answer(const SmsSite *site, const HttpAnswer *answer, int64_t now_ms, Arena *arena, SmsReply *ret)
+{
+    (void)now_ms;
+    const Json *body = NULL;
+    Fault ignored;
+    json_parse(answer->body, arena, &body, &ignored);
+    if (is_success(site->config, answer->code, arena))
+        *ret = sms_accepted(sms_pointer_text(body, slice_of(site->config->sms_http_id_pointer), arena));
+    else if (answer->code <= 299)
+        *ret = sms_accepted((Slice){0}); /* a yes that the settings do not know */
+    else
+        *ret = sms_refused_by_http(answer, arena);
+}
+
+/* ---- callbacks ---- */
+
+/* X-Pledgeline-Signature: sha256= and the HMAC-SHA-256 of the body, in hex. */
+static bool is_signed(const SmsSite *site, const SmsCallback *callback)
+{
+    static const Slice method = SLICE_INIT("sha256=");
+    Slice header = callback->header(callback->request, "X-Pledgeline-Signature"), secret = slice_of(site->config->sms_http_secret);
+    if (!slice_starts_with(header, method) || slice_empty(secret))
+        return false;
+    uint8_t given[DIGEST_BYTES], wanted[DIGEST_BYTES];
+    digest_hmac_sha256(secret, &callback->body, 1, wanted);
+    Slice hex = {header.at + method.bytes, header.bytes - method.bytes};
+    return digest_of_hex(hex, given) && digest_equal(given, wanted, DIGEST_BYTES);
+}
+
+static Status read_json(const SmsSite *site, const SmsCallback *callback, Arena *arena, const Json **ret, Fault *fault)
+{
+    if (!is_signed(site, callback))
+        return sms_forged(fault, "X-Pledgeline-Signature does not fit PLEDGELINE_SMS_HTTP_SECRET and the body");
+    if (json_parse(callback->body, arena, ret, fault) || !json_is_object(*ret))
+        return sms_malformed(fault, "it is no JSON object");
+    return STATUS_OK;
+}
+
+static int64_t time_of(const Json *body, int64_t otherwise_ms)
+{
+    int64_t ms;
+    return time_parse(json_text(json_get(body, "timestamp")), &ms) ? ms : otherwise_ms;
+}
+
+static Status read_receipt(const SmsSite *site, const SmsCallback *callback, Arena *arena, SmsCallbackRead *ret, Fault *fault)
+{
+    const Json *body;
+    Status status = read_json(site, callback, arena, &body, fault);
+    if (status)
+        return status;
+    Slice ref = json_text(json_get(body, "ref")), state = json_text(json_get(body, "state"));
+    Receipt receipt = {.ref = slice_empty(ref) ? sms_callback_query(callback, "ref", arena) : ref,
+                       .message_id = json_text(json_get(body, "messageId")), .code = json_text(json_get(body, "code")), .reason = json_text(json_get(body, "reason")),
+                       .at_ms = time_of(body, callback->now_ms)};
+    for (int i = RECEIPT_UNDERWAY; i <= RECEIPT_DELIVERED; i++) {
+        if (slice_equal(state, slice_of(receipt_state_name((ReceiptState)i))))
+            receipt.state = (ReceiptState)i;
+    }
+    if (receipt.state == RECEIPT_NONE)
+        return sms_malformed(fault, "state must be underway, undelivered or delivered");
+    if (receipt.state == RECEIPT_UNDELIVERED) {
+        SmsClass sms_class = sms_class_of(json_text(json_get(body, "class")));
+        receipt.sms_class = sms_class == SMS_CLASS_NONE ? SMS_CLASS_UNKNOWN : sms_class;
+    }
+    sms_take_receipt(ret, receipt, arena);
+    return STATUS_OK;
+}
+
+static Status read_message(const SmsSite *site, const SmsCallback *callback, Arena *arena, SmsCallbackRead *ret, Fault *fault)
+{
+    const Json *body;
+    Status status = read_json(site, callback, arena, &body, fault);
+    if (status)
+        return status;
+    SmsInbound message = {.id = json_text(json_get(body, "messageId")), .from = json_text(json_get(body, "phoneNumber")),
+                          .to = json_text(json_get(body, "to")), .text = json_text(json_get(body, "text")), .at_ms = time_of(body, callback->now_ms)};
+    return sms_take_message(ret, message, arena, fault);
+}
+
+/* ---- the row ---- */
+
+static Status check(const SmsSite *site, Fault *fault)
+{
+    const Config *config = site->config;
+    if (!is_json(config) && !strstr(config->sms_http_content_type, "x-www-form-urlencoded"))
+        return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_CONTENT_TYPE is \"%.60s\"; it must be one of JSON or of forms",
+                         config->sms_http_content_type);
+    if (!strstr(config->sms_http_body, "{to}") || !strstr(config->sms_http_body, "{text}"))
+        return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_BODY must have {to} and {text}");
+    if (*config->sms_http_secret && strlen(config->sms_http_secret) < SECRET_BYTES_MIN)
+        return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_SECRET must have %d bytes or more", SECRET_BYTES_MIN);
+    if (config->sms_http_repeat_s && !strstr(config->sms_http_body, "{ref}") && !strstr(config->sms_http_headers, "{ref}") &&
+        !strstr(config->sms_http_url, "{ref}"))
+        return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_REPEAT is set, and no template has {ref}:"
+                         " a repeat would be another text");
+    return STATUS_OK;
+}
+
+static const char *const needs[] = {"PLEDGELINE_SMS_HTTP_URL", "PLEDGELINE_SMS_HTTP_BODY", NULL};
+
+const SmsProvider sms_generic = {.name = "generic", .needs = needs, .check = check, .request = request, .answer = answer,
+                                 .read_receipt = read_receipt, .read_message = read_message};

@@ -1,0 +1,332 @@
+"""Texts by providers of them, each a server of the test's own that takes nothing but what the provider's pages ask for."""
+import itertools
+import json
+
+import pytest
+from support import sms_provider_peer as peers
+from support.events import CAMPAIGN_NAME, donation, unique, unique_phone
+from support.program import run
+from support.sms_provider_peer import Aws, Generic, Plivo, Twilio, Vonage, VonageMessages
+from support.stores import check, is_away, until
+
+BY_NAME = {"ids": lambda Peer: Peer.__name__}
+
+
+def press(server, phone=None, **fields):
+    phone = phone or unique_phone()
+    assert server.post("/v1/events/donation-events", donation(unique("call"), "winter", phone, **fields)).status == 200
+    return phone
+
+
+def texts(server, state):
+    return server.json("sms", "list", "--state", state, "--limit", "0")
+
+
+def one(server, state, phone):
+    """The text to that number, once it is in that state."""
+    def found():
+        return [text for text in texts(server, state) if text["phoneNumber"] == phone]
+    [text] = until(found, lambda: f"{phone} is not {state}: " + server.run("sms", "list", "--state", "pending", "--output", "json").out)
+    return text
+
+
+def the_text(peer):
+    until(lambda: peer.ledger or peer.wrong)
+    assert not peer.wrong, peer.wrong
+    [text] = peer.ledger
+    return text
+
+
+# ---- one text, and what is said of it ----
+
+@pytest.mark.parametrize("Peer", peers.ALL, **BY_NAME)
+def test_press_is_one_text_and_its_receipt_marks_it_delivered(make_server, Peer):
+    with Peer() as peer:
+        server = make_server(**peer.settings)
+        phone = press(server)
+        text = the_text(peer)
+        assert text.to == phone and CAMPAIGN_NAME in text.text and "{{" not in text.text
+        sent = one(server, "sent", phone)
+        assert (sent["id"], sent["provider"], sent["ref"], sent["receipt"]) == (text.id, peer.name, text.ref, None)
+        answer = peer.receipt(server, text)
+        assert (answer.status, answer.said) == (200, peers.NO_REPLY)
+        sent = one(server, "sent", phone)
+        assert sent["receipt"] == "delivered" and sent["deliveredAt"] and sent["failureReason"] is None
+        assert len(peer.ledger) == 1
+
+
+@pytest.mark.parametrize("Peer", peers.ALL, **BY_NAME)
+def test_text_in_another_script_goes_out_as_it_is(make_server, Peer):
+    with Peer() as peer:
+        server = make_server(**peer.settings, PLEDGELINE_SMS_TEMPLATE="תודה {{campaignName}} & \"100%\"={{donationLink}} 🎁")
+        press(server)
+        text = the_text(peer)
+        assert text.text.startswith(f'תודה {CAMPAIGN_NAME} & "100%"=https://') and text.text.endswith(" 🎁")
+
+
+UNDELIVERED = [
+    (Twilio, {"state": "undelivered", "code": "30006"}, "not_sms_capable", "30006"),
+    (Vonage, {"state": "failed", "code": "3"}, "dead_number", "3"),
+    (VonageMessages, {"state": "rejected", "code": "1210"}, "filtered", "1210"),
+    (Plivo, {"state": "undelivered", "code": "30"}, "filtered", "30"),
+    (Aws, {"state": "TEXT_INVALID"}, "dead_number", "TEXT_INVALID"),
+    (Generic, {"state": "undelivered", "sms_class": "filtered", "code": "E7"}, "filtered", "E7"),
+]
+
+
+@pytest.mark.parametrize("Peer, said, sms_class, code", UNDELIVERED, ids=lambda value: getattr(value, "__name__", None))
+def test_receipt_of_failure_is_kept_with_its_class_and_raw_code(make_server, Peer, said, sms_class, code):
+    with Peer() as peer:
+        server = make_server(**peer.settings)
+        phone = press(server)
+        text = the_text(peer)
+        one(server, "sent", phone)
+        assert peer.receipt(server, text, **said).status == 200
+        kept = one(server, "sent", phone)
+        assert (kept["receipt"], kept["class"], kept["code"]) == ("undelivered", sms_class, code)
+
+
+@pytest.mark.parametrize("by", ["GET", "POST", "JSON"])
+def test_vonage_posts_receipts_in_any_of_its_forms(make_server, by):
+    with Vonage() as peer:
+        server = make_server(**peer.settings)
+        phone = press(server)
+        text = the_text(peer)
+        one(server, "sent", phone)
+        assert peer.receipt(server, text, by=by).status == 200
+        assert one(server, "sent", phone)["receipt"] == "delivered"
+
+
+def test_plivo_signs_with_version_2_also(make_server):
+    with Plivo() as peer:
+        server = make_server(**peer.settings)
+        phone = press(server)
+        text = the_text(peer)
+        one(server, "sent", phone)
+        assert peer.receipt(server, text, version=2).status == 200
+        assert one(server, "sent", phone)["receipt"] == "delivered"
+
+
+def test_receipts_in_any_order_and_doubled_leave_what_is_furthest(make_server):
+    with Twilio() as peer:
+        server = make_server(**peer.settings)
+        phone = press(server)
+        text = the_text(peer)
+        one(server, "sent", phone)
+        for state in ("delivered", "sent", "delivered", "queued", "undelivered"):
+            assert peer.receipt(server, text, state).status == 200
+        assert one(server, "sent", phone)["receipt"] == "delivered"
+
+
+def test_receipt_of_nothing_that_was_sent_from_here_changes_nothing(make_server):
+    with Twilio() as peer:
+        server = make_server(**peer.settings)
+        stranger = peers.Text("+12025550199", "", "", "0" * 32, None)
+        assert peer.receipt(server, stranger).status == 200
+        assert texts(server, "sent") == []
+
+
+# ---- what is not believed ----
+
+def assert_refused(answer, status, code):
+    assert answer.status == status and json.loads(answer.said)["code"] == code, (answer.status, answer.said)
+
+
+@pytest.mark.parametrize("Peer", peers.ALL, **BY_NAME)
+def test_receipt_with_another_secret_is_forged(make_server, Peer):
+    with Peer() as peer:
+        server = make_server(**peer.settings)
+        text = peers.Text("+12025550199", "", "", "0" * 32, None)
+        peer.keys = {name: value if name == "VONAGE_PRIVATE_KEY" else value + "x" for name, value in peer.keys.items()}
+        assert_refused(peer.receipt(server, text), 403, "forged")
+        assert_refused(peer.message(server, "+12025550199", "STOP"), 403, "forged")
+        assert check(server, "+12025550199")["blocked"] is False
+
+
+def test_signature_for_another_url_is_forged_whatever_the_host_header_says(make_server):
+    with Twilio() as peer:
+        server = make_server(**{**peer.settings, "PLEDGELINE_PUBLIC_URL": "https://another.example.org/pledge"})
+        assert_refused(peer.message(server, "+12025550199", "STOP"), 403, "forged")
+
+
+def test_without_a_public_url_nothing_is_believed_whose_signature_needs_it(make_server):
+    with Twilio() as peer:
+        server = make_server(**{**peer.settings, "PLEDGELINE_PUBLIC_URL": ""})
+        assert_refused(peer.message(server, "+12025550199", "STOP"), 403, "forged")
+
+
+def test_provider_that_is_not_set_is_not_there(make_server):
+    with Twilio() as peer, Plivo() as stranger:
+        server = make_server(**peer.settings)
+        assert_refused(stranger.message(server, "+12025550199", "STOP"), 404, "provider_unknown")
+    assert_refused(Twilio.message(peer, make_server(), "+12025550199", "STOP"), 404, "sms_off")
+
+
+def test_aws_is_asked_for_the_password_that_sns_sends_only_then(make_server):
+    with Aws() as peer:
+        server = make_server(**peer.settings)
+        answer = peer.send(server, "receipts", {"eventType": "TEXT_DELIVERED"}, secret="")
+        assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Basic realm="pledgeline"')
+
+
+def test_what_is_signed_and_no_callback_is_malformed(make_server):
+    with Twilio() as peer:
+        server = make_server(**peer.settings)
+        assert_refused(peer.send(server, "receipts", {"Hello": "there"}), 400, "callback_malformed")
+
+
+# ---- what providers refuse ----
+
+def test_number_that_the_provider_knows_to_have_opted_out_is_blocked_here_and_nothing_follows(make_server):
+    with Twilio(lambda text, asked: peer.refuse(21610)) as peer:
+        server = make_server(**peer.settings)
+        phone = press(server)
+        failed = one(server, "failed", phone)
+        assert (failed["class"], failed["code"]) == ("opted_out", "21610")
+        assert check(server, phone)["blocked"] is True
+        assert press(server, phone) and not peer.ledger
+
+
+def test_account_that_has_no_credit_parks_its_texts_and_says_so(make_server):
+    broke = [True]
+    with Twilio(lambda text, asked: peer.refuse(20003, 401) if broke[0] else None) as peer:
+        server = make_server(**peer.settings)
+        phones = [press(server) for _ in range(5)]
+        until(lambda: is_away(server, "sms_twilio"))
+        assert {text["phoneNumber"] for text in texts(server, "pending") + texts(server, "sending")} == set(phones)
+        assert not peer.ledger and not texts(server, "failed")
+
+
+def test_next_provider_is_asked_while_the_first_has_no_credit(make_server):
+    with Twilio(lambda text, asked: peer.refuse(20003, 401)) as peer, Plivo() as second:
+        server = make_server(**{**peer.settings, **second.settings, "PLEDGELINE_SMS_PROVIDERS": "twilio,plivo"})
+        phone = press(server)
+        assert one(server, "sent", phone)["provider"] == "plivo"
+        assert the_text(second).to == phone
+
+
+def test_next_provider_is_asked_when_nobody_listens_at_the_first(make_server):
+    with Twilio() as peer, Plivo() as second:
+        settings = {**peer.settings, **second.settings, "PLEDGELINE_SMS_PROVIDERS": "twilio,plivo", "PLEDGELINE_TWILIO_URL": "http://127.0.0.1:1"}
+        server = make_server(**settings)
+        phone = press(server)
+        assert one(server, "sent", phone)["provider"] == "plivo"
+
+
+@pytest.mark.parametrize("misbehaves", [peers.silent, peers.silent_after_accepting, peers.unreadable, peers.saying(500), peers.saying(504)],
+                         ids=["silent", "silent after accepting", "unreadable", "500", "504"])
+def test_text_of_which_nobody_can_say_goes_to_nobody_else_and_is_held(make_server, misbehaves):
+    with Twilio(lambda text, asked: misbehaves) as peer, Plivo() as second:
+        server = make_server(**{**peer.settings, **second.settings, "PLEDGELINE_SMS_PROVIDERS": "twilio,plivo"})
+        phone = press(server)
+        assert one(server, "unknown", phone)["provider"] == "twilio"
+        assert len(peer.requests) == 1 and not second.requests
+
+
+def test_receipt_tells_of_a_text_that_was_held(make_server):
+    with Twilio(lambda text, asked: peers.silent_after_accepting) as peer:
+        server = make_server(**peer.settings)
+        phone = press(server)
+        one(server, "unknown", phone)
+        assert peer.receipt(server, the_text(peer)).status == 200
+        sent = one(server, "sent", phone)
+        assert (sent["receipt"], sent["id"]) == ("delivered", peer.ledger[0].id)
+        assert texts(server, "unknown") == [] and len(peer.requests) == 1
+
+
+@pytest.mark.parametrize("refuses", [peers.saying(503), peers.saying(429, Retry_After="1")], ids=["503", "429"])
+def test_provider_that_takes_nothing_now_is_asked_again(make_server, refuses):
+    with Twilio(lambda text, asked: refuses if asked < 2 else None) as peer:
+        server = make_server(**peer.settings, PLEDGELINE_BACKOFF_FIRST="0")
+        phone = press(server)
+        one(server, "sent", phone)
+        assert [text.to for text in peer.ledger] == [phone] and len(peer.requests) == 3
+
+
+def test_code_that_nobody_knows_is_counted_and_logged_as_it_came(make_server):
+    with Twilio(lambda text, asked: peer.refuse(77777)) as peer:
+        server = make_server(**peer.settings)
+        press(server)
+        until(lambda: any('"77777"' in line for line in server.log))
+        assert "pledgeline_sms_codes_unknown_total 1" in server.get("/metrics").body.decode()
+
+
+def test_gateway_that_knows_a_repeat_is_asked_again_after_a_lost_answer(make_server):
+    with Generic(lambda text, asked: peers.silent if asked == 0 else None) as peer:
+        server = make_server(**peer.settings, PLEDGELINE_SMS_HTTP_REPEAT="600", PLEDGELINE_EFFECT_LEASE="1")
+        phone = press(server)
+        one(server, "sent", phone)
+        assert [text.to for text in peer.ledger] == [phone]
+        assert len({request.header("Idempotency-Key") for request in peer.requests}) == 1
+
+
+# ---- many at once ----
+
+def test_slow_answer_holds_up_no_other_text_of_its_round(make_server):
+    with Twilio(lambda text, asked: peers.late(2) if asked == 0 else None) as peer:
+        server = make_server(**peer.settings)
+        presses = [donation(unique("call"), "winter", unique_phone()) for _ in range(40)]
+        server.publish("donation-events", *presses)
+        until(lambda: len(peer.ledger) >= 39)
+        until(lambda: len(texts(server, "sent")) == 40)
+        assert len({text.to for text in peer.ledger}) == 40
+
+
+def test_rate_is_kept_and_nothing_is_lost_by_it(make_server):
+    with Twilio() as peer:
+        server = make_server(**peer.settings, PLEDGELINE_SMS_RATE="5")
+        server.publish("donation-events", *[donation(unique("call"), "winter", unique_phone()) for _ in range(12)])
+        until(lambda: len(peer.ledger) == 12)
+        until(lambda: len(texts(server, "sent")) == 12)
+
+
+def test_sender_follows_the_prefix_and_the_provider(make_server):
+    with Twilio() as peer:
+        server = make_server(**{**peer.settings, "PLEDGELINE_SMS_FROM": "+1=+12025550100, +972=Charity, twilio:+44=+442071838750, *=Pledges"})
+        phones = {"+12125550123": "+12025550100", "+972501234567": "Charity", "+447700900123": "+442071838750", "+33612345678": "Pledges"}
+        for phone in phones:
+            press(server, phone)
+        until(lambda: len(peer.ledger) == 4)
+        assert {text.to: text.sender for text in peer.ledger} == phones
+
+
+def test_price_and_segments_are_kept_with_the_text(make_server, tmp_path):
+    (tmp_path / "prices.csv").write_text("prefix,price\n999,0.05\n1,0.0079\n")
+    with Twilio() as peer:
+        server = make_server(**peer.settings, PLEDGELINE_SMS_PRICES_FILE=str(tmp_path / "prices.csv"), PLEDGELINE_SMS_TEMPLATE="x" * 161 + "{{campaignName}}")
+        phone = press(server)
+        sent = one(server, "sent", phone)
+        assert (sent["segments"], sent["costMicros"]) == (2, 100000)
+
+
+# ---- messages of persons ----
+
+@pytest.mark.parametrize("Peer", peers.ALL, **BY_NAME)
+def test_message_of_a_person_goes_into_the_line(make_server, Peer):
+    with Peer() as peer:
+        server = make_server(**peer.settings)
+        answer = peer.message(server, "+12025550199", "STOP")
+        assert (answer.status, answer.said) == (200, peers.NO_REPLY)
+
+
+# ---- settings ----
+
+WRONG = [
+    ({"PLEDGELINE_SMS_PROVIDERS": "twillio"}, "twillio"),
+    ({"PLEDGELINE_SMS_PROVIDERS": "twilio,twilio"}, "each once"),
+    ({"TWILIO_AUTH_TOKEN": ""}, "which needs TWILIO_AUTH_TOKEN"),
+    ({"PLEDGELINE_SMS_PROVIDERS": "vonage"}, "VONAGE_API_SECRET"),
+    ({"PLEDGELINE_SMS_FROM": "12=x"}, "PLEDGELINE_SMS_FROM"),
+    ({"PLEDGELINE_PUBLIC_URL": "texts.example.org"}, "PLEDGELINE_PUBLIC_URL"),
+    ({"PLEDGELINE_SMS_CONNECTIONS": "0"}, "PLEDGELINE_SMS_CONNECTIONS"),
+    ({"PLEDGELINE_SMS_PRICES_FILE": "/nowhere.csv"}, "PLEDGELINE_SMS_PRICES_FILE"),
+    ({"SMS_GATEWAY_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:texts"}, "unset one of them"),
+    ({"PLEDGELINE_SMS_PROVIDERS": "generic", "PLEDGELINE_SMS_HTTP_URL": "http://127.0.0.1:1", "PLEDGELINE_SMS_HTTP_BODY": "{}"}, "{to} and {text}"),
+]
+
+
+@pytest.mark.parametrize("settings, words", WRONG, ids=[next(iter(settings)) + str(i) for i, (settings, _) in enumerate(WRONG)])
+def test_settings_that_cannot_work_are_refused_by_name(tmp_path, settings, words):
+    good = {"PLEDGELINE_SMS_PROVIDERS": "twilio", **Twilio.keys}
+    done = run(tmp_path / "data", "serve", PORT=0, **{**good, **settings})
+    assert done.code != 0 and words in done.err, done
