@@ -11,7 +11,7 @@ typedef struct Function {
     const BackEnd *const *back_ends; /* ended by NULL; what is not in it is not linked */
 } Function;
 
-extern const Function donation_function, optout_function, cdr_function;
+extern const Function donation_function, optout_function, cdr_function, gateway_function, speech_function;
 
 /* Settings come from the environment. Works until Lambda ends the process; returns its exit code. */
 int function_main(const Function *function);

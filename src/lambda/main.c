@@ -7,7 +7,7 @@
 
 #include "lambda/function.h"
 
-static const Function *const functions[] = {&donation_function, &optout_function, &cdr_function};
+static const Function *const functions[] = {&donation_function, &optout_function, &cdr_function, &gateway_function, &speech_function};
 
 /* "optout-handler", or as Lambda's handlers may be written "optout-handler.handler", "index/optout-handler". */
 static const Function *function_of(const char *name)

@@ -68,8 +68,8 @@ class SmsPeer(HttpPeer):
 
     @property
     def settings(self):
-        """Of a server that texts by this provider."""
-        return {"PLEDGELINE_SMS_PROVIDERS": self.name, "PLEDGELINE_PUBLIC_URL": PUBLIC, **self.keys, self.url_setting: self.url}
+        """Of a server that texts by this provider, at any hour."""
+        return {"PLEDGELINE_QUIET_HOURS": "", "PLEDGELINE_SMS_PROVIDERS": self.name, "PLEDGELINE_PUBLIC_URL": PUBLIC, **self.keys, self.url_setting: self.url}
 
     def _answer(self, request):
         try:

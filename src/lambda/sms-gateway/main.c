@@ -1,0 +1,3 @@
+#include "lambda/function.h"
+
+int main(void) { return function_main(&gateway_function); }
