@@ -1,6 +1,7 @@
 /* Which provider a text is given to, and what becomes of it where the answer does not say. */
 #include "adapter/sms_gateway.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "adapter/sms_crew.h"
@@ -12,7 +13,7 @@
 #include "event/sms_segments.h"
 #include "event/text_template.h"
 
-enum { ANSWER_MS = 10 * 1000, ANSWER_BYTES_MAX = 256 * 1024, LEAST_MS = 100, ACCOUNT_WAIT_MS = 60 * 1000 };
+enum { ANSWER_MS = 10 * 1000, ANSWER_BYTES_MAX = 256 * 1024, LEAST_MS = 100, FAILURES_IN_A_ROW = 3, ACCOUNT_WAIT_MS = 60 * 1000 };
 
 static const SmsProvider *const every_provider[] = {&sms_twilio, &sms_vonage, &sms_plivo, &sms_aws, &sms_generic, NULL};
 
@@ -24,6 +25,7 @@ struct SmsGateway {
     AwsSettings aws;
     const SmsProvider *providers[SMS_PROVIDERS_MAX];
     Breaker breakers[SMS_PROVIDERS_MAX];
+    atomic_int failures[SMS_PROVIDERS_MAX]; /* in a row */
     Breaker *in_use[SMS_PROVIDERS_MAX + 1];
     size_t provider_count;
     Arena arena;
@@ -95,20 +97,26 @@ static void ask_by_http(Sending *sending, const SmsProvider *provider, const Sms
     }
 }
 
-/* A provider that is away, or has nothing for us, is asked by one text at a time until it is back. */
-static void tell_breaker(const Sending *sending, Breaker *breaker)
+/* A provider that is away, or has nothing for us, is asked by one text at a time until it is back. One that fails now and then is not away. */
+static void tell_breaker(const Sending *sending, size_t i)
 {
     const SmsReply *reply = &sending->reply;
+    Breaker *breaker = &sending->gateway->breakers[i];
+    atomic_int *failures = &sending->gateway->failures[i];
     bool is_account = reply->outcome.sms_class == SMS_ACCOUNT;
     bool is_away = reply->outcome.result == SMS_AWAY && !reply->is_throttled && !is_account;
+    bool failed = is_away || reply->outcome.result == SMS_UNKNOWN;
+    int in_a_row = failed ? atomic_fetch_add(failures, 1) + 1 : 0;
     Fault why;
     fault_set(&why, STATUS_RETRY, is_account ? "sms_account" : "sms_away", "%.*s", SLICE_ARG(reply->outcome.reason));
     log_mask_phones(why.text);
-    if (reply->parks || is_away || reply->outcome.result == SMS_UNKNOWN)
+    if (!failed)
+        atomic_store(failures, 0);
+    if (reply->parks || in_a_row >= FAILURES_IN_A_ROW)
         breaker_failed(breaker, &why);
     else if (is_account)
         breaker_refused(breaker, &why);
-    else
+    else if (!failed)
         breaker_answered(breaker);
 }
 
@@ -130,7 +138,7 @@ static void ask(Sending *sending, size_t i, SmsConnection *connection)
         provider->ask(&gateway->site, connection, &job, deadline, &sending->arena, &sending->reply);
     else
         ask_by_http(sending, provider, &job, connection->http, timeout_ms);
-    tell_breaker(sending, &gateway->breakers[i]);
+    tell_breaker(sending, i);
 }
 
 /* Somebody else may have it once its lease is over; before, it is simply put back. */

@@ -302,11 +302,25 @@ def test_price_and_segments_are_kept_with_the_text(make_server, tmp_path):
 # ---- messages of persons ----
 
 @pytest.mark.parametrize("Peer", peers.ALL, **BY_NAME)
-def test_message_of_a_person_goes_into_the_line(make_server, Peer):
+def test_stop_by_text_blocks_the_number_and_is_confirmed_by_one_text(make_server, Peer):
     with Peer() as peer:
         server = make_server(**peer.settings)
-        answer = peer.message(server, "+12025550199", "STOP")
-        assert (answer.status, answer.said) == (200, peers.NO_REPLY)
+        for _ in range(2):
+            answer = peer.message(server, "+12025550199", "Stop")
+            assert (answer.status, answer.said) == (200, peers.NO_REPLY)
+        assert check(server, "+12025550199")["blocked"] is True
+        text = the_text(peer)
+        assert text.to == "+12025550199" and "unsubscribed" in text.text
+        press(server, "+12025550199")
+        assert len(peer.ledger) == 1
+
+
+def test_message_of_who_has_no_number_is_answered_and_left_alone(make_server):
+    with Twilio() as peer:
+        server = make_server(**peer.settings)
+        for sender in ("AMAZON", "33733", "+12"):
+            assert peer.message(server, sender, "STOP").status in (200, 400)
+        assert server.get("/v1/dlq").json()["messages"] == []
 
 
 # ---- settings ----

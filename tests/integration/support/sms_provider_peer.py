@@ -68,8 +68,9 @@ class SmsPeer(HttpPeer):
 
     @property
     def settings(self):
-        """Of a server that texts by this provider, at any hour."""
-        return {"PLEDGELINE_QUIET_HOURS": "", "PLEDGELINE_SMS_PROVIDERS": self.name, "PLEDGELINE_PUBLIC_URL": PUBLIC, **self.keys, self.url_setting: self.url}
+        """Of a server that texts by this provider."""
+        return {"PLEDGELINE_SMS_PROVIDERS": self.name, "PLEDGELINE_PUBLIC_URL": PUBLIC, "PLEDGELINE_QUIET_HOURS": "", **self.keys,
+                self.url_setting: self.url}
 
     def _answer(self, request):
         try:
@@ -219,7 +220,7 @@ class Vonage(SmsPeer):
 
     def message(self, server, phone, text, id="0B-in-1"):
         fields = self.signed({"msisdn": phone[1:], "to": "12025550100", "messageId": id, "text": text, "type": "text", "keyword": text.split()[0].upper(),
-                              "message-timestamp": "2025-04-30 12:00:00", "timestamp": "1746014400", "nonce": "n-2"})
+                              "message-timestamp": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime()), "timestamp": "1746014400", "nonce": "n-2"})
         return self.post(server, "inbound", query=urllib.parse.urlencode(fields), method="GET")
 
 
@@ -264,7 +265,7 @@ class VonageMessages(SmsPeer):
 
     def message(self, server, phone, text, id="aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"):
         return self.send(server, "inbound", {"channel": "sms", "message_uuid": id, "to": "12025550100", "from": phone[1:], "text": text,
-                                             "timestamp": "2025-04-30T12:00:00Z", "message_type": "text"})
+                                             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "message_type": "text"})
 
 
 class Plivo(SmsPeer):
