@@ -52,7 +52,8 @@ static const PostgresStatement enter_statement = {
  * stays: should they only have slept, they can say it. */
 static const PostgresStatement lose_statement = {
     "effect_lose", "UPDATE effect SET state = 'unknown', moved_at = $2::timestamptz,"
-                   " reason = 'the process ended while it was sending; the gateway may have it'"
+                   " reason = CASE WHEN receipt IN ('undelivered', 'delivered') THEN reason"
+                   " ELSE 'the process ended while it was sending; the gateway may have it' END"
                    " WHERE action_id = ANY ($1::text[]) AND due_at <= $2::timestamptz AND state IN ('pending', 'claimed', 'sending')"
                    " AND asked_at <> 'epoch' AND asked_at NOT BETWEEN $3::timestamptz AND $2::timestamptz"};
 

@@ -66,7 +66,7 @@ static const PostgresStatement lock_statement = {
 /* What any receipt does, and then what a receipt does that is further. Both as effect_receive. */
 static const PostgresStatement prove_statement = {
     "effect_prove", "UPDATE effect SET message_id = coalesce(nullif(message_id, ''), told.id), provider = coalesce(nullif(provider, ''), told.by),"
-                    " reason = CASE state WHEN 'unknown' THEN '' ELSE reason END,"
+                    " reason = CASE WHEN state = 'unknown' AND receipt IN ('', 'underway') THEN '' ELSE reason END,"
                     " state = CASE state WHEN 'unknown' THEN 'sent' ELSE state END, moved_at = $4::timestamptz"
                     " FROM unnest($1::text[], $2::text[], $3::text[]) AS told (told_ref, id, by)"
                     " WHERE ref = told_ref AND ref <> '' AND (state = 'unknown' OR message_id = '' OR provider = '')"};

@@ -97,7 +97,8 @@ static Status lose(SqliteEffects *effects, Effect *held, int64_t now_ms, Fault *
     if (status)
         return status;
     held->state = EFFECT_UNKNOWN;
-    held->reason = SLICE("the process ended while it was sending; the gateway may have it");
+    if (held->receipt < RECEIPT_UNDELIVERED)
+        held->reason = SLICE("the process ended while it was sending; the gateway may have it");
     sql_bind(effects->lose, SQL_TEXT(held->action_id), SQL_TEXT(held->reason), SQL_NUMBER(now_ms));
     return sql_run(effects->store, effects->lose, fault);
 }

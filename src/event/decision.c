@@ -85,10 +85,10 @@ ReceiptResult effect_receive(Effect *effect, const Receipt *receipt)
         effect->message_id = receipt->message_id;
     if (slice_empty(effect->provider))
         effect->provider = receipt->provider;
-    if (proves) {
+    if (proves)
         effect->state = EFFECT_SENT;
-        effect->reason = (Slice){0};
-    }
+    if (proves && effect->receipt < RECEIPT_UNDELIVERED)
+        effect->reason = (Slice){0}; /* it said why nobody knew */
     if (moves) {
         effect->receipt = receipt->state;
         effect->sms_class = receipt->sms_class;

@@ -4,7 +4,8 @@ any moment, and a crash between any two steps.
     claim -> is the number blocked? -> SENDING -> send -> settle
 
 A person gets one text at most, and none that was claimed after the opt-out was on the list. With an idempotent gateway nothing ends
-as UNKNOWN; with another one it may, for people to look at.
+as UNKNOWN; with another one it may, for people to look at, unless a receipt of the gateway proves it: that may come any time after
+the text, before its sender settles it or long after. A text that was sent counts once.
 """
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ class Rules(NamedTuple):
     fence: bool = True         # a claim that was taken over cannot go on
     look_again: bool = True    # the list is asked between claim and SENDING
     hold_unknown: bool = True  # a crash while SENDING is not sent again by a gateway that is not idempotent
+    prove_late: bool = True    # what becomes UNKNOWN is proved by a receipt that was there before
 
 
 class Work(NamedTuple):
@@ -34,6 +36,8 @@ class State(NamedTuple):
     lease: bool = False       # still runs
     is_blocked: bool = False
     texts: int = 0            # that reached the phone
+    receipt: bool = False     # the gateway said so
+    counted: int = 0          # how often somebody moved it to SENT
     ignored_block: bool = False # one of them past the list
     crashes: int = 2
     expiries: int = 2
@@ -61,6 +65,22 @@ def send(state, rules):
     return state._replace(texts=texts)
 
 
+def settle(state):
+    return state._replace(ledger="SENT", lease=False, counted=state.counted + 1)
+
+
+def receive(state):
+    """UNKNOWN is proved; SENDING is its sender's to settle."""
+    told = state._replace(receipt=True)
+    return settle(told) if state.ledger == "UNKNOWN" else told
+
+
+def lose(state, rules):
+    """Nobody can say whether the gateway has it, unless a receipt came."""
+    unknown = state._replace(ledger="UNKNOWN")
+    return settle(unknown) if state.receipt and rules.prove_late else unknown
+
+
 def step_of(state, work, rules):
     """(state, work) after the worker's next step."""
     if work.step == "look":
@@ -74,7 +94,7 @@ def step_of(state, work, rules):
     if work.step == "send":
         sent = send(state, rules)
         return sent._replace(ignored_block=sent.ignored_block or work.passed_block), work._replace(step="settle")
-    return (state._replace(ledger="SENT", lease=False) if is_ours(state, work, rules) else state), Work()
+    return (settle(state) if is_ours(state, work, rules) and state.ledger in HELD + ("UNKNOWN",) else state), Work()
 
 
 def steps(rules):
@@ -84,7 +104,9 @@ def steps(rules):
         if state.lease and state.expiries:
             yield "the lease is over", state._replace(lease=False, expiries=state.expiries - 1)
         if state.ledger == "SENDING" and not state.lease and not rules.idempotent and rules.hold_unknown:
-            yield "held as UNKNOWN", state._replace(ledger="UNKNOWN")
+            yield "held as UNKNOWN", lose(state, rules)
+        if state.texts and not state.receipt:
+            yield "a receipt comes", receive(state)
         for i, work in enumerate(state.workers):
             if work.step == "idle":
                 if may_claim(state, rules):
@@ -105,6 +127,10 @@ def check(state, is_end):
         return "a text to a number that was on the list"
     if state.ledger == "SENT" and not state.texts:
         return "the ledger says SENT, and nobody got a text"
+    if state.counted != (state.ledger == "SENT"):
+        return f"{state.ledger}, and counted {state.counted} times"
+    if state.ledger == "UNKNOWN" and state.receipt:
+        return "UNKNOWN, and a receipt says that it was sent"
     if is_end and state.ledger == "PENDING":
         return "nobody sends it"
     return None

@@ -27,7 +27,7 @@ def test_one_text_at_most_after_every_history(idempotent):
     assert sms_claim.explore_all(sms_claim.Rules(idempotent=idempotent)) > 500
 
 
-@pytest.mark.parametrize("guard", ["claim", "fence", "look_again", "hold_unknown"])
+@pytest.mark.parametrize("guard", ["claim", "fence", "look_again", "hold_unknown", "prove_late"])
 def test_texts_go_wrong_without(guard):
     with pytest.raises(Violation):
         sms_claim.explore_all(sms_claim.Rules(**{guard: False}))

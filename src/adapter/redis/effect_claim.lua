@@ -19,7 +19,7 @@ end
 
 local function lose(effect)
   effect[STATE] = 'unknown'
-  effect[REASON] = 'the process ended while it was sending; the gateway may have it'
+  if RECEIPT_RANK[effect[RECEIPT]] < 2 then effect[REASON] = 'the process ended while it was sending; the gateway may have it' end
 end
 
 local function take(effect)

@@ -9,7 +9,8 @@ local function receive(effect, provider, message_id, state, class, code, reason,
   local proves = effect[STATE] == 'unknown'
   if effect[MESSAGE_ID] == '' then effect[MESSAGE_ID] = message_id end
   if effect[PROVIDER] == '' then effect[PROVIDER] = provider end
-  if proves then effect[STATE], effect[REASON] = 'sent', '' end
+  if proves then effect[STATE] = 'sent' end
+  if proves and RECEIPT_RANK[effect[RECEIPT]] < 2 then effect[REASON] = '' end
   if moves then
     effect[RECEIPT], effect[CLASS], effect[CODE], effect[REASON], effect[DELIVERED] = state, class, code, reason, at
   end
