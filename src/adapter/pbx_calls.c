@@ -5,8 +5,9 @@
 
 #include "base/clock.h"
 
-/* Two connections: one call that the exchange sits on does not delay the others. */
-enum { THREADS = 2, PAUSE_MS = 50 };
+/* Two connections: one call that the exchange sits on does not delay the others. Another try has a second at least, or it would only hide
+ * why the one before it failed. */
+enum { THREADS = 2, PAUSE_MS = 50, TRY_LEAST_MS = 1000 };
 
 /* One call on its way to its end. */
 typedef struct Ending {
@@ -30,7 +31,7 @@ static PbxAnswer hang_up(Ending *ending, Slice channel)
     for (;;) {
         answer = hang_up_once(ending, channel);
         bool is_worth_another = answer == PBX_AWAY || answer == PBX_SILENT || answer == PBX_FAILED;
-        if (!is_worth_another || clock_elapsed_ms() + PAUSE_MS >= ending->deadline_ms)
+        if (!is_worth_another || clock_elapsed_ms() + PAUSE_MS + TRY_LEAST_MS > ending->deadline_ms)
             break;
         poll(NULL, 0, PAUSE_MS);
     }

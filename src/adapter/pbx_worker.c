@@ -10,6 +10,7 @@ enum { THREADS = 8 };
 
 struct PbxWorker {
     char *url;
+    const char *token;
     Breaker *breaker;
     CallEnder *ender;
 };
@@ -71,8 +72,8 @@ static CallEnd end_call(void *context, void *link, Slice call_id, int64_t deadli
 
 static void *open_link(void *context)
 {
-    (void)context;
-    return http_client_new(NULL);
+    const PbxWorker *worker = context;
+    return http_client_new(worker->token);
 }
 
 static void close_link(void *link) { http_client_free(link); }
@@ -88,7 +89,7 @@ static Status check_url(Slice url, Fault *fault)
     return STATUS_OK;
 }
 
-Status pbx_worker_open(const char *url, Breaker *breaker, PbxWorker **ret, Fault *fault)
+Status pbx_worker_open(const char *url, const char *token, Breaker *breaker, PbxWorker **ret, Fault *fault)
 {
     Slice base = slice_of(url);
     while (base.bytes && base.at[base.bytes - 1] == '/')
@@ -99,6 +100,7 @@ Status pbx_worker_open(const char *url, Breaker *breaker, PbxWorker **ret, Fault
     PbxWorker *worker = calloc(1, sizeof *worker);
     if (!worker || !(worker->url = strndup(base.at, base.bytes)))
         abort();
+    worker->token = token;
     worker->breaker = breaker;
     worker->ender = call_ender_new(&(CallMeans){.context = worker, .threads = THREADS, .open_link = open_link, .close_link = close_link,
                                                 .end_call = end_call});

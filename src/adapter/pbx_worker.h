@@ -10,9 +10,9 @@
 
 typedef struct PbxWorker PbxWorker;
 
-/* url: http://host:port or https://…; breaker is borrowed. REJECT "setting_value" for another one. Starts no thread before the first
- * call. */
-Status pbx_worker_open(const char *url, Breaker *breaker, PbxWorker **ret, Fault *fault);
+/* url: http://host:port or https://…; token: "" = none; it and breaker are borrowed. REJECT "setting_value" for another URL. Starts no thread
+ * before the first call. */
+Status pbx_worker_open(const char *url, const char *token, Breaker *breaker, PbxWorker **ret, Fault *fault);
 /* Waits for what was started, at most 3 s. NULL is fine. */
 void pbx_worker_close(PbxWorker *worker);
 

@@ -6,7 +6,7 @@ static bool is_set(const Config *config) { return *config->asterisk_worker_url; 
 static Status open_worker(const Config *config, Breaker *breaker, void **ret, Fault *fault)
 {
     PbxWorker *worker = NULL;
-    Status status = pbx_worker_open(config->asterisk_worker_url, breaker, &worker, fault);
+    Status status = pbx_worker_open(config->asterisk_worker_url, config->asterisk_worker_token, breaker, &worker, fault);
     *ret = worker;
     return status;
 }

@@ -11,7 +11,7 @@ enum { ROOM_BYTES = 16 * 1024 };
 struct Ami {
     AmiSettings settings;
     Stream *stream;           /* NULL = not connected */
-    unsigned long long asked; /* the last ActionID */
+    unsigned long long asked; /* the last ActionID of this connection */
     char *at;                 /* [begin, end) is held */
     size_t begin, end, capacity;
     Arena arena;              /* of the message that the caller has */
@@ -32,6 +32,7 @@ static void disconnect(Ami *ami)
     stream_close(ami->stream);
     ami->stream = NULL;
     ami->begin = ami->end = 0;
+    ami->asked = 0;
 }
 
 void ami_free(Ami *ami)

@@ -146,6 +146,17 @@ def test_link_that_is_silent_delays_no_opt_out(make_server, pbx, exchange, hop):
     assert ended(server) == ["before"]
 
 
+def test_asterisk_that_stands_still_for_a_moment_ends_the_call_when_it_goes_on(server, pbx):
+    press_9(server, "before")
+    until(lambda: ended(server))
+    call_id = live_call(pbx)
+    pbx.pause()
+    assert press_9(server, call_id).status == 200
+    pbx.resume()
+    until(lambda: call_id in ended(server))
+    until(lambda: channels(pbx) == [])
+
+
 def test_wrong_secret_is_named_and_ends_nothing(make_server, pbx, exchange):
     server = make_server(**exchange.settings(secret="wrong-secret-of-ours"))
     call_id = live_call(pbx)
@@ -190,9 +201,16 @@ def test_without_telephony_nobody_can_end_a_call(make_server):
     assert terminate(make_server(), "c1").json()["code"] == "telephony_missing"
 
 
-def test_another_pledgeline_ends_calls_through_this_one(make_server, server, pbx):
+def test_another_pledgeline_ends_calls_through_this_one_with_its_token(make_server, pbx, exchange):
     call_id = live_call(pbx)
-    other = make_server(ASTERISK_WORKER_URL=f"http://127.0.0.1:{server.port}")
+    tokens = "service:a-token-of-a-service,reader:a-token-of-a-reader"
+    server = make_server(PLEDGELINE_TOKENS=tokens, **exchange.settings())
+    url = f"http://127.0.0.1:{server.port}"
+    reader = make_server(ASTERISK_WORKER_URL=url, ASTERISK_WORKER_TOKEN="a-token-of-a-reader")
+    press_9(reader, call_id)
+    until(lambda: is_away(reader, "asterisk_worker"))
+    other = make_server(ASTERISK_WORKER_URL=url, ASTERISK_WORKER_TOKEN="a-token-of-a-service")
     press_9(other, call_id)
     assert until(lambda: ended(other)) == [call_id]
     until(lambda: channels(pbx) == [])
+    assert ended(reader) == []
