@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/metrics.h"
 #include "ingress/live_calls.h"
 #include "ingress/outbox.h"
 #include "ingress/pbx_source.h"
@@ -129,8 +129,10 @@ static void *run(void *argument)
         Status status = connect_and_list(feed, &fault);
         if (!status) {
             breaker_answered(&feed->breaker);
+            metric_set(METRIC_ASTERISK_FOLLOWED, 1);
             status = follow(feed, &fault);
         }
+        metric_set(METRIC_ASTERISK_FOLLOWED, 0);
         if (status)
             breaker_failed(&feed->breaker, &fault);
         feed->source.disconnect(feed->source.self);

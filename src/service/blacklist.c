@@ -50,82 +50,15 @@ Status blacklist_remove(const Ports *ports, Slice phone, Slice reason, Slice act
 
 /* ---- import: CSV (RFC 4180) with a header in any order, or one number a line ---- */
 
-enum { COLUMNS_MAX = 64, CELL_BYTES_MAX = 1000 };
+enum { CELL_BYTES_MAX = 1000 };
 
 static const int no_header[IMPORT_COLUMN_COUNT] = {0, -1, -1, -1, -1, -1, -1}; /* the number comes first */
 
 void import_reader_init(ImportReader *reader, Slice csv, Slice country_code)
 {
-    if (slice_starts_with(csv, SLICE("\xef\xbb\xbf"))) { /* spreadsheets begin with a byte order mark */
-        csv.at += 3;
-        csv.bytes -= 3;
-    }
-    *reader = (ImportReader){.rest = csv, .country_code = country_code};
+    *reader = (ImportReader){.country_code = country_code};
+    csv_reader_init(&reader->csv, csv, ",;\t");
     memcpy(reader->columns, no_header, sizeof no_header);
-}
-
-static char take(ImportReader *reader)
-{
-    char c = reader->rest.at[0];
-    reader->rest.at++;
-    reader->rest.bytes--;
-    reader->line += c == '\n';
-    return c;
-}
-
-static bool next_is(const ImportReader *reader, char c) { return reader->rest.bytes && reader->rest.at[0] == c; }
-
-static void take_quoted(ImportReader *reader, Text *cell)
-{
-    take(reader);
-    while (reader->rest.bytes) {
-        char c = take(reader);
-        if (c == '"' && !next_is(reader, '"'))
-            return;
-        if (c == '"')
-            take(reader);
-        text_add_byte(cell, c);
-    }
-}
-
-static Slice trimmed(Slice cell)
-{
-    while (cell.bytes && strchr(" \t'", cell.at[0])) {
-        cell.at++;
-        cell.bytes--;
-    }
-    while (cell.bytes && strchr(" \t\r", cell.at[cell.bytes - 1]))
-        cell.bytes--;
-    return cell;
-}
-
-/* One cell; *ret_more is false when it was the line's last. Commas, semicolons and tabs separate. */
-static Slice take_cell(ImportReader *reader, Arena *arena, bool *ret_more)
-{
-    Text cell = text_in(arena);
-    if (next_is(reader, '"'))
-        take_quoted(reader, &cell);
-    while (reader->rest.bytes) {
-        char c = take(reader);
-        if (c == '\n')
-            return *ret_more = false, trimmed(text_slice(&cell));
-        if (c == ',' || c == ';' || c == '\t')
-            return *ret_more = true, trimmed(text_slice(&cell));
-        text_add_byte(&cell, c);
-    }
-    *ret_more = false;
-    return trimmed(text_slice(&cell));
-}
-
-static size_t take_line(ImportReader *reader, Arena *arena, Slice cells[COLUMNS_MAX])
-{
-    size_t count = 0;
-    for (bool more = true; more;) {
-        Slice cell = take_cell(reader, arena, &more);
-        if (count < COLUMNS_MAX)
-            cells[count++] = cell;
-    }
-    return count;
 }
 
 static bool is_column(Slice cell, const char *const *names)
@@ -183,9 +116,9 @@ static void read_row(const ImportReader *reader, const Slice *cells, size_t coun
 
 bool import_reader_next(ImportReader *reader, Arena *arena, ImportRow *ret_row)
 {
-    Slice cells[COLUMNS_MAX];
-    while (reader->rest.bytes) {
-        size_t line = reader->line + 1, count = take_line(reader, arena, cells);
+    Slice cells[CSV_CELLS_MAX];
+    size_t count;
+    for (size_t line = reader->csv.line + 1; csv_read_line(&reader->csv, arena, cells, &count); line = reader->csv.line + 1) {
         bool is_first = !reader->header_read;
         reader->header_read = true;
         if (is_first && take_header(reader, cells, count))

@@ -1,6 +1,7 @@
 /* The do-not-call list by hand: what the HTTP API and the command line share. Callers hold the unit of work. */
 #pragma once
 
+#include "base/csv_read.h"
 #include "ports.h"
 
 /* user_optout, admin_import or compliance. */
@@ -28,9 +29,8 @@ typedef struct ImportRow { Slice cells[IMPORT_COLUMN_COUNT]; size_t line; } Impo
 
 /* Reads CSV with a header in any column order, or one number a line. Feeds rows one by one; state is the reader's own. */
 typedef struct ImportReader {
-    Slice rest;            /* not read yet */
+    CsvReader csv;
     Slice country_code;    /* of numbers in national form; empty: they cannot be read */
-    size_t line;
     int columns[IMPORT_COLUMN_COUNT]; /* -1 = not there */
     bool header_read;
 } ImportReader;

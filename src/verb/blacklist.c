@@ -249,7 +249,7 @@ static Status import_in_folder(Desk *desk, Import *import, Slice csv, Fault *fau
     Status status = STATUS_OK;
     for (import->more = true; !status && import->more;) {
         status = in_unit(&desk->app.ports, import_unit, import, fault);
-        progress_show(&progress, (int64_t)(csv.bytes - import->reader.rest.bytes));
+        progress_show(&progress, (int64_t)(csv.bytes - import->reader.csv.rest.bytes));
     }
     progress_done(&progress);
     arena_done(&import->arena);

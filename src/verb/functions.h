@@ -22,6 +22,7 @@ int export_verb(const Invocation *invocation);
 int cdr_show_verb(const Invocation *invocation);
 int cdr_list_verb(const Invocation *invocation);
 int cdr_export_verb(const Invocation *invocation);
+int cdr_import_verb(const Invocation *invocation);
 
 int stats_verb(const Invocation *invocation);
 int live_verb(const Invocation *invocation);

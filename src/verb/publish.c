@@ -10,6 +10,7 @@
 #include "verb/files.h"
 #include "verb/functions.h"
 #include "verb/output.h"
+#include "verb/publish.h"
 
 enum { CHUNK_BYTES_MAX = 1536 * 1024, ERRORS_SHOWN_MAX = 20, PAUSE_MOST_MS = 2000 };
 
@@ -277,28 +278,50 @@ static bool is_http_url(Slice url)
     return slice_starts_with(url, scheme) && url.bytes > scheme.bytes;
 }
 
+/* EXIT_OK: the target is open, and whoever called closes it by finish. */
+static int begin(Publishing *publishing, const Invocation *invocation)
+{
+    Fault fault;
+    size_t deadline_s;
+    if (invocation_option(invocation, "server") && !is_http_url(invocation_option_slice(invocation, "server")))
+        return verb_usage("--server is \"%.80s\"; it must be a URL like http://127.0.0.1:8080", invocation_option(invocation, "server"));
+    if (invocation_number(invocation, "deadline", 60, &deadline_s, &fault))
+        return verb_fail(&fault);
+    publishing->invocation = invocation;
+    publishing->give_up_at_ms = clock_elapsed_ms() + (int64_t)deadline_s * 1000;
+    return open_target(publishing) ? EXIT_OK : EXIT_FAILED;
+}
+
+static int finish(Publishing *publishing, Status status, const Fault *fault)
+{
+    int code = summary(publishing, status, fault);
+    pipeline_free(publishing->line);
+    desk_close(&publishing->desk);
+    return code;
+}
+
+int publish_given(const Invocation *invocation, Slice topic, const char *source, Slice lines)
+{
+    Fault fault = {0};
+    Publishing publishing = {.topic = topic, .source = source};
+    int code = begin(&publishing, invocation);
+    return code ? code : finish(&publishing, publish_lines(&publishing, lines, &fault), &fault);
+}
+
 int publish_verb(const Invocation *invocation)
 {
     Slice message = invocation_option_slice(invocation, "message"), arn = invocation_option_slice(invocation, "topic-arn");
     Slice topic = slice_empty(arn) ? invocation_option_slice(invocation, "topic") : envelope_topic_name(arn);
     Fault fault = {0};
-    size_t deadline_s;
     if (slice_empty(message) && !invocation->argument_count)
         return verb_usage("publish what? --topic NAME --message JSON, or a file of NDJSON lines, or - for stdin");
     if (!slice_empty(message) && invocation->argument_count)
         return verb_usage("publish takes --message or files, not both");
     if (!slice_empty(topic) && !event_handler_of(topic))
         return verb_usage("there is no topic \"%.*s\"; there are call-events, donation-events and optout-events", SLICE_ARG(topic));
-    if (invocation_option(invocation, "server") && !is_http_url(invocation_option_slice(invocation, "server")))
-        return verb_usage("--server is \"%.80s\"; it must be a URL like http://127.0.0.1:8080", invocation_option(invocation, "server"));
-    if (invocation_number(invocation, "deadline", 60, &deadline_s, &fault))
-        return verb_fail(&fault);
-    Publishing publishing = {.invocation = invocation, .topic = topic, .give_up_at_ms = clock_elapsed_ms() + (int64_t)deadline_s * 1000};
-    if (!open_target(&publishing))
-        return EXIT_FAILED;
-    Status status = slice_empty(message) ? publish_files(&publishing, &fault) : publish_message(&publishing, message, &fault);
-    int code = summary(&publishing, status, &fault);
-    pipeline_free(publishing.line);
-    desk_close(&publishing.desk);
-    return code;
+    Publishing publishing = {.topic = topic};
+    int code = begin(&publishing, invocation);
+    if (code)
+        return code;
+    return finish(&publishing, slice_empty(message) ? publish_files(&publishing, &fault) : publish_message(&publishing, message, &fault), &fault);
 }

@@ -6,13 +6,14 @@
 static const Option consume_options[] = {
     {"queue-url", "URL...", "an SQS queue, or topic=URL where its messages do not say their topic; may be given again; default: PLEDGELINE_QUEUE_URLS"},
     END};
+#define PUBLISH_TARGET \
+    {"server", "URL", "publish to this server; default: the one that serves the data folder, else straight into the folder"}, \
+    {"deadline", "SECONDS", "how long to go on trying when a server does not answer (default 60)"}
 static const Option publish_options[] = {
     {"topic", "NAME", "topic of a single message, or of lines that are bare bodies: call-events, donation-events, optout-events"},
     {"topic-arn", "ARN", "the same as an ARN; its last part counts"},
     {"message", "JSON", "one message, instead of a file"},
-    {"server", "URL", "publish to this server; default: the one that serves the data folder, else straight into the folder"},
-    {"deadline", "SECONDS", "how long to go on trying when a server does not answer (default 60)"},
-    END};
+    PUBLISH_TARGET, END};
 static const Option add_options[] = {
     {"reason", "TEXT", "why (default: added by hand)"}, {"actor", "NAME", "who (default: your login name)"},
     {"source", "NAME", "admin_import, compliance or user_optout (default admin_import)"}, END};
@@ -26,6 +27,11 @@ static const Option list_options[] = {{"limit", "N", "how many at most (default 
     {"since", "TIME", "started at or after this date or RFC 3339 time"}, {"until", "TIME", "started before it"}
 static const Option cdr_list_options[] = {CDR_FILTER, {"limit", "N", "how many at most (default 20; 0 = all)"}, END};
 static const Option cdr_export_options[] = {CDR_FILTER, {"limit", "N", "how many at most (default 0 = all)"}, END};
+static const Option cdr_import_options[] = {
+    {"campaign", "ID", "of calls whose rows name none: in Master.csv it is the account code"},
+    {"zone", "NAME", "time zone of the file's times, like Asia/Jerusalem (default UTC, as usegmtime of cdr.conf writes them)"},
+    {"pbx", "NAME", "systemname of asterisk.conf, where it has one"},
+    PUBLISH_TARGET, END};
 static const Option recount_options[] = {
     {"fix", NULL, "add what is missing to the counters"}, {"all", NULL, "show the counters that agree, too"}, END};
 static const Option dlq_options[] = {
@@ -64,6 +70,7 @@ const Verb verbs[] = {
     {"cdr", "show", "CALL_ID", 1, 1, "One call: its record, its actions, its texts, who opened the link, and what was given", "cdr show test-call", NULL, cdr_show_verb},
     {"cdr", "list", "", 0, 0, "Call records, newest first", "cdr list --campaign winter-appeal-2024 --outcome converted", cdr_list_options, cdr_list_verb},
     {"cdr", "export", "", 0, 0, "Call records as CSV, or NDJSON with --output json", "cdr export --since 2024-01-01 > calls.csv", cdr_export_options, cdr_export_verb},
+    {"cdr", "import", "FILE", 1, 1, "Take in calls that Asterisk has recorded: Master.csv, or the file of examples/asterisk/cdr_custom.conf; - is stdin", "cdr import Master.csv --campaign winter-appeal-2024", cdr_import_options, cdr_import_verb},
     {"stats", NULL, "[CAMPAIGN]", 0, 1, "Campaigns, summed over their call records", "stats", NULL, stats_verb},
     {"live", NULL, "[CAMPAIGN]", 0, 1, "The live counters, as a dashboard reads them", "live test-campaign", NULL, live_verb},
     {"recount", NULL, "", 0, 0, "Compare the live counters with the records. Exit code 4: they differ", "recount --fix", recount_options, recount_verb},
