@@ -120,7 +120,7 @@ static void submit(Post *post, int64_t now_ms)
 
 /* ---- for calls ---- */
 
-AgiOutbox *outbox_new(Agi *agi, Intake *intake, OptoutJournal *journal_of_all)
+AgiOutbox *agi_outbox_new(Agi *agi, Intake *intake, OptoutJournal *journal_of_all)
 {
     AgiOutbox *outbox = calloc(1, sizeof *outbox);
     if (!outbox)
@@ -129,7 +129,7 @@ AgiOutbox *outbox_new(Agi *agi, Intake *intake, OptoutJournal *journal_of_all)
     return outbox;
 }
 
-void outbox_free(AgiOutbox *outbox)
+void agi_outbox_free(AgiOutbox *outbox)
 {
     for (Post *post = outbox->posts, *following; post; post = following) {
         following = post->following;
@@ -138,7 +138,7 @@ void outbox_free(AgiOutbox *outbox)
     free(outbox);
 }
 
-void outbox_post(AgiOutbox *outbox, Slice topic, Slice body, AgiCall *call, void (*settled)(AgiCall *call, bool is_stored))
+void agi_outbox_post(AgiOutbox *outbox, Slice topic, Slice body, AgiCall *call, void (*settled)(AgiCall *call, bool is_stored))
 {
     if (!call && outbox->count >= POSTS_MAX)
         return;
@@ -147,6 +147,8 @@ void outbox_post(AgiOutbox *outbox, Slice topic, Slice body, AgiCall *call, void
         abort();
     memcpy(post->body, body.at, body.bytes);
     post->outbox = outbox;
+    post->line_wake.run = came_back;
+    post->journal_wake.run = journaled;
     post->call = call;
     post->settled = settled;
     post->is_optout = slice_equal(topic, SLICE("optout-events"));
@@ -187,7 +189,7 @@ static void tick_post(Post *post, int64_t now_ms)
         submit(post, now_ms);
 }
 
-void outbox_tick(AgiOutbox *outbox, int64_t now_ms)
+void agi_outbox_tick(AgiOutbox *outbox, int64_t now_ms)
 {
     for (Post *post = outbox->posts, *following; post; post = following) {
         following = post->following;
@@ -196,10 +198,10 @@ void outbox_tick(AgiOutbox *outbox, int64_t now_ms)
     }
 }
 
-void outbox_stop(AgiOutbox *outbox)
+void agi_outbox_stop(AgiOutbox *outbox)
 {
     outbox->is_stopping = true;
-    outbox_tick(outbox, clock_elapsed_ms());
+    agi_outbox_tick(outbox, clock_elapsed_ms());
 }
 
-bool outbox_is_empty(const AgiOutbox *outbox) { return !outbox->posts; }
+bool agi_outbox_is_empty(const AgiOutbox *outbox) { return !outbox->posts; }

@@ -6,14 +6,14 @@
 
 typedef struct AgiOutbox AgiOutbox;
 
-AgiOutbox *outbox_new(Agi *agi, Intake *intake, OptoutJournal *journal);
-void outbox_free(AgiOutbox *outbox);
+AgiOutbox *agi_outbox_new(Agi *agi, Intake *intake, OptoutJournal *journal);
+void agi_outbox_free(AgiOutbox *outbox);
 
 /* topic is a literal; body is copied. settled is called once, on the AGI thread, with the call, which is held until then: is_stored
  * false when it never will be, or is a dead letter. Both NULL: nobody wants to know. */
-void outbox_post(AgiOutbox *outbox, Slice topic, Slice body, AgiCall *call, void (*settled)(AgiCall *call, bool is_stored));
+void agi_outbox_post(AgiOutbox *outbox, Slice topic, Slice body, AgiCall *call, void (*settled)(AgiCall *call, bool is_stored));
 
-void outbox_tick(AgiOutbox *outbox, int64_t now_ms);
+void agi_outbox_tick(AgiOutbox *outbox, int64_t now_ms);
 /* Nothing is tried again; opt-outs go into the journal. */
-void outbox_stop(AgiOutbox *outbox);
-bool outbox_is_empty(const AgiOutbox *outbox);
+void agi_outbox_stop(AgiOutbox *outbox);
+bool agi_outbox_is_empty(const AgiOutbox *outbox);

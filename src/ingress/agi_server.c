@@ -30,6 +30,7 @@ struct Agi {
 
     AgiCall *calls;  /* the thread's own, all of them */
     size_t count;
+    bool is_deaf;    /* no more files can be opened: who connects waits for the next tick */
     int64_t tick_at_ms, leave_at_ms;
 
     pthread_mutex_t lock; /* guards the wakes */
@@ -121,6 +122,13 @@ static void bury(Agi *agi)
     metric_set(METRIC_AGI_CALLS_OPEN, open);
 }
 
+static void listen_up(Agi *agi, bool listens)
+{
+    struct epoll_event event = {.events = listens ? (uint32_t)EPOLLIN : 0, .data.ptr = &agi->listener};
+    epoll_ctl(agi->poll, EPOLL_CTL_MOD, agi->listener, &event);
+    agi->is_deaf = !listens;
+}
+
 static bool may_connect(const Agi *agi, const Address *peer)
 {
     return address_is_loopback(peer) || address_is_among(&agi->settings.allowed, peer);
@@ -141,8 +149,10 @@ static void accept_calls(Agi *agi)
         int fd = accept4(agi->listener, (struct sockaddr *)&peer.socket, &peer.bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+            listen_up(agi, false);
         if (fd < 0)
-            return; /* none waits, or no more files can be opened: those that wait are taken when some are closed */
+            return;
         if (!may_connect(agi, &peer))
             refuse(fd, &peer, "PLEDGELINE_AGI_ALLOW does not name its address");
         else if (agi->count >= CALLS_MAX)
@@ -160,9 +170,11 @@ static void tick(Agi *agi)
     if (now_ms < agi->tick_at_ms)
         return;
     agi->tick_at_ms = now_ms + TICK_MS;
+    if (agi->is_deaf)
+        listen_up(agi, true);
     for (AgiCall *call = agi->calls; call; call = call->following)
         agi_call_tick(call, now_ms);
-    outbox_tick(agi->outbox, now_ms);
+    agi_outbox_tick(agi->outbox, now_ms);
 }
 
 static void stop_calls(Agi *agi)
@@ -171,10 +183,11 @@ static void stop_calls(Agi *agi)
         return;
     close(agi->listener);
     agi->listener = -1;
+    agi->is_deaf = false;
     agi->leave_at_ms = clock_elapsed_ms() + GRACE_MS;
     for (AgiCall *call = agi->calls; call; call = call->following)
         agi_cut(call);
-    outbox_stop(agi->outbox);
+    agi_outbox_stop(agi->outbox);
 }
 
 static bool may_leave(Agi *agi)
@@ -182,7 +195,7 @@ static bool may_leave(Agi *agi)
     if (!atomic_load(&agi->is_stopping))
         return false;
     stop_calls(agi);
-    return outbox_is_empty(agi->outbox) || clock_elapsed_ms() >= agi->leave_at_ms;
+    return agi_outbox_is_empty(agi->outbox) || clock_elapsed_ms() >= agi->leave_at_ms;
 }
 
 static void take_event(Agi *agi, const struct epoll_event *event)
@@ -205,7 +218,7 @@ static void *work(void *argument)
     Agi *agi = argument;
     struct epoll_event events[EVENTS_MAX];
     while (!may_leave(agi)) {
-        bool has_clock = agi->calls || !outbox_is_empty(agi->outbox);
+        bool has_clock = agi->calls || agi->is_deaf || !agi_outbox_is_empty(agi->outbox);
         int count = epoll_wait(agi->poll, events, EVENTS_MAX, has_clock ? TICK_MS : -1);
         for (int i = 0; i < count; i++)
             take_event(agi, &events[i]);
@@ -248,7 +261,7 @@ static void close_own(Agi *agi)
         if (files[i] >= 0)
             close(files[i]);
     }
-    outbox_free(agi->outbox);
+    agi_outbox_free(agi->outbox);
     pthread_mutex_destroy(&agi->lock);
     free(agi);
 }
@@ -260,7 +273,7 @@ Agi *agi_open(const AgiSettings *settings, Intake *intake, Readers *checks, Opto
         abort();
     *agi = (Agi){.settings = *settings, .intake = intake, .checks = checks, .listener = -1, .poll = -1, .bell = -1};
     pthread_mutex_init(&agi->lock, NULL);
-    agi->outbox = outbox_new(agi, intake, journal);
+    agi->outbox = agi_outbox_new(agi, intake, journal);
     Status status = listen_on(agi, fault);
     if (!status && (!watch_own(agi) || pthread_create(&agi->thread, NULL, work, agi)))
         status = fault_set(fault, STATUS_FATAL, "no_thread", "no thread could be started");

@@ -6,6 +6,7 @@
 
 #include "base/breaker.h"
 #include "ingress/intake.h"
+#include "ingress/optout_journal.h"
 #include "ingress/readers.h"
 #include "net/http_server.h"
 
@@ -68,6 +69,7 @@ typedef struct ApiSettings {
     bool reports_only;   /* GET alone: whoever works for a broker has no spool and no dead letters for what comes by HTTP */
     Readers *calls;      /* of ROUTE_CALL; NULL = no telephony is set */
     Breaker *const *breakers; /* of the stores beyond a network, ended by NULL; NULL = there are none */
+    OptoutJournal *journal;   /* of calls; NULL = there is none */
 } ApiSettings;
 
 struct Api {

@@ -35,6 +35,18 @@ static bool add_breakers(Text *json, Breaker *const *breakers)
     return all_well;
 }
 
+/* An opt-out that can be written nowhere is the one thing that must not happen. */
+static bool add_journal(Text *json, OptoutJournal *journal)
+{
+    if (!journal)
+        return true;
+    JournalState state;
+    optout_journal_state(journal, &state);
+    text_add_byte(json, ',');
+    add_dependency(json, "optout_journal", state.healthy ? NULL : &state.fault);
+    return state.healthy;
+}
+
 void readiness(Call *call, const Ports *ports)
 {
     (void)ports;
@@ -43,13 +55,14 @@ void readiness(Call *call, const Ports *ports)
     Text json = text_in(call->arena);
     Text stores = text_in(call->arena);
     bool all_well = add_breakers(&stores, call->api->settings.breakers);
-    text_printf(&json, "{\"status\":\"%s\",\"dependencies\":{", !state.healthy ? "unavailable" : all_well ? "ok" : "degraded");
+    bool can_store = add_journal(&stores, call->api->settings.journal) && state.healthy;
+    text_printf(&json, "{\"status\":\"%s\",\"dependencies\":{", !can_store ? "unavailable" : all_well ? "ok" : "degraded");
     add_dependency(&json, "store", state.healthy ? NULL : &state.fault);
     text_add(&json, text_slice(&stores));
     text_printf(&json, "},\"queued\":{\"optout\":%zu,\"donation\":%zu,\"call\":%zu}}\n", state.queued[LANE_OPTOUT],
                 state.queued[LANE_DONATION], state.queued[LANE_CALL]);
-    answer_json(call, state.healthy ? 200 : 503, &json);
-    if (!state.healthy)
+    answer_json(call, can_store ? 200 : 503, &json);
+    if (!can_store)
         http_add_header(call->request, "Retry-After", "1");
 }
 

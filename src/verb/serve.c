@@ -144,7 +144,7 @@ static Status open_http(Service *service, Fault *fault)
                        .donations_secret = config->donations_secret,
                        .rating = service->app.settings.event.rating,
                        .counts_apart = service->app.ports.live.generation_begin != NULL, .currency = slice_of(config->currency),
-                       .country_code = service->app.settings.event.country_code, .reports_only = service->is_worker,
+                       .country_code = service->app.settings.event.country_code, .reports_only = service->is_worker, .journal = service->agi.journal,
                        .calls = service->hang_ups, .breakers = service->breakers ? service->breakers : app_breakers(&service->app)};
     service->api = api_open(&api, service->intake, service->reports, service->checks, fault);
     if (!service->api)
@@ -202,6 +202,8 @@ Status service_open_line(Service *service, Fault *fault)
         return status;
     warn_of_what_others_cannot_see(service->config);
     status = open_intake(service, fault);
+    if (!status && !service->is_worker)
+        status = agi_service_open_journal(&service->agi, service->config, service->intake, fault);
     status = status ? status : open_couriers(service, fault);
     return status ? status : open_caretaker(service, fault);
 }
@@ -212,6 +214,8 @@ Status service_open_http(Service *service, Fault *fault)
     status = status ? status : open_hang_ups(service, fault);
     status = status ? status : open_feed(service, fault);
     status = status ? status : open_http(service, fault);
+    if (!status && !service->is_worker)
+        status = agi_service_open(&service->agi, service->config, service->app.settings.event.country_code, service->intake, service->checks, fault);
     return status ? status : announce(service, fault);
 }
 
@@ -219,6 +223,7 @@ void service_close(Service *service)
 {
     if (service->http)
         http_server_quiesce(service->http);
+    agi_service_stop(&service->agi);
     call_feed_stop(service->feed);
     courier_close(service->texts);
     courier_close(service->calls);
@@ -240,6 +245,7 @@ void service_close(Service *service)
     readers_free(service->lookups);
     click_queue_free(service->clicks);
     call_feed_free(service->feed);
+    agi_service_close(&service->agi);
     caretaker_close(service->caretaker);
     app_close(&service->care);
     intake_free(service->intake);
@@ -284,6 +290,7 @@ int serve_run(const Config *config)
     Fault fault = {0};
     service_block_signals(&signals);
     Status status = service_check_http(config, &fault);
+    status = status ? status : agi_service_read(&service.agi, config, &fault);
     status = status ? status : service_open_line(&service, &fault);
     if (status || service_open_http(&service, &fault)) {
         service_close(&service);

@@ -9,6 +9,7 @@
 #include "ingress/caretaker.h"
 #include "ingress/courier.h"
 #include "ingress/links.h"
+#include "verb/serve_agi.h"
 
 /* Serves until SIGTERM or SIGINT; returns the process's exit code. */
 int serve_run(const Config *config);
@@ -44,6 +45,7 @@ typedef struct Service {
     ClickQueue *clicks;
     Api *api;
     HttpServer *http;
+    AgiService agi;
 } Service;
 
 /* Whether HTTP may be spoken with these settings at all. */
