@@ -1,6 +1,4 @@
 """Recorded calls of a real Asterisk: people who press keys, who hang up, and many at once."""
-import base64
-
 import pytest
 from support.agi import agi_port
 from support.events import unique_phone
@@ -123,37 +121,3 @@ def test_forty_people_at_once_are_each_understood(line):
         until(lambda: is_blocked(server, phone) == bool(opts_out))
     counters = until(lambda: (found := server.get("/v1/campaigns/winter/live").json()["counters"]).get("opted_out") == 20 and found)
     assert (counters["optouts"], counters["donations"], counters["converted"]) == (20, 20, 20)
-
-
-# ---- texts that are spoken ----
-
-TEXT = "Thank you. Your personal link is donate dot example dot org slash seven."
-REF = "0123456789abcdef0123456789abcdef"
-
-
-def speak(pbx, phone, callee="silent", text=TEXT, **more):
-    encoded = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-    return pbx.originate(phone, callee, context="pledgeline-speak", call_id=f"pledgeline-{REF}", PLEDGELINE_REF=REF, PLEDGELINE_TEXT=encoded, **more)
-
-
-def speaking_line(make_line, tmp_path, command):
-    folder = tmp_path / "speech"
-    folder.mkdir()
-    return *make_line(PLEDGELINE_SPEECH_COMMAND=command, PLEDGELINE_SPEECH_FOLDER=folder), folder
-
-
-def receipts(server):
-    """Nobody has asked for this text, so its receipt is a dead letter, or known to be strange; it is read where it passes."""
-    return [message for message in server.get("/v1/dlq?topic=delivery-receipts").json()["messages"]]
-
-
-def test_spoken_text_is_made_once_and_heard_behind_who_calls_and_how_to_opt_out(make_line, tmp_path):
-    server, pbx, folder = speaking_line(make_line, tmp_path, "espeak-ng -w {file} -f {textfile}")
-    call = speak(pbx, unique_phone())
-    pbx.ami.until("Hangup", Uniqueid=call)
-    [file] = folder.iterdir()
-    assert heard(pbx.ami, call) == ["identity", "opt_out", file.stem, "goodbye"]
-    made = file.stat().st_ino
-    speak(pbx, unique_phone())
-    pbx.ami.until("Hangup", Uniqueid=call)
-    assert [(found.name, found.stat().st_ino) for found in folder.iterdir()] == [(file.name, made)]
