@@ -33,7 +33,7 @@ class Line:
         self.server = make_server(**{
             "PLEDGELINE_AGI": pbx.agi_port, "PLEDGELINE_MENU": write_menu(folder / "prompts"), "PLEDGELINE_SPEECH_FOLDER": self.speech,
             "PLEDGELINE_SPEECH_COMMAND": command, "PLEDGELINE_AMI_URL": pbx.ami_url, "PLEDGELINE_DIAL": f"Local/{{number}}@{callee}/n",
-            "PLEDGELINE_CALLER_ID": '"Winter Appeal" <+12025550100>', **settings})
+            "PLEDGELINE_QUIET_HOURS": "", "PLEDGELINE_CALLER_ID": '"Winter Appeal" <+12025550100>', **settings})
 
     def ask(self, text=TEXT, phone=None):
         """The record of the call, once there is one."""
