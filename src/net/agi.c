@@ -24,12 +24,11 @@ static bool read_result(Slice *rest, long *ret)
         return false;
     bool is_negative = at < rest->bytes && rest->at[at] == '-';
     at += is_negative;
-    size_t digits = at;
-    while (at < rest->bytes && is_digit(rest->at[at]) && at - digits < 9)
+    for (size_t digits = at; at < rest->bytes && is_digit(rest->at[at]) && at - digits < 9;)
         number = number * 10 + (rest->at[at++] - '0');
     *ret = is_negative ? -number : number;
     *rest = (Slice){rest->at + at, rest->bytes - at};
-    return at > digits || rest->bytes == 0 || rest->at[0] == ' '; /* "result=" alone: digits that nobody pressed */
+    return rest->bytes == 0 || rest->at[0] == ' '; /* "result=" alone: digits that nobody pressed */
 }
 
 /* " (value)" */

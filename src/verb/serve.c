@@ -223,6 +223,7 @@ void service_close(Service *service)
 {
     if (service->http)
         http_server_quiesce(service->http);
+    agi_service_stop(&service->agi);
     call_feed_stop(service->feed);
     agi_service_stop(&service->agi);
     courier_close(service->texts);

@@ -24,8 +24,8 @@ def agi_settings(folder, menu=MENU, **more):
 
 
 def agi_port(server):
-    """Where it takes calls."""
-    return int(until(lambda: [found.group(2) for found in map(ADDRESS.search, server.log) if found])[0])
+    """Where it takes calls, since its last start."""
+    return int(until(lambda: [found.group(2) for found in map(ADDRESS.search, list(server.log)) if found])[-1])
 
 
 class AgiCall:
