@@ -1,7 +1,8 @@
 """Texts by providers of them, each a server of the test's own that takes nothing but what the provider's pages ask for."""
-import itertools
+import hashlib
 import json
 
+import jwt
 import pytest
 from support import sms_provider_peer as peers
 from support.events import CAMPAIGN_NAME, donation, unique, unique_phone
@@ -143,6 +144,16 @@ def test_receipt_with_another_secret_is_forged(make_server, Peer):
         assert check(server, "+12025550199")["blocked"] is False
 
 
+def test_token_of_another_body_is_forged(make_server):
+    with VonageMessages() as peer:
+        server = make_server(**peer.settings)
+        body = peers.compact({"message_uuid": "1", "from": "12025550199", "to": "1", "text": "STOP"})
+        other = hashlib.sha256(body + b" ").hexdigest()
+        token = jwt.encode({"payload_hash": other}, peer.keys["VONAGE_SIGNATURE_SECRET"], algorithm="HS256")
+        assert_refused(peer.post(server, "inbound", body, {"Authorization": f"Bearer {token}"}), 403, "forged")
+        assert check(server, "+12025550199")["blocked"] is False
+
+
 def test_signature_for_another_url_is_forged_whatever_the_host_header_says(make_server):
     with Twilio() as peer:
         server = make_server(**{**peer.settings, "PLEDGELINE_PUBLIC_URL": "https://another.example.org/pledge"})
@@ -270,6 +281,14 @@ def test_slow_answer_holds_up_no_other_text_of_its_round(make_server):
         until(lambda: len(peer.ledger) >= 39)
         until(lambda: len(texts(server, "sent")) == 40)
         assert len({text.to for text in peer.ledger}) == 40
+
+
+def test_texts_that_wait_for_a_connection_longer_than_their_lease_go_out_once(make_server):
+    with Twilio(lambda text, asked: peers.late(1.2)) as peer:
+        server = make_server(**peer.settings, PLEDGELINE_SMS_CONNECTIONS="1", PLEDGELINE_EFFECT_LEASE="6", PLEDGELINE_BACKOFF_FIRST="0")
+        server.publish("donation-events", *[donation(unique("call"), "winter", unique_phone()) for _ in range(7)])
+        until(lambda: len(texts(server, "sent")) + len(texts(server, "unknown")) == 7)
+        assert texts(server, "unknown") == [] and len({text.to for text in peer.ledger}) == len(peer.ledger) == 7
 
 
 def test_rate_is_kept_and_nothing_is_lost_by_it(make_server):
