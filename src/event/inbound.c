@@ -104,11 +104,11 @@ static Slice quoted(Slice text, Arena *arena)
 
 static void stop(const Event *event, Arena *arena, Decision *ret)
 {
-    Slice action_id = action_of(event, "optout", arena);
+    Slice action_id = action_of(event, "optout", arena), quote = quoted(event->inbound->text, arena);
     BlockEntry *entry = ARENA_NEW(arena, BlockEntry);
     *entry = (BlockEntry){
         .phone = event->phone, .added_ms = event->received_ms, .pressed_ms = written_ms(event), .timestamp = event->timestamp,
-        .reason = arena_printf(arena, "SMS \"%.*s\"", SLICE_ARG(quoted(event->inbound->text, arena))), .source = SLICE("user_optout"), .actor = SLICE("caller"),
+        .reason = arena_printf(arena, "SMS \"%.*s\"", SLICE_ARG(quote)), .source = SLICE("user_optout"), .actor = SLICE("caller"),
         .action_id = action_id,
     };
     ret->blocks = entry;
@@ -153,7 +153,8 @@ static void inbound_decide(const Event *event, const Facts *facts, const EventSe
         break;
     case REPLY_UNCLEAR:
         ret->verdict = VERDICT_REJECT;
-        fault_set(&ret->fault, STATUS_REJECT, "reply_unclear", "a person wrote a word that opts out among others: read it, and block the number if that is meant");
+        fault_set(&ret->fault, STATUS_REJECT, "reply_unclear",
+                  "a person wrote a word that opts out among others: read it, and block the number if that is meant");
         break;
     case REPLY_START:
     case REPLY_OTHER:
