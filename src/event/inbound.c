@@ -11,7 +11,6 @@ enum {
     WORD_BYTES_MAX = 128,
     TEXT_BYTES_MAX = 16 * 1024,        /* ten segments of a text have 1600 characters; other channels let people write more */
     QUOTED_BYTES_MAX = 60,             /* of what was written, in the reason */
-    ANSWER_WITHIN_MS = 5 * 60 * 1000,  /* 64.1200(a)(12): a confirmation within five minutes is presumed fine. Later nobody waits for one */
 };
 
 Metric inbound_metric(ReplyMeaning meaning)
@@ -124,7 +123,7 @@ static void stop(const Event *event, Arena *arena, Decision *ret)
 
 static void answer(const Event *event, Slice text, const EventSettings *settings, Arena *arena, Decision *ret)
 {
-    bool is_late = event->received_ms - written_ms(event) > ANSWER_WITHIN_MS;
+    bool is_late = event->received_ms - written_ms(event) > REPLY_WITHIN_MS;
     if (!settings->replies || slice_empty(text) || is_late)
         return;
     Effect *effect = ARENA_NEW(arena, Effect);
