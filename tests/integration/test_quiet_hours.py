@@ -1,4 +1,6 @@
 """Quiet hours need the time zones of the system where somebody can be reached, and nowhere else."""
+import json
+
 import pytest
 from support.program import run
 
@@ -9,13 +11,19 @@ CALLS_PEOPLE = {"PLEDGELINE_AMI_URL": "ami://pledgeline:secret@127.0.0.1:1",
 
 
 def test_who_reaches_nobody_needs_no_time_zones(make_server):
-    assert make_server(TZDIR="/nowhere").get("/healthz").status == 200
+    assert make_server(TZDIR="/nowhere", PLEDGELINE_QUIET_HOURS="21:00-08:00").get("/healthz").status == 200
 
 
 def test_who_calls_people_does_not_start_without_time_zones(tmp_path):
-    done = run(tmp_path / "data", "serve", PORT=0, TZDIR="/nowhere", **CALLS_PEOPLE)
+    done = run(tmp_path / "data", "serve", PORT=0, TZDIR="/nowhere", PLEDGELINE_QUIET_HOURS="21:00-08:00", **CALLS_PEOPLE)
     assert done.code != 0
     assert "PLEDGELINE_QUIET_HOURS" in done.err and "TZDIR" in done.err and "/nowhere/" in done.err
+
+
+def test_quiet_hours_are_those_of_the_law_unless_somebody_says_otherwise(tmp_path):
+    shown = json.loads(run(tmp_path / "data", "config", "--output", "json", PLEDGELINE_QUIET_HOURS=None).out)
+    [found] = [row for row in shown if row["name"] == "PLEDGELINE_QUIET_HOURS"]
+    assert found["value"] == "21:00-08:00"
 
 
 def test_without_quiet_hours_no_time_zones_are_needed(make_server):
