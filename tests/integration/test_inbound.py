@@ -3,7 +3,9 @@ mean an opt-out is never dropped without somebody to read it."""
 import json
 
 import pytest
-from support.events import unique, unique_phone
+from support.events import donation, unique, unique_phone
+from support.sms_provider_peer import Generic, Plivo, Twilio, Vonage
+from support.stores import until
 
 METRIC = 'pledgeline_inbound_messages_total{{meaning="{}"}}'
 
@@ -111,3 +113,43 @@ def test_nobody_is_answered_where_no_provider_is_set(server):
     for text in ("STOP", "HELP"):
         assert send(server, written(text, unique_phone())).status == 200
     assert server.json("sms", "list") == []
+
+
+# ---- with a provider: people are answered ----
+
+def texts_to(peer, phone):
+    assert not peer.wrong, peer.wrong
+    return [text.text for text in peer.texts_to(phone)]
+
+
+@pytest.mark.parametrize("Peer", [Twilio, Vonage, Plivo, Generic], ids=lambda Peer: Peer.__name__)
+def test_stop_to_a_provider_blocks_and_is_confirmed_once(make_server, clock, Peer):
+    with Peer() as peer:
+        server = make_server(**peer.settings, **clock.settings, PLEDGELINE_STOP_REPLY="You get no more from us.")
+        phone = unique_phone()
+        for id in ("in-1", "in-1", "in-2"):
+            assert peer.message(server, phone, "STOP", id=id).status == 200
+        assert entry(server, phone)["reason"] == 'SMS "STOP"'
+        until(lambda: texts_to(peer, phone))
+        assert server.json("sms", "list", "--state", "pending") == []
+        assert texts_to(peer, phone) == ["You get no more from us."]
+
+
+def test_help_is_answered_also_to_who_has_opted_out(make_server):
+    with Twilio() as peer:
+        server = make_server(**peer.settings, PLEDGELINE_STOP_REPLY="", PLEDGELINE_HELP_REPLY="We are the Charity, +1 202 555 0100.")
+        phone = unique_phone()
+        for number, text in enumerate(("STOP", "HELP")):
+            assert peer.message(server, phone, text, id=f"in-{number}").status == 200
+        until(lambda: texts_to(peer, phone))
+        assert texts_to(peer, phone) == ["We are the Charity, +1 202 555 0100."]
+
+
+def test_who_has_opted_out_by_text_gets_no_donation_link(make_server):
+    with Twilio() as peer:
+        server = make_server(**peer.settings, PLEDGELINE_STOP_REPLY="")
+        phone = unique_phone()
+        peer.message(server, phone, "please remove me")
+        assert server.publish("donation-events", donation(unique("call"), "winter", phone)).status == 200
+        [text] = until(lambda: server.json("sms", "list", "--state", "cancelled"))
+        assert (text["phoneNumber"], peer.ledger) == (phone, [])
