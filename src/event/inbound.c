@@ -11,7 +11,6 @@ enum {
     WORD_BYTES_MAX = 128,
     TEXT_BYTES_MAX = 16 * 1024,        /* ten segments of a text have 1600 characters; other channels let people write more */
     QUOTED_BYTES_MAX = 60,             /* of what was written, in the reason */
-    ANSWER_WITHIN_MS = 5 * 60 * 1000,  /* 64.1200(a)(12): a confirmation within five minutes is presumed fine. Later nobody waits for one */
 };
 
 Metric inbound_metric(ReplyMeaning meaning)
@@ -104,11 +103,11 @@ static Slice quoted(Slice text, Arena *arena)
 
 static void stop(const Event *event, Arena *arena, Decision *ret)
 {
-    Slice action_id = action_of(event, "optout", arena);
+    Slice action_id = action_of(event, "optout", arena), quote = quoted(event->inbound->text, arena);
     BlockEntry *entry = ARENA_NEW(arena, BlockEntry);
     *entry = (BlockEntry){
         .phone = event->phone, .added_ms = event->received_ms, .pressed_ms = written_ms(event), .timestamp = event->timestamp,
-        .reason = arena_printf(arena, "SMS \"%.*s\"", SLICE_ARG(quoted(event->inbound->text, arena))), .source = SLICE("user_optout"), .actor = SLICE("caller"),
+        .reason = arena_printf(arena, "SMS \"%.*s\"", SLICE_ARG(quote)), .source = SLICE("user_optout"), .actor = SLICE("caller"),
         .action_id = action_id,
     };
     ret->blocks = entry;
@@ -124,7 +123,7 @@ static void stop(const Event *event, Arena *arena, Decision *ret)
 
 static void answer(const Event *event, Slice text, const EventSettings *settings, Arena *arena, Decision *ret)
 {
-    bool is_late = event->received_ms - written_ms(event) > ANSWER_WITHIN_MS;
+    bool is_late = event->received_ms - written_ms(event) > REPLY_WITHIN_MS;
     if (!settings->replies || slice_empty(text) || is_late)
         return;
     Effect *effect = ARENA_NEW(arena, Effect);
@@ -153,7 +152,8 @@ static void inbound_decide(const Event *event, const Facts *facts, const EventSe
         break;
     case REPLY_UNCLEAR:
         ret->verdict = VERDICT_REJECT;
-        fault_set(&ret->fault, STATUS_REJECT, "reply_unclear", "a person wrote a word that opts out among others: read it, and block the number if that is meant");
+        fault_set(&ret->fault, STATUS_REJECT, "reply_unclear",
+                  "a person wrote a word that opts out among others: read it, and block the number if that is meant");
         break;
     case REPLY_START:
     case REPLY_OTHER:

@@ -10,24 +10,32 @@ typedef enum Fold { FOLD_AWAY, FOLD_BLANK, FOLD_TO, FOLD_BY } Fold;
 /* What becomes of the characters from first to last: nothing, a blank, the one character `to`, or the one that is `to` further on. What no
  * row names stays. Of two rows the first stands. Blocks are those of Unicode. */
 static const struct { uint32_t first, last; Fold fold; int32_t to; } folds[] = {
-    {'0', '9', FOLD_BY, 0}, {'a', 'z', FOLD_BY, 0}, {'A', 'Z', FOLD_BY, 0x20}, {'\'', '\'', FOLD_AWAY, 0}, {'`', '`', FOLD_AWAY, 0}, {0, 0x7f, FOLD_BLANK, 0},
-    {0xad, 0xad, FOLD_AWAY, 0}, {0xb4, 0xb4, FOLD_AWAY, 0}, {0x80, 0xbf, FOLD_BLANK, 0}, {0xd7, 0xd7, FOLD_BLANK, 0}, {0xf7, 0xf7, FOLD_BLANK, 0},
+    /* ASCII, letters of full width, and what is like an apostrophe */
+    {'0', '9', FOLD_BY, 0}, {'a', 'z', FOLD_BY, 0}, {'A', 'Z', FOLD_BY, 'a' - 'A'},
+    {0xff10, 0xff19, FOLD_BY, '0' - 0xff10}, {0xff21, 0xff3a, FOLD_BY, 'a' - 0xff21}, {0xff41, 0xff5a, FOLD_BY, 'a' - 0xff41},
+    {'\'', '\'', FOLD_AWAY, 0}, {'`', '`', FOLD_AWAY, 0}, {0xb4, 0xb4, FOLD_AWAY, 0}, {0x2018, 0x201b, FOLD_AWAY, 0},
+    /* Latin-1, and accents behind their letter */
     {0xc0, 0xc5, FOLD_TO, 'a'}, {0xc7, 0xc7, FOLD_TO, 'c'}, {0xc8, 0xcb, FOLD_TO, 'e'}, {0xcc, 0xcf, FOLD_TO, 'i'}, {0xd1, 0xd1, FOLD_TO, 'n'},
     {0xd2, 0xd6, FOLD_TO, 'o'}, {0xd9, 0xdc, FOLD_TO, 'u'}, {0xdd, 0xdd, FOLD_TO, 'y'},
     {0xe0, 0xe5, FOLD_TO, 'a'}, {0xe7, 0xe7, FOLD_TO, 'c'}, {0xe8, 0xeb, FOLD_TO, 'e'}, {0xec, 0xef, FOLD_TO, 'i'}, {0xf1, 0xf1, FOLD_TO, 'n'},
     {0xf2, 0xf6, FOLD_TO, 'o'}, {0xf9, 0xfc, FOLD_TO, 'u'}, {0xfd, 0xfd, FOLD_TO, 'y'}, {0xff, 0xff, FOLD_TO, 'y'},
-    {0x300, 0x36f, FOLD_AWAY, 0}, /* accents behind their letter */
-    {0x401, 0x401, FOLD_TO, 0x435}, {0x451, 0x451, FOLD_TO, 0x435}, {0x400, 0x40f, FOLD_BY, 0x50}, {0x410, 0x42f, FOLD_BY, 0x20}, /* Cyrillic */
-    {0x5be, 0x5be, FOLD_BLANK, 0}, {0x5c0, 0x5c0, FOLD_BLANK, 0}, {0x5c3, 0x5c3, FOLD_BLANK, 0}, {0x5c6, 0x5c6, FOLD_BLANK, 0}, /* Hebrew */
+    {0x300, 0x36f, FOLD_AWAY, 0},
+    /* Cyrillic */
+    {0x401, 0x401, FOLD_TO, 0x435}, {0x451, 0x451, FOLD_TO, 0x435}, {0x400, 0x40f, FOLD_BY, 0x50}, {0x410, 0x42f, FOLD_BY, 0x20},
+    /* Hebrew: its hyphen and bars, then points and accents, then abbreviation marks */
+    {0x5be, 0x5be, FOLD_BLANK, 0}, {0x5c0, 0x5c0, FOLD_BLANK, 0}, {0x5c3, 0x5c3, FOLD_BLANK, 0}, {0x5c6, 0x5c6, FOLD_BLANK, 0},
     {0x591, 0x5c7, FOLD_AWAY, 0}, {0x5f3, 0x5f4, FOLD_AWAY, 0},
-    {0x610, 0x61a, FOLD_AWAY, 0}, {0x61c, 0x61c, FOLD_AWAY, 0}, {0x60c, 0x61f, FOLD_BLANK, 0}, {0x640, 0x640, FOLD_AWAY, 0}, /* Arabic */
-    {0x64b, 0x65f, FOLD_AWAY, 0}, {0x670, 0x670, FOLD_AWAY, 0}, {0x6d4, 0x6d4, FOLD_BLANK, 0},
+    /* Arabic: marks, punctuation, and the letters that people write in several ways */
+    {0x610, 0x61a, FOLD_AWAY, 0}, {0x61c, 0x61c, FOLD_AWAY, 0}, {0x640, 0x640, FOLD_AWAY, 0}, {0x64b, 0x65f, FOLD_AWAY, 0},
+    {0x670, 0x670, FOLD_AWAY, 0}, {0x60c, 0x61f, FOLD_BLANK, 0}, {0x6d4, 0x6d4, FOLD_BLANK, 0},
     {0x622, 0x623, FOLD_TO, 0x627}, {0x625, 0x625, FOLD_TO, 0x627}, {0x649, 0x649, FOLD_TO, 0x64a}, {0x629, 0x629, FOLD_TO, 0x647},
-    {0x200b, 0x200f, FOLD_AWAY, 0}, {0x202a, 0x202e, FOLD_AWAY, 0}, {0x2060, 0x2069, FOLD_AWAY, 0}, {0x2018, 0x201b, FOLD_AWAY, 0}, /* direction, apostrophes */
-    {0x2000, 0x2bff, FOLD_BLANK, 0}, {0x3000, 0x303f, FOLD_BLANK, 0}, {0xe000, 0xf8ff, FOLD_BLANK, 0},
-    {0xfe00, 0xfe0f, FOLD_AWAY, 0}, {0xfeff, 0xfeff, FOLD_AWAY, 0}, {0xff10, 0xff19, FOLD_BY, '0' - 0xff10}, /* variants, and letters of full width */
-    {0xff21, 0xff3a, FOLD_BY, 'a' - 0xff21}, {0xff41, 0xff5a, FOLD_BY, 'a' - 0xff41}, {0xff00, 0xff65, FOLD_BLANK, 0}, {0xfff0, 0xffff, FOLD_BLANK, 0},
-    {0x1f000, 0x1fbff, FOLD_BLANK, 0}, {0xe0000, 0xe01ef, FOLD_AWAY, 0}, /* emoji, and their tags */
+    /* marks without width: joiners, direction, variants, tags of emoji */
+    {0xad, 0xad, FOLD_AWAY, 0}, {0x200b, 0x200f, FOLD_AWAY, 0}, {0x202a, 0x202e, FOLD_AWAY, 0}, {0x2060, 0x2069, FOLD_AWAY, 0},
+    {0xfe00, 0xfe0f, FOLD_AWAY, 0}, {0xfeff, 0xfeff, FOLD_AWAY, 0}, {0xe0000, 0xe01ef, FOLD_AWAY, 0},
+    /* everything else that is no letter: punctuation, symbols, emoji, private use, what is no text at all */
+    {0, 0xbf, FOLD_BLANK, 0}, {0xd7, 0xd7, FOLD_BLANK, 0}, {0xf7, 0xf7, FOLD_BLANK, 0}, {0x2000, 0x2bff, FOLD_BLANK, 0},
+    {0x3000, 0x303f, FOLD_BLANK, 0}, {0xe000, 0xf8ff, FOLD_BLANK, 0}, {0xff00, 0xff65, FOLD_BLANK, 0}, {0xfff0, 0xffff, FOLD_BLANK, 0},
+    {0x1f000, 0x1fbff, FOLD_BLANK, 0},
 };
 
 /* 0 = nothing. */

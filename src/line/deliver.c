@@ -6,10 +6,13 @@
 #include "line/batch.h"
 
 #include "base/clock.h"
+#include "event/inbound.h"
 
 static const Slice REASON_BLOCKED = SLICE_INIT("the number is on the do-not-call list");
 
 static const Slice REASON_OVERTAKEN = SLICE_INIT("the text in whose place it was to go was delivered after all");
+
+static const Slice REASON_LATE = SLICE_INIT("an answer that comes later than five minutes is none");
 
 /* ---- claim: a text and a call differ in how long asking for them again is one and the same ---- */
 
@@ -92,6 +95,16 @@ static Status cancel_overtaken(Batch *batch, Effect *effects, size_t count, Faul
     return status;
 }
 
+/* One that a provider may have is asked for again: it is the same one. */
+static void cancel_late_replies(Effect *effects, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool is_late = clock_wall_ms() - effects[i].created_ms > REPLY_WITHIN_MS;
+        if (effects[i].kind == EFFECT_REPLY && !effects[i].asked_ms && is_late)
+            cancel(&effects[i], REASON_LATE);
+    }
+}
+
 /* Who wrote to us just now is awake. */
 static void wait_for_hours(Batch *batch, Effect *effects, size_t count)
 {
@@ -112,9 +125,11 @@ static Status look_once_more(Batch *batch, Effect *effects, size_t count, Fault 
 {
     Status status = cancel_blocked(batch, effects, count, fault);
     status = status ? status : cancel_overtaken(batch, effects, count, fault);
-    if (!status)
-        wait_for_hours(batch, effects, count);
-    return status;
+    if (status)
+        return status;
+    cancel_late_replies(effects, count);
+    wait_for_hours(batch, effects, count);
+    return STATUS_OK;
 }
 
 /* ---- to the gateway ---- */

@@ -34,7 +34,7 @@ static int setup(void **state)
     assert_int_equal(config_load(&world->config, overrides, 1, &world->fault), STATUS_OK);
     assert_int_equal(app_open(&world->app, &world->config, APP_WRITER, &world->fault), STATUS_OK);
     world->app.settings.texts_are_carried = world->app.settings.calls_are_carried = true;
-    world->app.settings.ladder.speaks = world->app.settings.event.speaks = true;
+    world->app.settings.ladder.speaks = world->app.settings.event.speaks = world->app.settings.event.replies = true;
     world->app.ports.sms.repeat_ms = 0; /* as a provider: it knows no repeats */
     world->line = pipeline_new(&world->app.ports, &world->app.settings);
     world->now_ms = clock_wall_ms();
@@ -197,6 +197,35 @@ static void answer_to_a_message_goes_to_a_blocked_number(void **state)
     assert_int_equal(ledger->enter(ledger->self, &reply, 1, world->now_ms, &moved, &world->fault), STATUS_OK);
     take(world, false);
     assert_int_equal(world->count, 1);
+}
+
+#define STOP(id) "{\"messageId\":\"" id "\",\"provider\":\"twilio\",\"phoneNumber\":\"" PHONE "\",\"text\":\"STOP\"}"
+
+static void stop_is_confirmed_once_however_often_somebody_writes_it(void **state)
+{
+    World *world = *state;
+    must_publish(world, "inbound-messages", STOP("SM1"));
+    must_publish(world, "inbound-messages", STOP("SM1"));
+    must_publish(world, "inbound-messages", STOP("SM2"));
+    take(world, false);
+    assert_int_equal(world->count, 1);
+    assert_slice(world->bag[0].action_id, "inbound:twilio:SM1_reply");
+    assert_slice(world->bag[0].message, world->config.stop_reply);
+    settle_as(world, (SmsOutcome){.result = SMS_ACCEPTED, .message_id = SLICE("SM9"), .provider = SLICE("twilio")});
+    assert_int_equal(held(world, "inbound:twilio:SM1_reply").state, EFFECT_SENT);
+    assert_int_equal(donations(world), 0);
+}
+
+static void an_answer_that_would_come_too_late_is_not_sent(void **state)
+{
+    World *world = *state;
+    world->now_ms -= 5 * 60 * 1000 + 1000;
+    must_publish(world, "inbound-messages", STOP("SM1"));
+    world->now_ms = clock_wall_ms();
+    take(world, false);
+    assert_int_equal(world->count, 0);
+    assert_int_equal(held(world, "inbound:twilio:SM1_reply").state, EFFECT_CANCELLED);
+    assert_true(is_blocked(world, PHONE));
 }
 
 static void texts_and_calls_are_taken_apart(void **state)
@@ -393,7 +422,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(press_waits_in_the_ledger_and_counts_once_its_text_is_sent), CASE(press_that_comes_twice_is_taken_once),
-        CASE(nine_beats_one_until_the_courier_has_it), CASE(answer_to_a_message_goes_to_a_blocked_number), CASE(texts_and_calls_are_taken_apart),
+        CASE(nine_beats_one_until_the_courier_has_it), CASE(answer_to_a_message_goes_to_a_blocked_number), CASE(stop_is_confirmed_once_however_often_somebody_writes_it),
+        CASE(an_answer_that_would_come_too_late_is_not_sent), CASE(texts_and_calls_are_taken_apart),
         CASE(landline_gets_a_call_in_place_of_its_text), CASE(number_that_a_provider_has_on_its_list_comes_on_ours_and_is_not_called),
         CASE(account_that_takes_nothing_uses_up_no_tries), CASE(text_is_delivered_whatever_the_order_of_its_receipts),
         CASE(text_that_nobody_could_say_anything_of_is_sent_by_its_receipt_and_counts),

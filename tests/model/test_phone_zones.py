@@ -14,11 +14,11 @@ MONTHS = [datetime.datetime(2026, month, 15, 12, tzinfo=datetime.timezone.utc) f
 
 # Where theirs is older than tzdata, or one exchange in them is far from its area. Each row: our prefix below which it may differ.
 DIFFERENT = {
-    "1437": "Toronto", "1474": "Saskatchewan", "1480": "Phoenix", "1520": "Phoenix", "1602": "Phoenix", "1689": "Orlando", "1709": "Newfoundland", "1879": "Newfoundland",
-    "1907581": "Aleutians, with summer time", "211": "+2 since 2021", "212": "+1, and 0 in Ramadan", "213": "no summer time", "218": "no summer time",
-    "505": "no summer time", "52": "Quintana Roo has no summer time", "5555": "one exchange", "5567": "one exchange", "5569": "one exchange", "5592": "one exchange",
-    "62379": "one area", "62403": "one area", "62458": "one area", "629": "areas of +9", "7": "Abkhazia goes by Moscow", "740": "Abkhazia", "7840": "Abkhazia",
-    "7845": "Saratov, +4 since 2016",
+    "1437": "Toronto", "1474": "Saskatchewan", "1480": "Phoenix", "1520": "Phoenix", "1602": "Phoenix", "1689": "Orlando", "1709": "Newfoundland",
+    "1879": "Newfoundland", "1907581": "Aleutians, with summer time", "211": "+2 since 2021", "212": "+1, and 0 in Ramadan",
+    "213": "no summer time", "218": "no summer time", "505": "no summer time", "52": "Quintana Roo has no summer time", "5555": "one exchange",
+    "5567": "one exchange", "5569": "one exchange", "5592": "one exchange", "62379": "one area", "62403": "one area", "62458": "one area",
+    "629": "areas of +9", "7": "Abkhazia goes by Moscow", "740": "Abkhazia", "7840": "Abkhazia", "7845": "Saratov, +4 since 2016",
 }
 
 

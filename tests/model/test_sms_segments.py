@@ -31,7 +31,8 @@ def counted(text):
 
 plain = st.text(alphabet=DEFAULT.replace("\n", "") + EXTENSION, max_size=500)
 any_text = st.text(alphabet=st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00"), max_size=250)
-long_runs = st.builds(lambda character, count, rest: character * count + rest, st.sampled_from("a€é[ש😀~"), st.integers(0, 500), st.text(alphabet="a€😀", max_size=4))
+long_runs = st.builds(
+    lambda character, count, rest: character * count + rest, st.sampled_from("a€é[ש😀~"), st.integers(0, 500), st.text(alphabet="a€😀", max_size=4))
 
 
 @given(text=plain | any_text | long_runs)

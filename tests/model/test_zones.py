@@ -5,9 +5,12 @@ import zoneinfo
 import pytest
 from hypothesis import given, strategies as st
 
-NAMES = sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/", "US/")))
-CLOCKS_MOVE_ODDLY = ("Africa/Casablanca", "Africa/El_Aaiun", "America/Nuuk", "Asia/Gaza", "Asia/Jerusalem", "Africa/Cairo", "Australia/Lord_Howe", "Europe/Dublin",
-                     "Pacific/Chatham", "America/St_Johns", "Asia/Kathmandu", "Pacific/Apia", "Pacific/Kiritimati", "Antarctica/Troll", "America/Scoresbysund")
+NAMES = sorted(name for name in zoneinfo.available_timezones()
+               if "/" in name and not name.startswith(("Etc/", "SystemV/", "US/")))
+CLOCKS_MOVE_ODDLY = (
+    "Africa/Casablanca", "Africa/El_Aaiun", "America/Nuuk", "Asia/Gaza", "Asia/Jerusalem", "Africa/Cairo", "Australia/Lord_Howe", "Europe/Dublin",
+    "Pacific/Chatham", "America/St_Johns", "Asia/Kathmandu", "Pacific/Apia", "Pacific/Kiritimati", "Antarctica/Troll", "America/Scoresbysund",
+)
 UTC = datetime.timezone.utc
 
 

@@ -1,5 +1,5 @@
 /* Quiet hours to the millisecond, and who is asked which. That days on which clocks are set are no exception is walked through in
- * tests/model/test_quiet_hours.py. */
+ * tests/model/test_hours.py. */
 #include "../check.h"
 
 #include "base/clock.h"
@@ -93,8 +93,10 @@ static void a_number_from_anywhere_waits_for_the_moment_that_suits_most(void **s
 static void wrong_hours_are_refused(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"21:00", "21-8", "24:00-08:00", "21:60-08:00", "21:00-21:00", "21:00-08:00,", "21:00-08:00,*=20:00-09:00", "972=21:00-08:00",
-                                        "+=21:00-08:00", "+97x=21:00-08:00", "+972=", "=21:00-08:00", "none,+972", "21:00 - 08:00"};
+    static const char *const wrong[] = {
+        "21:00", "21-8", "24:00-08:00", "21:60-08:00", "21:00-21:00", "21:00-08:00,", "21:00-08:00,*=20:00-09:00", "972=21:00-08:00",
+        "+=21:00-08:00", "+97x=21:00-08:00", "+972=", "=21:00-08:00", "none,+972", "21:00 - 08:00",
+    };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         QuietHours hours;
         Fault fault;

@@ -22,9 +22,10 @@ static void the_words_of_the_rule_opt_out(void **state)
 static void case_marks_and_what_is_around_make_no_difference(void **state)
 {
     static const char *const texts[] = {
-        "STOP", "Stop.", "  stop\n", "\"STOP\"", "\xe2\x80\x9cStop\xe2\x80\x9d", "*stop*", "STOP!!!", "stop \xf0\x9f\x9b\x91", "\xe2\x80\x8fSTOP\xe2\x80\x8f", "S.T.O.P.", "s t o p",
-        "stop\xef\xb8\x8f", "\xef\xbc\xb3\xef\xbc\xb4\xef\xbc\xaf\xef\xbc\xb0", "opt-out", "OPT_OUT", "OptOut", "stop stop stop", "\xef\xbb\xbfstop", "ARR\xc3\x8aT", "arre\xcc\x82t",
-        "\xd0\xa1\xd0\xa2\xd0\x9e\xd0\x9f", "\xd7\x94\xd7\xa1\xd7\xa8!", "\xd7\x94\xd6\xb8\xd7\xa1\xd6\xb5\xd7\xa8", "\xd8\xa5\xd9\x84\xd8\xba\xd8\xa7\xd8\xa1", "9",
+        "STOP", "Stop.", "  stop\n", "\"STOP\"", "\xe2\x80\x9cStop\xe2\x80\x9d", "*stop*", "STOP!!!", "stop \xf0\x9f\x9b\x91",
+        "\xe2\x80\x8fSTOP\xe2\x80\x8f", "S.T.O.P.", "s t o p", "stop\xef\xb8\x8f", "\xef\xbc\xb3\xef\xbc\xb4\xef\xbc\xaf\xef\xbc\xb0", "opt-out",
+        "OPT_OUT", "OptOut", "stop stop stop", "\xef\xbb\xbfstop", "ARR\xc3\x8aT", "arre\xcc\x82t", "\xd0\xa1\xd0\xa2\xd0\x9e\xd0\x9f",
+        "\xd7\x94\xd7\xa1\xd7\xa8!", "\xd7\x94\xd6\xb8\xd7\xa1\xd6\xb5\xd7\xa8", "\xd8\xa5\xd9\x84\xd8\xba\xd8\xa7\xd8\xa1", "9",
     };
     ASSERT_ALL(*state, texts, REPLY_STOP);
 }
@@ -32,21 +33,28 @@ static void case_marks_and_what_is_around_make_no_difference(void **state)
 static void polite_and_longer_ways_to_say_it_are_as_clear(void **state)
 {
     static const char *const texts[] = {
-        "stop please", "Please stop", "stop now", "please stop calling me", "I want to cancel", "Take me off your list", "don't text me again", "Don\xe2\x80\x99t call", "no more messages",
-        "STOP ALL CALLS AND TEXTS", "remove my number please", "no me llamen mas", "d\xc3\xa9sinscription svp", "unsubscribe me, thank you", "stop help",
+        "stop please", "Please stop", "stop now", "please stop calling me", "I want to cancel", "Take me off your list", "don't text me again",
+        "Don\xe2\x80\x99t call", "no more messages", "STOP ALL CALLS AND TEXTS", "remove my number please", "no me llamen mas",
+        "d\xc3\xa9sinscription svp", "unsubscribe me, thank you", "stop help",
     };
     ASSERT_ALL(*state, texts, REPLY_STOP);
 }
 
 static void a_word_among_others_is_for_a_person_to_read(void **state)
 {
-    static const char *const texts[] = {"don't stop", "when does the campaign end?", "stop by on Monday", "I would cancel if I could", "stop start", "who do I call to unsubscribe my mother"};
+    static const char *const texts[] = {
+        "don't stop", "when does the campaign end?", "stop by on Monday", "I would cancel if I could", "stop start",
+        "who do I call to unsubscribe my mother",
+    };
     ASSERT_ALL(*state, texts, REPLY_UNCLEAR);
 }
 
 static void what_only_looks_like_a_word_is_none(void **state)
 {
-    static const char *const texts[] = {"", " ", "nonstop", "stopwatch", "the weekend", "bartender", "call me", "ok", "thanks!", "1", "\xf0\x9f\x91\x8d", "99", "\xff\xfe", "helpful"};
+    static const char *const texts[] = {
+        "", " ", "nonstop", "stopwatch", "the weekend", "bartender", "call me", "ok", "thanks!", "1", "\xf0\x9f\x91\x8d", "99", "\xff\xfe",
+        "helpful",
+    };
     ASSERT_ALL(*state, texts, REPLY_OTHER);
 }
 

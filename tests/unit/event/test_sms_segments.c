@@ -52,8 +52,9 @@ static void an_escape_counts_two_and_is_never_cut(void **state)
 static void one_foreign_character_makes_all_of_it_ucs2(void **state)
 {
     static const Row rows[] = {
-        {"\xd7\xa9", 70, "", 70, 1}, {"\xd7\xa9", 71, "", 71, 2}, {"\xd7\xa9", 134, "", 134, 2}, {"\xd7\xa9", 135, "", 135, 3}, {"a", 69, "\xd7\xa9", 70, 1},
-        {"a", 70, "`", 71, 2}, {"a", 1, "\xc3\xa7", 2, 1} /* small c cedilla: only the capital is in the alphabet */, {"a", 1, "\t", 2, 1},
+        {"\xd7\xa9", 70, "", 70, 1}, {"\xd7\xa9", 71, "", 71, 2}, {"\xd7\xa9", 134, "", 134, 2}, {"\xd7\xa9", 135, "", 135, 3},
+        {"a", 69, "\xd7\xa9", 70, 1}, {"a", 70, "`", 71, 2}, {"a", 1, "\xc3\xa7", 2, 1} /* small c cedilla: only the capital is in the alphabet */,
+        {"a", 1, "\t", 2, 1},
     };
     ASSERT_ROWS(*state, rows, true);
 }
@@ -61,7 +62,8 @@ static void one_foreign_character_makes_all_of_it_ucs2(void **state)
 static void a_surrogate_pair_is_never_cut(void **state)
 {
     static const Row rows[] = {
-        {"\xf0\x9f\x98\x80", 35, "", 70, 1}, {"\xf0\x9f\x98\x80", 36, "", 72, 2}, {"\xf0\x9f\x98\x80", 66, "", 132, 2}, {"\xf0\x9f\x98\x80", 67, "", 134, 3},
+        {"\xf0\x9f\x98\x80", 35, "", 70, 1}, {"\xf0\x9f\x98\x80", 36, "", 72, 2}, {"\xf0\x9f\x98\x80", 66, "", 132, 2},
+        {"\xf0\x9f\x98\x80", 67, "", 134, 3},
     };
     ASSERT_ROWS(*state, rows, true);
 }
