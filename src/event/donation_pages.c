@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "event/pair_lines.h"
 #include "event/percent.h"
 
 enum { URL_BYTES_MAX = 2000 };
@@ -47,34 +48,6 @@ static Slice fill(Slice url, Slice campaign_id, Slice ref, Arena *arena)
 
 /* ---- the file ---- */
 
-static Slice trim(Slice text)
-{
-    for (; text.bytes && strchr(" \t\r\"", text.at[0]); text.at++)
-        text.bytes--;
-    while (text.bytes && strchr(" \t\r\"", text.at[text.bytes - 1]))
-        text.bytes--;
-    return text;
-}
-
-static Slice next_line(Slice *rest)
-{
-    const char *newline = memchr(rest->at, '\n', rest->bytes);
-    Slice line = {rest->at, newline ? (size_t)(newline - rest->at) : rest->bytes};
-    size_t taken = line.bytes + (newline != NULL);
-    *rest = (Slice){rest->at + taken, rest->bytes - taken};
-    return line;
-}
-
-static bool read_page(Slice line, CampaignPage *ret)
-{
-    const char *comma = memchr(line.at, ',', line.bytes);
-    if (!comma)
-        return false;
-    size_t at = (size_t)(comma - line.at);
-    *ret = (CampaignPage){trim((Slice){line.at, at}), trim((Slice){comma + 1, line.bytes - at - 1})};
-    return !slice_empty(ret->campaign_id) && donation_page_is_url(ret->url);
-}
-
 static int compare_pages(const void *a, const void *b)
 {
     return slice_compare(((const CampaignPage *)a)->campaign_id, ((const CampaignPage *)b)->campaign_id);
@@ -82,20 +55,17 @@ static int compare_pages(const void *a, const void *b)
 
 Status donation_pages_parse(Slice csv, Arena *arena, DonationPages *pages, Fault *fault)
 {
-    size_t lines = 1, count = 0, number = 0;
-    for (size_t i = 0; i < csv.bytes; i++)
-        lines += csv.at[i] == '\n';
-    CampaignPage *found = ARENA_ARRAY(arena, CampaignPage, lines);
-    while (csv.bytes) {
-        Slice line = trim(next_line(&csv));
-        number++;
-        if (slice_empty(line) || line.at[0] == '#')
-            continue;
-        if (read_page(line, &found[count]))
-            count++;
-        else if (number > 1) /* the first line may be a header */
+    size_t count = 0;
+    CampaignPage *found = ARENA_ARRAY(arena, CampaignPage, pair_lines_count(csv));
+    PairLines lines = {csv, 0};
+    Pair pair;
+    while (pair_lines_next(&lines, &pair)) {
+        if (!slice_empty(pair.left) && donation_page_is_url(pair.right))
+            found[count++] = (CampaignPage){pair.left, pair.right};
+        else if (lines.number > 1 || !pair.left.at) /* the first line may be a header */
             return fault_set(fault, STATUS_REJECT, "pages_invalid",
-                             "line %zu of PLEDGELINE_DONATION_PAGES is not campaign,url (like winter,https://example.org/give?ref={ref})", number);
+                             "line %zu of PLEDGELINE_DONATION_PAGES is not campaign,url (like winter,https://example.org/give?ref={ref})",
+                             lines.number);
     }
     qsort(found, count, sizeof *found, compare_pages);
     pages->pages = found;

@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
-enum { RATE_DIGITS_MAX = 6, LINE_BYTES_MAX = 200 };
+#include "event/pair_lines.h"
+
+enum { RATE_DIGITS_MAX = 6 };
 
 bool rating_parse_money(Slice text, int64_t *ret_micros)
 {
@@ -30,28 +32,6 @@ bool rating_parse_money(Slice text, int64_t *ret_micros)
     return micros < (int64_t)1000000 * 1000000;
 }
 
-static Slice trim(Slice text)
-{
-    while (text.bytes && strchr(" \t\r\"", text.at[0])) {
-        text.at++;
-        text.bytes--;
-    }
-    while (text.bytes && strchr(" \t\r\"", text.at[text.bytes - 1]))
-        text.bytes--;
-    return text;
-}
-
-static bool split(Slice line, Slice *left, Slice *right)
-{
-    const char *comma = memchr(line.at, ',', line.bytes);
-    if (!comma)
-        return false;
-    size_t at = (size_t)(comma - line.at);
-    *left = trim((Slice){line.at, at});
-    *right = trim((Slice){comma + 1, line.bytes - at - 1});
-    return true;
-}
-
 static bool read_prefix(Slice text, Arena *arena, Slice *ret)
 {
     if (text.bytes && text.at[0] == '+') {
@@ -73,33 +53,18 @@ static int compare_prefixes(const void *a, const void *b)
     return slice_compare(((const RatePrefix *)a)->prefix, ((const RatePrefix *)b)->prefix);
 }
 
-static Slice next_line(Slice *rest)
-{
-    const char *newline = memchr(rest->at, '\n', rest->bytes);
-    Slice line = {rest->at, newline ? (size_t)(newline - rest->at) : rest->bytes};
-    size_t taken = line.bytes + (newline != NULL);
-    *rest = (Slice){rest->at + taken, rest->bytes - taken};
-    return line;
-}
-
 Status rating_parse(Slice csv, Arena *arena, Rating *rating, Fault *fault)
 {
-    size_t lines = 1, count = 0, number = 0;
-    for (size_t i = 0; i < csv.bytes; i++)
-        lines += csv.at[i] == '\n';
-    RatePrefix *prefixes = ARENA_ARRAY(arena, RatePrefix, lines);
-    while (csv.bytes) {
-        Slice line = trim(next_line(&csv)), prefix, rate;
-        number++;
-        if (slice_empty(line) || line.at[0] == '#')
-            continue;
-        bool is_row = split(line, &prefix, &rate);
-        if (is_row && read_prefix(prefix, arena, &prefixes[count].prefix) &&
-            rating_parse_money(rate, &prefixes[count].micros_per_minute)) {
+    size_t count = 0;
+    RatePrefix *prefixes = ARENA_ARRAY(arena, RatePrefix, pair_lines_count(csv));
+    PairLines lines = {csv, 0};
+    Pair pair;
+    while (pair_lines_next(&lines, &pair)) {
+        if (read_prefix(pair.left, arena, &prefixes[count].prefix) && rating_parse_money(pair.right, &prefixes[count].micros_per_minute)) {
             count++;
-        } else if (!(number == 1 && is_row)) { /* the first line may be a header */
+        } else if (lines.number > 1 || !pair.left.at) { /* the first line may be a header */
             return fault_set(fault, STATUS_REJECT, "rates_invalid",
-                             "line %zu of the rates is not prefix,rate (like 972,0.015)", number);
+                             "line %zu of the rates is not prefix,rate (like 972,0.015)", lines.number);
         }
     }
     qsort(prefixes, count, sizeof *prefixes, compare_prefixes);

@@ -27,19 +27,33 @@ static void show_effect(const Effect *effect, Arena *arena)
     show_line(effect->kind == EFFECT_SPEECH ? "spoken" : "text", text_slice(&line));
 }
 
+/* "  (and 2 previews, 1 scanner)"; empty when only people came. */
+static Slice others_of(const Chain *chain, Arena *arena)
+{
+    static const ClickKind others[] = {CLICK_PREVIEW, CLICK_SCANNER};
+    Text text = text_in(arena);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const LinkClicks *clicks = &chain->clicks[others[i]];
+        if (clicks->count)
+            text_printf(&text, "%s%lld %s%s", text.bytes ? ", " : "  (and ", (long long)clicks->count, click_kind_name(others[i]),
+                        clicks->count > 1 ? "s" : "");
+    }
+    if (text.bytes)
+        text_add_byte(&text, ')');
+    return text_slice(&text);
+}
+
 static void show_clicks(const Chain *chain, Arena *arena)
 {
     const LinkClicks *human = &chain->clicks[CLICK_HUMAN];
-    long long previews = (long long)chain->clicks[CLICK_PREVIEW].count, scanners = (long long)chain->clicks[CLICK_SCANNER].count;
-    Slice others = previews || scanners ? arena_printf(arena, "  (and %lld previews, %lld scanners)", previews, scanners) : (Slice){0};
+    Slice others = others_of(chain, arena), first = cell_time(arena, human->first_ms), last = cell_time(arena, human->last_ms);
     if (human->count > 1)
-        show_line("opened", arena_printf(arena, "%lld times, first at %.*s, last at %.*s%.*s", (long long)human->count,
-                                         SLICE_ARG(cell_time(arena, human->first_ms)), SLICE_ARG(cell_time(arena, human->last_ms)),
-                                         SLICE_ARG(others)));
+        show_line("opened", arena_printf(arena, "%lld times, first at %.*s, last at %.*s%.*s", (long long)human->count, SLICE_ARG(first),
+                                         SLICE_ARG(last), SLICE_ARG(others)));
     else if (human->count)
-        show_line("opened", arena_printf(arena, "at %.*s%.*s", SLICE_ARG(cell_time(arena, human->first_ms)), SLICE_ARG(others)));
+        show_line("opened", arena_printf(arena, "at %.*s%.*s", SLICE_ARG(first), SLICE_ARG(others)));
     else if (!slice_empty(others))
-        show_line("opened", arena_printf(arena, "by no person%.*s", SLICE_ARG(others)));
+        show_line("opened", arena_printf(arena, "by nobody%.*s", SLICE_ARG(others)));
 }
 
 static void show_money(const char *name, int64_t micros, int64_t at_ms, const Gift *gift, Arena *arena)

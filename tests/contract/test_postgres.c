@@ -19,6 +19,7 @@ typedef struct Other {
     Breaker breaker;
     RegistryPort registry;
     EffectsPort effects;
+    GiftsPort gifts;
     SmsPort sms;
     Arena arena;
     Fault fault;
@@ -33,6 +34,7 @@ static void open_other_at(Other *other, const char *url, int64_t deadline_ms)
     assert_int_equal(postgres_open(&settings, &other->store, &other->fault), STATUS_OK);
     other->registry = postgres_registry(other->store);
     other->effects = postgres_effects(other->store);
+    other->gifts = postgres_gifts(other->store);
     other->sms = postgres_sms(other->store);
 }
 
@@ -73,7 +75,7 @@ static void run_in_schema(Contract *c, const char *sql, char sqlstate[6])
 enum { RACERS = 4, ROUNDS = 12, EACH = 64 };
 
 typedef struct Race {
-    atomic_int added[ROUNDS], again[ROUNDS], recorded[ROUNDS], claimed[ROUNDS], moved[ROUNDS], proved[ROUNDS];
+    atomic_int added[ROUNDS], again[ROUNDS], recorded[ROUNDS], claimed[ROUNDS], moved[ROUNDS], proved[ROUNDS], given[ROUNDS];
     pthread_barrier_t round;
     const char *schema;
 } Race;
@@ -158,6 +160,28 @@ static Status race_receipts(Racer *racer, int round)
     return status;
 }
 
+/* Some tell of gifts, and the others of their refunds; all of clicks on the same links. */
+static Status race_gifts(Racer *racer, int round)
+{
+    Other *other = &racer->other;
+    Gift gifts[EACH];
+    GiftResult results[EACH];
+    LinkClicks clicks[EACH];
+    bool is_refund = racer->number % 2;
+    for (int i = 0; i < EACH; i++) {
+        Slice name = name_of(&other->arena, "g", round, racer->number, i);
+        gifts[i] = (Gift){.id = name, .currency = SLICE("USD"), .received_ms = NOON_MS};
+        *(is_refund ? &gifts[i].refunded_micros : &gifts[i].given_micros) = 18000000;
+        *(is_refund ? &gifts[i].refunded_ms : &gifts[i].given_ms) = NOON_MS;
+        clicks[i] = (LinkClicks){.ref = name, .kind = CLICK_HUMAN, .first_ms = NOON_MS, .last_ms = NOON_MS, .count = 1};
+    }
+    Status status = other->gifts.give(other->gifts.self, gifts, EACH, results, &other->fault);
+    status = status ? status : other->gifts.click(other->gifts.self, clicks, EACH, &other->fault);
+    for (int i = 0; i < EACH && !status; i++)
+        racer->race->given[round] += results[i] == GIFT_ADDED;
+    return status;
+}
+
 static void *run_racer(void *context)
 {
     Racer *racer = context;
@@ -165,6 +189,7 @@ static void *run_racer(void *context)
         pthread_barrier_wait(&racer->race->round);
         Status status = race_lists(racer, round);
         status = status ? status : race_effects(racer, round);
+        status = status ? status : race_gifts(racer, round);
         pthread_barrier_wait(&racer->race->round);
         status = status ? status : race_receipts(racer, round);
         if (status && !*racer->failure)
@@ -187,6 +212,18 @@ static bool count_delivered(void *context, const Effect *effect)
     return true;
 }
 
+static bool count_gift(void *context, const Gift *gift)
+{
+    *(int *)context += gift->given_ms && gift->refunded_ms;
+    return true;
+}
+
+static bool count_clicks(void *context, const LinkClicks *clicks)
+{
+    *(int *)context += (int)clicks->count;
+    return true;
+}
+
 static void of_many_that_race_each_thing_is_done_by_one(void **state)
 {
     Contract *c = *state;
@@ -206,7 +243,7 @@ static void of_many_that_race_each_thing_is_done_by_one(void **state)
         close_other(&racers[i].other);
     }
     pthread_barrier_destroy(&race.round);
-    int messages = 0, delivered = 0;
+    int messages = 0, delivered = 0, gifts = 0, clicks = 0;
     for (int round = 0; round < ROUNDS; round++) {
         assert_int_equal(race.added[round], EACH);
         assert_int_equal(race.again[round], 0);
@@ -214,9 +251,14 @@ static void of_many_that_race_each_thing_is_done_by_one(void **state)
         assert_int_equal(race.claimed[round], EACH);
         assert_int_equal(race.moved[round], EACH);
         assert_int_equal(race.proved[round], EACH / 2);
+        assert_int_equal(race.given[round], 2 * EACH);
     }
     must(c, c->ports.effects.list(c->ports.effects.self, &(EffectFilter){.state = -1}, count_delivered, &delivered, &c->fault));
     assert_int_equal(delivered, ROUNDS * EACH);
+    must(c, c->ports.gifts.list(c->ports.gifts.self, &(GiftFilter){0}, count_gift, &gifts, &c->fault));
+    assert_int_equal(gifts, ROUNDS * EACH);
+    must(c, c->ports.gifts.clicks(c->ports.gifts.self, (Slice){0}, count_clicks, &clicks, &c->fault));
+    assert_int_equal(clicks, ROUNDS * EACH);
     must(c, c->ports.sms.list(c->ports.sms.self, &(SmsFilter){0}, count_message, &messages, &c->fault));
     assert_int_equal(messages, ROUNDS * EACH);
     int64_t entries = contract_check_chain(c), optouts = ROUNDS * EACH;

@@ -431,7 +431,7 @@ def test_help_of_an_action_names_its_options(data):
 def test_help_states_the_default_of_every_limit(data):
     page = output(data, "man")
     limits = [line for before, line in zip(page.splitlines(), page.splitlines()[1:]) if "limit" in before and before.startswith(".B")]
-    assert len(limits) == 6 and all("default" in line for line in limits)
+    assert len(limits) == 7 and all("default" in line for line in limits)
 
 
 def test_help_of_a_verb_ends_with_few_settings_and_where_the_others_are_explained(data):

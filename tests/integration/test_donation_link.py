@@ -1,9 +1,13 @@
 """The personal link is opened here: it leads to its campaign's page, counts people apart from programs, and tells strangers nothing."""
 import base64
+import os
+import pathlib
 import socket
+import tempfile
 
 import pytest
 from support.events import donation, unique, unique_phone
+from support.peer_postgres import PostgresPeer
 from support.program import request_on
 from support.stores import until
 
@@ -41,7 +45,9 @@ def ref_of(answer):
 
 
 def clicks(server, call_id):
-    return {kind: counted["count"] for kind, counted in server.get(f"/v1/cdrs/{call_id}").json()["chain"]["clicks"].items()}
+    """By kind; empty while the ledger is away."""
+    chain = server.get(f"/v1/cdrs/{call_id}").json()["chain"]
+    return {kind: counted["count"] for kind, counted in chain["clicks"].items()} if chain else {}
 
 
 def clicked(server, call_id, **wanted):
@@ -296,3 +302,40 @@ def test_flood_of_clicks_holds_up_no_opt_out(server, clock, call):
     assert metric(server, 'pledgeline_link_requests_total{what="human"}') == 500
     until(lambda: clicks(server, call)["human"])
     assert metric(server, "pledgeline_clicks_lost_total") == 0
+
+
+# ---- a ledger elsewhere ----
+
+@pytest.fixture(scope="module")
+def postgres():
+    with tempfile.TemporaryDirectory(prefix="pledgeline-links-") as folder:
+        os.chmod(folder, 0o755)
+        peer = PostgresPeer(pathlib.Path(folder)).start()
+        yield peer
+        peer.stop()
+
+
+@pytest.mark.own_stores
+@pytest.mark.parametrize("page, status", [("https://give.example.org/?ref={ref}", 302), ("https://give.example.org/{campaignId}?ref={ref}", 503)],
+                         ids=["one page", "a page a campaign"])
+def test_ledger_that_is_away_stops_nobody_who_needs_not_be_asked_about(make_server, clock, postgres, page, status):
+    server = make_server(**{**SETTINGS, "PLEDGELINE_DONATION_PAGE": page}, **clock.settings, DONATION_LINK_SECRET="0123456789abcdef0123",
+                         DATABASE_URL=f"{postgres.url}?options=-csearch_path%3D{unique('links').replace('-', '_')}")
+    call = unique("call")
+    server.publish("call-events", {"callId": call, "campaignId": "w", "phoneNumber": unique_phone(), "eventType": "call_initiated"})
+    link = sent_link(server, clock, call_id=call)
+    opened(server, link)
+    clicked(server, call, human=1)
+    clock.advance(minutes=1)
+    postgres.crash()
+    try:
+        answer = opened(server, link)
+        assert answer.status == status
+        assert status == 302 or answer.headers["Retry-After"]
+        assert opened(server, "/d/nothing").status == 404
+    finally:
+        postgres.start()
+    until(lambda: opened(server, link).status == 302)
+    clock.advance(minutes=1)
+    opened(server, link)
+    until(lambda: clicks(server, call).get("human", 0) >= 3)

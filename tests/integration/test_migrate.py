@@ -1,21 +1,24 @@
 """Moving a data folder into Redis, MongoDB and PostgreSQL, and back: what the verbs print stays the same, nobody who opted out may
 be called, and nobody gets a second text."""
 import json
+import re
 import sqlite3
 import subprocess
 import time
 
 import psycopg2
 import pytest
+from support.donation_page import gift, new_secret, tell
 from support.events import donation, ended, optout
-from support.program import BINARY, PATIENCE_S, ROOT, environment, ndjson, run
+from support.program import BINARY, PATIENCE_S, ROOT, Server, environment, ndjson, run
 from support.stores import Stores, redis_cli, until
 
 pytestmark = pytest.mark.own_stores
 
 PHONE = "+972501234567"
 REPORTS = {"stats": ("stats",), "live": ("live",), "numbers": ("blacklist", "list", "--limit", 0), "texts": ("sms", "list", "--limit", 0),
-           "actions": ("actions", "list", "--limit", 0), "history": ("audit", "show"), "records": ("cdr", "list", "--limit", 0)}
+           "actions": ("actions", "list", "--limit", 0), "history": ("audit", "show"), "records": ("cdr", "list", "--limit", 0),
+           "gifts": ("gifts", "list", "--limit", 0)}
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +91,7 @@ def moved(table):
     return {kind: row["moved"] for kind, row in table.items()}
 
 
-NOTHING = dict.fromkeys(("numbers", "ledger", "texts", "history", "actions", "records"), 0)
+NOTHING = dict.fromkeys(("numbers", "ledger", "texts", "history", "actions", "clicks", "gifts", "records"), 0)
 
 
 @pytest.fixture
@@ -110,7 +113,20 @@ def campaign(tmp_path_factory):
     place.run("blacklist", "import", "-", "--actor", "jane", stdin="".join(f"+9990{number:07d}\n" for number in range(1200)))
     place.run("blacklist", "add", "+12125550198", "+12125550199", "--actor", "jane")
     place.run("blacklist", "remove", "+12125550199", "--actor", "jane", "--reason", "asked to be called")
+    give(place)
     return place
+
+
+def give(place):
+    """A link is opened, its gift is given and given back, and another gift is nobody's."""
+    secret = new_secret()
+    server = Server(place.data, PLEDGELINE_DONATION_PAGE="https://give.example.org/?ref={ref}", PLEDGELINE_DONATIONS_SECRET=secret,
+                    **place.settings).start()
+    token = re.search(r"ref=([\w-]+)", server.get("/v1/sms").body.decode()).group(1)
+    assert server.get(f"/d/{token}", user_agent="WhatsApp/2.23.20.0 A").status == 302
+    for said in (gift("d-1", ref=token), gift("d-1", ref=token, status="refunded"), gift("d-2", ref="strange")):
+        assert tell(server, secret, int(time.time() * 1000), said).status in (200, 202)
+    server.stop()
 
 
 @pytest.fixture
@@ -162,7 +178,7 @@ def test_folder_that_goes_on_moves_what_is_new(ran, beside):
     ran.publish("optout-events", optout("late", "w", PHONE))
     ran.publish("donation-events", donation("later", "w", "+12125550177"))
     table = beside.move("migrate")
-    assert moved(table) == {"numbers": 1, "ledger": 1, "texts": 1, "history": 2, "actions": 2, "records": 0}
+    assert moved(table) == {**NOTHING, "numbers": 1, "ledger": 1, "texts": 1, "history": 2, "actions": 2}
     assert_same(ran, beside)
 
 
@@ -195,7 +211,7 @@ def test_export_into_a_new_folder_gives_the_same(ran, beside, tmp_path):
 
 @pytest.mark.parametrize("names, kinds", [
     (["REDIS_URL"], ()), (["MONGODB_URI", "MONGODB_DATABASE"], ["records"]),
-    (["DATABASE_URL"], ["numbers", "ledger", "texts", "history", "actions"])], ids=["Redis", "MongoDB", "PostgreSQL"])
+    (["DATABASE_URL"], ["numbers", "ledger", "texts", "history", "actions", "clicks", "gifts"])], ids=["Redis", "MongoDB", "PostgreSQL"])
 def test_one_store_gets_what_is_kept_in_it(ran, settings, names, kinds):
     beside = Place(ran.data, **{name: settings[name] for name in names})
     table = beside.move("migrate")
