@@ -24,8 +24,10 @@ Metric inbound_metric(ReplyMeaning meaning)
 
 /* ---- parse ---- */
 
+/* Of bytes that may be anything, those at the front. */
 static bool may_stop(Slice text, Arena *arena)
 {
+    text.bytes = text.bytes < TEXT_BYTES_MAX ? text.bytes : TEXT_BYTES_MAX;
     ReplyMeaning meaning = reply_meaning(text, arena);
     return meaning == REPLY_STOP || meaning == REPLY_UNCLEAR;
 }
