@@ -79,7 +79,10 @@ static Status read_end(const char *name, int state, Fault *fault)
     char how[64];
     if (WIFEXITED(state) && WEXITSTATUS(state) == 0)
         return STATUS_OK;
-    snprintf(how, sizeof how, WIFEXITED(state) ? "it ended with code %d" : "it was ended by signal %d", WIFEXITED(state) ? WEXITSTATUS(state) : WTERMSIG(state));
+    if (WIFEXITED(state))
+        snprintf(how, sizeof how, "it ended with code %d", WEXITSTATUS(state));
+    else
+        snprintf(how, sizeof how, "it was ended by signal %d", WTERMSIG(state));
     return failed(name, how, fault);
 }
 

@@ -168,7 +168,8 @@ void agi_outbox_post(AgiOutbox *outbox, Slice topic, Slice body, AgiCall *call, 
 
 static void give_up(Post *post)
 {
-    log_line(LOG_ERROR, "a message of a call could not be stored, and is lost", LOG_TEXT("topic", post->delivery.topic), LOG_CSTR("error", post->delivery.fault.text));
+    log_line(LOG_ERROR, "a message of a call could not be stored, and is lost", LOG_TEXT("topic", post->delivery.topic),
+             LOG_CSTR("error", post->delivery.fault.text));
     settle(post, false);
 }
 
