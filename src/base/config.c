@@ -98,14 +98,42 @@ static int take_line(void *context, const char *section, const char *name, const
     return loading->status == STATUS_OK;
 }
 
+typedef struct SettingsFile {
+    FILE *stream;
+    int line, long_line; /* long_line: the first that does not fit; 0 = none */
+} SettingsFile;
+
+/* libinih takes lines of a fixed length, and what is beyond for another line. Of a remark nothing is needed. */
+static char *read_line(char *line, int bytes, void *context)
+{
+    SettingsFile *file = context;
+    if (!fgets(line, bytes, file->stream))
+        return NULL;
+    file->line++;
+    bool is_whole = strchr(line, '\n') || feof(file->stream);
+    bool is_remark = line[strspn(line, " \t")] == '#' || line[strspn(line, " \t")] == ';';
+    for (int c = 0; !is_whole && c != '\n' && c != EOF;)
+        c = fgetc(file->stream);
+    if (!is_whole && !is_remark && !file->long_line)
+        file->long_line = file->line;
+    if (is_remark || !is_whole)
+        snprintf(line, (size_t)bytes, "#\n");
+    return line;
+}
+
 static Status read_file(Loading *loading, const char *path)
 {
     loading->file = path;
-    int line = ini_parse(path, take_line, loading);
+    SettingsFile file = {.stream = fopen(path, "re")};
+    if (!file.stream)
+        return fault_set(loading->fault, STATUS_REJECT, "setting_file", "the settings file %s cannot be read: %s", path, strerror(errno));
+    int line = ini_parse_stream(read_line, &file, take_line, loading);
+    fclose(file.stream);
     if (loading->status)
         return loading->status;
-    if (line < 0)
-        return fault_set(loading->fault, STATUS_REJECT, "setting_file", "the settings file %s cannot be read: %s", path, strerror(errno));
+    if (file.long_line)
+        return fault_set(loading->fault, STATUS_REJECT, "setting_line",
+                         "line %d of %s is too long for a settings file: give it by the environment, or a secret as NAME_FILE", file.long_line, path);
     if (line > 0)
         return fault_set(loading->fault, STATUS_REJECT, "setting_line", "line %d of %s is not NAME = value", line, path);
     return STATUS_OK;

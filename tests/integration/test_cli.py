@@ -508,6 +508,13 @@ def test_config_shows_the_settings_and_says_which_one_nothing_can_work_with(data
     assert done.err == run(data, "stats", **{name: value}).err
 
 
+def test_line_of_a_settings_file_that_is_too_long_is_named(data, tmp_path):
+    file = tmp_path / "long.conf"
+    file.write_text("# " + "a remark of any length " * 40 + "\nPORT = 8081\nPLEDGELINE_SMS_TEMPLATE = " + "Thank you! " * 40 + "\n")
+    done = run(data, "config", PLEDGELINE_CONFIG=file)
+    assert done.code == 2 and "line 3" in done.err and "too long" in done.err
+
+
 def test_sample_file_is_a_settings_file(data, tmp_path):
     file = tmp_path / "sample.conf"
     file.write_text(output(data, "config", "--sample"))
