@@ -60,10 +60,13 @@ static Status list(void *self, int64_t deadline_ms, void (*visit)(void *context,
     if (!status && !ami_is_success(&message))
         status = fault_set(fault, STATUS_RETRY, "asterisk_refuses", "Asterisk's AMI does not list its channels to us: %.*s",
                            SLICE_ARG(ami_value(&message, "Message")));
-    while (!status && !ami_says(&message, "Event", "CoreShowChannelsComplete")) {
+    for (bool is_complete = false; !status && !is_complete;) {
         status = ami_next_event(source->ami, deadline_ms, &message, fault);
+        if (status)
+            return status;
+        is_complete = ami_says(&message, "Event", "CoreShowChannelsComplete"); /* a visitor may ask, and the message is gone then */
         arena_reset(&source->arena);
-        ChannelEvent event = status ? (ChannelEvent){0} : ami_channel_event(&message, clock_wall_ms(), &source->arena);
+        ChannelEvent event = ami_channel_event(&message, clock_wall_ms(), &source->arena);
         if (event.kind != CHANNEL_OTHER)
             visit(context, &event);
     }

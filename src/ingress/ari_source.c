@@ -31,7 +31,8 @@ static Status ask(const AriSource *source, const char *method, Slice path, Slice
     const char *const headers[] = {arena_printf(arena, "Authorization: %.*s", SLICE_ARG(source->authorization)).at, NULL};
     int64_t left_ms = deadline_ms - clock_elapsed_ms();
     HttpRequest request = {.method = method, .url = arena_printf(arena, "%.*s%.*s", SLICE_ARG(source->base_url), SLICE_ARG(path)).at, .headers = headers,
-                           .content_type = body.bytes ? "application/json" : NULL, .body = body, .timeout_ms = left_ms > 1 ? left_ms : 1};
+                           .content_type = body.bytes ? "application/json" : NULL, .body = body, .timeout_ms = left_ms > 1 ? left_ms : 1,
+                           .is_direct = true};
     HttpAnswer answer;
     Status status = http_client_ask(source->client, &request, arena, &answer, fault);
     if (status)

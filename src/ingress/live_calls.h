@@ -29,7 +29,7 @@ void live_calls_free(LiveCalls *calls); /* NULL is fine */
 /* The name of the PBX, for the records; empty = it has none. */
 void live_calls_set_system(LiveCalls *calls, Slice system);
 
-/* now_ms: any clock that goes on, the same for all of these. */
+/* now_ms: any clock that goes on, the same for all of these. The event's texts need not outlive a look_up. */
 void live_calls_take(LiveCalls *calls, const ChannelEvent *event, int64_t now_ms);
 
 /* A list of all channels comes, as events of kind LISTED. Calls that it does not have were over by its end: heard_ms is the last

@@ -14,7 +14,7 @@ typedef struct PbxSource {
      * none; lives until the next connect. */
     Status (*connect)(void *self, int64_t deadline_ms, Slice *ret_system, Fault *fault);
     void (*disconnect)(void *self);
-    /* All channels that there are now, as events of kind LISTED, and what else is said meanwhile. */
+    /* All channels that there are now, as events of kind LISTED, and what else is said meanwhile. The visitor may look_up. */
     Status (*list)(void *self, int64_t deadline_ms, void (*visit)(void *context, const ChannelEvent *event), void *context, Fault *fault);
     /* kind OTHER: nothing in time, or nothing of interest. Its texts live until the next call of any of these. */
     Status (*next)(void *self, int64_t deadline_ms, ChannelEvent *ret, Fault *fault);

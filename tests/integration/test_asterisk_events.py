@@ -247,3 +247,20 @@ def test_call_is_ended_by_an_id_that_is_no_channels(server, pbx):
     assert server.post("/terminate-call", {"callId": call_id}).status == 200
     pbx.ami.until("Hangup", Uniqueid=f"{channel};2")
     assert ended(server, call_id)["outcome"] == "answered"
+
+
+# ---- calls that should have spoken a text ----
+
+@pytest.mark.parametrize("callee, sms_class, code", [("busy", "temp_unreachable", "17"), ("unallocated", "dead_number", "1")])
+def test_spoken_text_that_nobody_took_says_why_in_the_ledger(make_server, pbx, exchange, callee, sms_class, code):
+    speech = {"PLEDGELINE_DIAL": "Local/{number}@callee-" + callee + "/n", "PLEDGELINE_CALLER_ID": "+12025550100", "PLEDGELINE_SPEECH_CONTEXT": "held",
+              "PLEDGELINE_QUIET_HOURS": ""}
+    server = following(make_server(**exchange.settings(), **speech))
+    server.publish("tts-fallback", {"phoneNumber": unique_phone(), "text": "hello", "campaignId": "winter", "actionId": unique("press")})
+
+    def undelivered():
+        effects = [effect for state in ("sent", "failed", "unknown") for effect in server.json("sms", "list", "--state", state)]
+        return [effect for effect in effects if effect.get("receipt") == "undelivered"]
+
+    [effect] = until(undelivered, lambda: f"{server.json('sms', 'list', '--state', 'sent')}\n{''.join(server.log[-5:])}")
+    assert (effect["class"], effect["code"]) == (sms_class, code)

@@ -466,6 +466,59 @@ static void variables_of_any_bytes_make_json(void **state)
     assert_false(slice_holds(world->told[0], SLICE("phoneNumber")));
 }
 
+/* ---- anything at all ---- */
+
+enum { STRANGE_EVENTS = 20000 };
+
+static size_t one_of(size_t count) { return (size_t)random() % count; }
+
+static ChannelEvent strange_event(int64_t at_ms)
+{
+    static const Slice ids[] = {SLICE_INIT(""), SLICE_INIT("u1"), SLICE_INIT("u2"), SLICE_INIT("u3"), SLICE_INIT("pledgeline-" REF)};
+    static const Slice names[] = {SLICE_INIT(""), SLICE_INIT("Local/a@b-1;1"), SLICE_INIT("Local/a@b-1;2"), SLICE_INIT("PJSIP/x-1")};
+    static const Slice call_ids[] = {SLICE_INIT(""), SLICE_INIT(""), SLICE_INIT("c1"), SLICE_INIT("c2")};
+    static const Slice statuses[] = {SLICE_INIT(""), SLICE_INIT("BUSY"), SLICE_INIT("strange")};
+    return (ChannelEvent){.kind = (ChannelEventKind)one_of(CHANNEL_ORIGINATED + 1), .uniqueid = ids[one_of(5)], .linkedid = ids[one_of(5)],
+                          .name = names[one_of(4)], .dialled_by = ids[one_of(5)], .at_ms = at_ms, .state = (ChannelState)one_of(CHANNEL_UP + 1),
+                          .variables = {[VARIABLE_CALL_ID] = call_ids[one_of(4)], [VARIABLE_CAMPAIGN_ID] = call_ids[one_of(4)]},
+                          .knows_variables = one_of(2), .digit = (char)('0' + one_of(3)), .status = statuses[one_of(3)], .has_failed = one_of(2),
+                          .cause = (int32_t)one_of(40)};
+}
+
+static void check_body(void *context, Slice topic, Slice body)
+{
+    World *world = context;
+    if (slice_equal(topic, SLICE("call-events")))
+        event_of(world, body);
+    arena_reset(&world->arena);
+}
+
+/* Whatever comes in whatever order: what is told can be read, and in the end nothing is left in the map. */
+static void strange_events_break_nothing(void **state)
+{
+    World *world = *state;
+    LiveCallsSettings settings = {.map = world->map, .tell = check_body, .context = world};
+    Slice channels[CALL_CHANNELS_MAX];
+    size_t count;
+    live_calls_free(world->calls);
+    world->calls = live_calls_new(&settings);
+    for (int64_t i = 0; i < STRANGE_EVENTS; i++) {
+        ChannelEvent event = strange_event(AT + i);
+        live_calls_take(world->calls, &event, i);
+        if (!one_of(50)) {
+            live_calls_list_begins(world->calls, AT + i);
+            live_calls_list_ends(world->calls, i);
+        }
+        if (!one_of(10))
+            live_calls_tick(world->calls, i + (int64_t)one_of(5000));
+    }
+    live_calls_list_begins(world->calls, AT);
+    live_calls_list_ends(world->calls, SOON);
+    live_calls_tick(world->calls, 2 * SOON);
+    assert_int_not_equal(channel_map_find(world->map, SLICE("c1"), &world->arena, channels, &count), CHANNELS_THERE);
+    assert_int_not_equal(channel_map_find(world->map, SLICE("c2"), &world->arena, channels, &count), CHANNELS_THERE);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, world_open, world_close)
@@ -491,6 +544,7 @@ int main(void)
         TEST(answered_speech_is_left_to_who_speaks),
         TEST(speech_that_never_had_a_channel_is_a_receipt),
         TEST(variables_of_any_bytes_make_json),
+        TEST(strange_events_break_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
