@@ -225,7 +225,6 @@ void service_close(Service *service)
         http_server_quiesce(service->http);
     agi_service_stop(&service->agi);
     call_feed_stop(service->feed);
-    agi_service_stop(&service->agi);
     courier_close(service->texts);
     courier_close(service->calls);
     click_queue_stop(service->clicks);
