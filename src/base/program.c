@@ -48,6 +48,7 @@ static int spawn(char *const *words, pid_t *ret_pid)
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
@@ -79,7 +80,10 @@ static Status read_end(const char *name, int state, Fault *fault)
     char how[64];
     if (WIFEXITED(state) && WEXITSTATUS(state) == 0)
         return STATUS_OK;
-    snprintf(how, sizeof how, WIFEXITED(state) ? "it ended with code %d" : "it was ended by signal %d", WIFEXITED(state) ? WEXITSTATUS(state) : WTERMSIG(state));
+    if (WIFEXITED(state))
+        snprintf(how, sizeof how, "it ended with code %d", WEXITSTATUS(state));
+    else
+        snprintf(how, sizeof how, "it was ended by signal %d", WTERMSIG(state));
     return failed(name, how, fault);
 }
 

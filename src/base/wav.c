@@ -24,7 +24,10 @@ static uint32_t number_at(const char *at, size_t bytes)
     return number;
 }
 
-static Status refuse(Fault *fault, const char *what) { return fault_set(fault, STATUS_REJECT, "wav_invalid", "it is no recording that we can read: %s", what); }
+static Status refuse(Fault *fault, const char *what)
+{
+    return fault_set(fault, STATUS_REJECT, "wav_invalid", "it is no recording that we can read: %s", what);
+}
 
 /* ---- reading ---- */
 

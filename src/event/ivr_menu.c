@@ -61,10 +61,13 @@ static bool ends_in(Slice name, Slice end)
 
 static Status read_sound(const Reading *reading, const Json *value, Slice *ret)
 {
-    static const Slice endings[] = {SLICE_INIT(".wav"), SLICE_INIT(".gsm"), SLICE_INIT(".ulaw"), SLICE_INIT(".alaw"), SLICE_INIT(".sln"), SLICE_INIT(".mp3")};
+    static const Slice endings[] = {
+        SLICE_INIT(".wav"), SLICE_INIT(".gsm"), SLICE_INIT(".ulaw"), SLICE_INIT(".alaw"), SLICE_INIT(".sln"), SLICE_INIT(".mp3"),
+    };
     Slice name = json_text(value);
     if (!is_sound(name))
-        return refuse(reading, value, "%s must name a sound file: letters, digits and . _ - / only, at most %d bytes", value->string, SOUND_BYTES_MAX);
+        return refuse(reading, value, "%s must name a sound file: letters, digits and . _ - / only, at most %d bytes", value->string,
+                      SOUND_BYTES_MAX);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         if (ends_in(name, endings[i]))
             return refuse(reading, value, "%s names its sound file without the ending %s: Asterisk chooses it", value->string, endings[i].at);
@@ -147,7 +150,8 @@ static Status read_keys(const Reading *reading, const Json *value, IvrMenu *menu
 static Status read_pause(const Reading *reading, const Json *value, IvrMenu *menu)
 {
     if (json_is_number(value) && value->valuedouble > PAUSE_MS_MAX)
-        return refuse(reading, value, "pause_ms is at most %d: the way to opt out is told within two seconds of the identity (47 CFR 64.1200(b)(3))", PAUSE_MS_MAX);
+        return refuse(reading, value, "pause_ms is at most %d: the way to opt out is told within two seconds of the identity (47 CFR 64.1200(b)(3))",
+                      PAUSE_MS_MAX);
     return read_number(reading, value, 0, PAUSE_MS_MAX, 1, &menu->pause_ms);
 }
 
@@ -198,7 +202,8 @@ static Status read_campaigns(const Reading *reading, const Json *campaigns, IvrM
         *row = (IvrMenuOfCampaign){slice_of(campaign->string), menus->standard};
         row->menu.name = (Slice){0};
         bool is_id = !slice_empty(row->campaign_id) && row->campaign_id.bytes <= CAMPAIGN_ID_BYTES_MAX;
-        status = is_id ? read_menu(reading, campaign, &row->menu) : refuse(reading, campaign, "a campaign's id has 1 to %d bytes", CAMPAIGN_ID_BYTES_MAX);
+        status = is_id ? read_menu(reading, campaign, &row->menu)
+                       : refuse(reading, campaign, "a campaign's id has 1 to %d bytes", CAMPAIGN_ID_BYTES_MAX);
     }
     return status;
 }

@@ -66,7 +66,8 @@ static void set(AgiCall *call, Slice name, Slice value)
 /* The reason goes first: once PLEDGELINE_BLOCKED is set, all is said. */
 static void answer(Check *check, DncAnswer result, Slice reason)
 {
-    static const Metric metrics[] = {[DNC_CLEAR] = METRIC_AGI_CHECKS_CLEAR, [DNC_BLOCKED] = METRIC_AGI_CHECKS_BLOCKED, [DNC_UNKNOWN] = METRIC_AGI_CHECKS_UNKNOWN};
+    static const Metric metrics[] = {[DNC_CLEAR] = METRIC_AGI_CHECKS_CLEAR, [DNC_BLOCKED] = METRIC_AGI_CHECKS_BLOCKED,
+                                     [DNC_UNKNOWN] = METRIC_AGI_CHECKS_UNKNOWN};
     if (check->is_answered)
         return;
     check->is_answered = true;
@@ -127,4 +128,6 @@ static void ended(AgiCall *call) { (void)call; }
 
 static const AgiValue variables[] = {AGI_VALUE_COUNT};
 
-const AgiScript check_script = {.name = SLICE_INIT("check"), .variables = variables, .begin = begin, .replied = replied, .ticked = ticked, .ended = ended};
+const AgiScript check_script = {
+    .name = SLICE_INIT("check"), .variables = variables, .begin = begin, .replied = replied, .ticked = ticked, .ended = ended,
+};

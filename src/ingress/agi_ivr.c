@@ -6,7 +6,8 @@ static void begin(AgiCall *call)
 {
     const AgiSettings *settings = agi_settings(call->agi);
     if (!settings->menus) {
-        log_line(LOG_ERROR, "a call asks for its menu, and PLEDGELINE_MENU is not set: it is left to the dialplan", LOG_TEXT("uniqueid", call->values[AGI_UNIQUEID]));
+        log_line(LOG_ERROR, "a call asks for its menu, and PLEDGELINE_MENU is not set: it is left to the dialplan",
+                 LOG_TEXT("uniqueid", call->values[AGI_UNIQUEID]));
         agi_leave(call);
         return;
     }

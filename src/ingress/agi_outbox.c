@@ -33,7 +33,7 @@ struct AgiOutbox {
     OptoutJournal *journal;
     Post *posts;
     size_t count;
-    bool is_stopping;
+    bool is_stopping, is_full;
 };
 
 #define POST_OF(pointer, member) ((Post *)(void *)((char *)(pointer) - offsetof(Post, member)))
@@ -138,9 +138,19 @@ void agi_outbox_free(AgiOutbox *outbox)
     free(outbox);
 }
 
+/* One line in the log when it begins. */
+static bool is_full(AgiOutbox *outbox)
+{
+    bool was_full = outbox->is_full;
+    outbox->is_full = outbox->count >= POSTS_MAX;
+    if (outbox->is_full && !was_full)
+        log_line(LOG_ERROR, "the line has taken no events of calls for so long that further ones are lost", LOG_NUMBER("waiting", (int64_t)outbox->count));
+    return outbox->is_full;
+}
+
 void agi_outbox_post(AgiOutbox *outbox, Slice topic, Slice body, AgiCall *call, void (*settled)(AgiCall *call, bool is_stored))
 {
-    if (!call && outbox->count >= POSTS_MAX)
+    if (!call && is_full(outbox))
         return;
     Post *post = calloc(1, sizeof *post + body.bytes);
     if (!post)
@@ -168,7 +178,8 @@ void agi_outbox_post(AgiOutbox *outbox, Slice topic, Slice body, AgiCall *call, 
 
 static void give_up(Post *post)
 {
-    log_line(LOG_ERROR, "a message of a call could not be stored, and is lost", LOG_TEXT("topic", post->delivery.topic), LOG_CSTR("error", post->delivery.fault.text));
+    log_line(LOG_ERROR, "a message of a call could not be stored, and is lost", LOG_TEXT("topic", post->delivery.topic),
+             LOG_CSTR("error", post->delivery.fault.text));
     settle(post, false);
 }
 

@@ -9,11 +9,17 @@
 
 enum { PROMPT_MS_MAX = 15 * 60 * 1000, PATIENCE_MS = 5000 };
 
-#define DONATION_EVENTS SLICE("donation-events")
-#define OPTOUT_EVENTS SLICE("optout-events")
-#define CALL_EVENTS SLICE("call-events")
+static void post(RecordedCall *recorded, Slice topic, Slice body, AgiCall *call, void (*settled)(AgiCall *call, bool is_stored))
+{
+    agi_outbox_post(agi_outbox(recorded->call->agi), topic, body, call, settled);
+}
 
-static AgiOutbox *outbox_of(const RecordedCall *recorded) { return agi_outbox(recorded->call->agi); }
+/* Where nobody else does. */
+static void report(RecordedCall *recorded, Slice body)
+{
+    if (recorded->reports)
+        post(recorded, SLICE("call-events"), body, NULL, NULL);
+}
 
 /* ---- the end, as it is told ---- */
 
@@ -31,8 +37,7 @@ static void report_end(RecordedCall *recorded)
         return;
     int64_t now_ms = clock_wall_ms(), lasted_ms = now_ms > call->began_ms ? now_ms - call->began_ms : 0;
     Slice outcome = outcome_of(&recorded->ivr);
-    if (recorded->reports)
-        agi_outbox_post(outbox_of(recorded), CALL_EVENTS, event_of_end(&recorded->identity, outcome, lasted_ms / 1000, now_ms, &call->arena), NULL, NULL);
+    report(recorded, event_of_end(&recorded->identity, outcome, lasted_ms / 1000, now_ms, &call->arena));
     log_line(LOG_INFO, "call over", LOG_TEXT("callId", recorded->identity.call_id), LOG_TEXT("campaignId", recorded->identity.campaign_id),
              LOG_PHONE("phone", recorded->identity.phone_is_e164 ? recorded->identity.phone : (Slice){0}), LOG_TEXT("outcome", outcome),
              LOG_CSTR("keys", recorded->keys), LOG_NUMBER("milliseconds", lasted_ms));
@@ -54,19 +59,29 @@ static void donation_settled(AgiCall *call, bool is_stored)
 
 /* ---- what the machine wants ---- */
 
-static void publish(RecordedCall *recorded, IvrPublish what)
+static void publish_donation(RecordedCall *recorded)
 {
     AgiCall *call = recorded->call;
-    const IvrMenu *menu = &recorded->menu;
-    int64_t now_ms = clock_wall_ms();
+    Slice told_key = agi_settings(call->agi)->donation_key;
+    Slice body = event_of_donation(&recorded->identity, recorded->menu.donate, told_key, clock_wall_ms(), &call->arena);
+    post(recorded, SLICE("donation-events"), body, call, donation_settled);
+}
+
+static void publish_optout(RecordedCall *recorded)
+{
+    AgiCall *call = recorded->call;
+    Slice body = event_of_optout(&recorded->identity, recorded->menu.opt_out, clock_wall_ms(), &call->arena);
+    recorded->waits_for_optout = true;
+    recorded->pressed_ms = clock_elapsed_ms();
+    post(recorded, SLICE("optout-events"), body, call, optout_settled);
+}
+
+static void publish(RecordedCall *recorded, IvrPublish what)
+{
     if (what == IVR_PUBLISH_DONATION)
-        agi_outbox_post(outbox_of(recorded), DONATION_EVENTS,
-                    event_of_donation(&recorded->identity, menu->donate, agi_settings(call->agi)->donation_key, now_ms, &call->arena), call, donation_settled);
-    if (what == IVR_PUBLISH_OPTOUT) {
-        recorded->waits_for_optout = true;
-        recorded->pressed_ms = clock_elapsed_ms();
-        agi_outbox_post(outbox_of(recorded), OPTOUT_EVENTS, event_of_optout(&recorded->identity, menu->opt_out, now_ms, &call->arena), call, optout_settled);
-    }
+        publish_donation(recorded);
+    if (what == IVR_PUBLISH_OPTOUT)
+        publish_optout(recorded);
     if (what == IVR_PUBLISH_HEARD && recorded->heard)
         recorded->heard(recorded);
 }
@@ -119,15 +134,13 @@ static void take_step(RecordedCall *recorded, IvrStep step)
 
 static void take_key(RecordedCall *recorded, char key)
 {
-    AgiCall *call = recorded->call;
     bool opts_out = key == recorded->menu.opt_out, donates = key == recorded->menu.donate && recorded->ivr.takes_donations;
     size_t count = strlen(recorded->keys);
     if (count + 1 < sizeof recorded->keys)
         recorded->keys[count] = key;
     metric_add(opts_out ? METRIC_AGI_KEYS_OPT_OUT : donates ? METRIC_AGI_KEYS_DONATE : METRIC_AGI_KEYS_OTHER, 1);
     take_step(recorded, ivr_step(&recorded->ivr, IVR_KEY, key));
-    if (recorded->reports)
-        agi_outbox_post(outbox_of(recorded), CALL_EVENTS, event_of_key(&recorded->identity, key, clock_wall_ms(), &call->arena), NULL, NULL);
+    report(recorded, event_of_key(&recorded->identity, key, clock_wall_ms(), &recorded->call->arena));
 }
 
 static bool is_key(long result) { return result > 0 && result < 128 && strchr("0123456789*#ABCD", (int)result); }
@@ -180,7 +193,8 @@ void recorded_replied(RecordedCall *recorded, const AgiReply *reply)
         take_result(recorded, reply->result);
         return;
     }
-    log_line(LOG_ERROR, "Asterisk does not know a command of ours; the call is hung up", LOG_NUMBER("code", reply->code), LOG_TEXT("callId", recorded->identity.call_id));
+    log_line(LOG_ERROR, "Asterisk does not know a command of ours; the call is hung up", LOG_NUMBER("code", reply->code),
+             LOG_TEXT("callId", recorded->identity.call_id));
     agi_hang_up(call);
 }
 
@@ -196,9 +210,7 @@ void recorded_init(RecordedCall *recorded, AgiCall *call, const IvrMenu *menu, b
 
 void recorded_begin(RecordedCall *recorded)
 {
-    AgiCall *call = recorded->call;
-    if (recorded->reports)
-        agi_outbox_post(outbox_of(recorded), CALL_EVENTS, event_of_answer(&recorded->identity, call->began_ms, &call->arena), NULL, NULL);
+    report(recorded, event_of_answer(&recorded->identity, recorded->call->began_ms, &recorded->call->arena));
     take_step(recorded, ivr_step(&recorded->ivr, IVR_BEGIN, 0));
 }
 

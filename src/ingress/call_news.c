@@ -98,7 +98,7 @@ static Text begin(const Telling *telling, const char *type, const char *what, Sl
     if (phone_is_e164(variables[VARIABLE_PHONE]))
         json_add_text_member(&body, "phoneNumber", variables[VARIABLE_PHONE]);
     json_add_text_member(&body, "eventType", slice_of(type));
-    Slice id = arena_printf(telling->arena, "%.*s/%.*s/%s%.*s", SLICE_ARG(news->system), SLICE_ARG(news->linkedid), what, SLICE_ARG(once));
+    Slice id = arena_printf(telling->arena, "%.*s/%s%.*s", SLICE_ARG(news->linkedid), what, SLICE_ARG(once));
     json_add_text_member(&body, "eventId", plain(telling, id));
     json_add_time_member(&body, "timestamp", at_ms);
     return body;

@@ -1,5 +1,6 @@
-/* What is known of one call of a PBX and was not told yet, as messages. Each has an event id of what Asterisk says: the name of the
- * PBX, the call's first channel, and what happened, with its time where it may happen again. Pure. */
+/* What is known of one call of a PBX and was not told yet, as messages. Each has an event id of what Asterisk says: the unique id of the
+ * call's first channel, in which the name of the PBX is (systemname of asterisk.conf), and what happened, with its time where it may
+ * happen again. The name by itself is in no id: not everybody may ask for it, and a file of call records does not say it. Pure. */
 #pragma once
 
 #include "base/arena.h"
@@ -15,7 +16,7 @@ typedef struct Press {
 } Press;
 
 typedef struct CallNews {
-    Slice system;   /* of the PBX; may be empty */
+    Slice system;   /* name of the PBX, for the record; may be empty */
     Slice linkedid; /* of the call's first channel */
     Slice call_id;
     Slice variables[CALL_VARIABLES];

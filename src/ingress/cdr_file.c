@@ -157,7 +157,6 @@ static FileCall *call_new(Reading *reading, void **root, Slice key)
 {
     FileCall *call = ARENA_NEW(reading->arena, FileCall);
     call->key = key;
-    call->news.system = reading->settings->pbx;
     if (!tsearch(call, root, compare))
         abort();
     *reading->end = call;

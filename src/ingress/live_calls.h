@@ -26,7 +26,7 @@ typedef struct LiveCallsSettings {
 LiveCalls *live_calls_new(const LiveCallsSettings *settings);
 void live_calls_free(LiveCalls *calls); /* NULL is fine */
 
-/* The name of the PBX, part of the event ids; empty = it has none. */
+/* The name of the PBX, for the records; empty = it has none. */
 void live_calls_set_system(LiveCalls *calls, Slice system);
 
 /* now_ms: any clock that goes on, the same for all of these. */

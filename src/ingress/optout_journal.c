@@ -1,27 +1,19 @@
-/* One line an entry: its digest, its time, its body. A line without its end was never promised to anybody, and is cut off when the file
- * is opened; one whose digest is wrong was, and goes through the line as the bytes it is, which blocks every number in it.
- *
- * One thread: it writes what waits with one sync, gives the line what is written, and empties the file when nothing waits any more. After
- * a failed sync nobody knows what the file holds, so all that waits is written into another one, which takes its place. */
+/* One thread: it writes what waits with one sync, gives the line what is written, and empties the file when nothing waits any more. */
 #include "ingress/optout_journal.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "ingress/api.h"
+#include "ingress/journal_file.h"
 
-enum { TRY_AGAIN_MS = 1000, DIGEST_DIGITS = 16 };
+enum { TRY_AGAIN_MS = 1000 };
 
 /* What is in the file, or will be in the next one. */
 typedef struct Line {
@@ -34,13 +26,10 @@ typedef struct Line {
 
 struct OptoutJournal {
     Intake *intake;
-    char folder[PATH_MAX], path[PATH_MAX + 32];
     pthread_t thread;
 
     /* the thread's own */
-    int file;
-    off_t bytes;       /* of the file, as far as it is synced */
-    bool must_rewrite; /* nobody knows what it holds */
+    JournalFile file;
     Line *first, *last;
     Ticket ticket;     /* of the round that is in the line */
     bool is_in_line;
@@ -67,123 +56,6 @@ static void add_line(OptoutJournal *journal, Slice body, int64_t received_ms)
     journal->last = line;
 }
 
-static void print_line(Text *text, Slice body, int64_t received_ms)
-{
-    Slice signed_part = arena_printf(text->arena, "%" PRId64 " %.*s", received_ms, SLICE_ARG(body));
-    text_printf(text, "%016" PRIx64 " ", slice_hash(signed_part));
-    text_add(text, signed_part);
-    text_add_byte(text, '\n');
-}
-
-static void take_line(OptoutJournal *journal, Slice line)
-{
-    char digest[DIGEST_DIGITS + 1];
-    Slice signed_part = {line.at + DIGEST_DIGITS + 1, line.bytes > DIGEST_DIGITS ? line.bytes - DIGEST_DIGITS - 1 : 0};
-    snprintf(digest, sizeof digest, "%016" PRIx64, slice_hash(signed_part));
-    char *body = NULL;
-    int64_t received_ms = signed_part.bytes && !memcmp(digest, line.at, DIGEST_DIGITS) ? strtoll(signed_part.at, &body, 10) : 0;
-    if (!body) {
-        log_line(LOG_ERROR, "the opt-out journal is damaged: every number in the damaged line is blocked", LOG_NUMBER("bytes", (int64_t)line.bytes));
-        add_line(journal, line, clock_wall_ms());
-        return;
-    }
-    body++;
-    add_line(journal, (Slice){body, signed_part.bytes - (size_t)(body - signed_part.at)}, received_ms);
-}
-
-/* Returns how many bytes of the text are whole lines. */
-static size_t take_lines(OptoutJournal *journal, Slice text)
-{
-    size_t at = 0;
-    for (const char *newline; at < text.bytes && (newline = memchr(text.at + at, '\n', text.bytes - at)); at = (size_t)(newline - text.at) + 1)
-        take_line(journal, (Slice){text.at + at, (size_t)(newline - text.at) - at});
-    return at;
-}
-
-/* ---- the file ---- */
-
-static Status unusable(const OptoutJournal *journal, const char *what, Fault *fault)
-{
-    return fault_set(fault, STATUS_FATAL, "journal_unusable", "cannot %s the opt-out journal %.120s: %s", what, journal->path, strerror(errno));
-}
-
-static bool write_whole(int file, Slice text, off_t at)
-{
-    while (text.bytes) {
-        ssize_t written = pwrite(file, text.at, text.bytes, at);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return false;
-        at += written;
-        text = (Slice){text.at + written, text.bytes - (size_t)written};
-    }
-    return true;
-}
-
-static bool sync_folder(const char *path)
-{
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool is_synced = folder >= 0 && !fsync(folder);
-    if (folder >= 0)
-        close(folder);
-    return is_synced;
-}
-
-/* The file without what was written behind its end. */
-static bool cut_back(OptoutJournal *journal) { return !ftruncate(journal->file, journal->bytes); }
-
-static Status append(OptoutJournal *journal, Slice text, Fault *fault)
-{
-    if (!write_whole(journal->file, text, journal->bytes)) {
-        unusable(journal, "write", fault);
-        journal->must_rewrite = !cut_back(journal);
-        return STATUS_FATAL;
-    }
-    if (fdatasync(journal->file)) {
-        journal->must_rewrite = true;
-        return unusable(journal, "sync", fault);
-    }
-    journal->bytes += (off_t)text.bytes;
-    return STATUS_OK;
-}
-
-/* All that waits, and the new lines, into a file that takes the old one's place. */
-static Status rewrite(OptoutJournal *journal, Slice new_lines, Arena *arena, Fault *fault)
-{
-    char draft[sizeof journal->path + 8];
-    snprintf(draft, sizeof draft, "%s.new", journal->path);
-    Text text = text_in(arena);
-    for (const Line *line = journal->first; line; line = line->following)
-        print_line(&text, (Slice){line->body, line->bytes}, line->received_ms);
-    text_add(&text, new_lines);
-    int file = open(draft, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool is_written = file >= 0 && write_whole(file, text_slice(&text), 0) && !fsync(file) && !rename(draft, journal->path) && sync_folder(journal->folder);
-    if (!is_written) {
-        unusable(journal, "write", fault);
-        if (file >= 0)
-            close(file);
-        return STATUS_FATAL;
-    }
-    close(journal->file);
-    journal->file = file;
-    journal->bytes = (off_t)text.bytes;
-    journal->must_rewrite = false;
-    return STATUS_OK;
-}
-
-/* Every entry is through the line; a crash before the cut only sends them through it again. */
-static void empty_file(OptoutJournal *journal)
-{
-    if (journal->first || !journal->bytes)
-        return;
-    if (ftruncate(journal->file, 0) || fsync(journal->file)) {
-        journal->must_rewrite = true;
-        return;
-    }
-    journal->bytes = 0;
-}
-
 /* ---- the thread: writing ---- */
 
 static void note(OptoutJournal *journal, Status status, const Fault *fault)
@@ -202,7 +74,8 @@ static void note(OptoutJournal *journal, Status status, const Fault *fault)
     metric_set(METRIC_JOURNAL_WAITING, (int64_t)journal->state.waiting);
     pthread_mutex_unlock(&journal->lock);
     if (turned && status)
-        log_line(LOG_ERROR, "an opt-out cannot be written to the journal: it is in memory alone until it can", LOG_CSTR("code", fault->code), LOG_CSTR("error", fault->text));
+        log_line(LOG_ERROR, "an opt-out cannot be written to the journal: it is in memory alone until it can", LOG_CSTR("code", fault->code),
+                 LOG_CSTR("error", fault->text));
     else if (turned)
         log_line(LOG_INFO, "the opt-out journal takes writes again", LOG_NUMBER("waiting", (int64_t)waiting));
 }
@@ -229,14 +102,19 @@ static void put_back(OptoutJournal *journal, JournalEntry *entries)
     pthread_mutex_unlock(&journal->lock);
 }
 
+/* Into a fresh file goes all that still waits, too. */
 static Status write_entries(OptoutJournal *journal, JournalEntry *entries, Fault *fault)
 {
     Arena arena;
     arena_init(&arena);
     Text text = text_in(&arena);
+    bool is_fresh = journal->file.must_rewrite;
+    for (const Line *line = journal->first; is_fresh && line; line = line->following)
+        journal_file_print(&text, (Slice){line->body, line->bytes}, line->received_ms);
     for (const JournalEntry *entry = entries; entry; entry = entry->following)
-        print_line(&text, entry->body, entry->received_ms);
-    Status status = journal->must_rewrite ? rewrite(journal, text_slice(&text), &arena, fault) : append(journal, text_slice(&text), fault);
+        journal_file_print(&text, entry->body, entry->received_ms);
+    Status status = is_fresh ? journal_file_rewrite(&journal->file, text_slice(&text), fault)
+                             : journal_file_append(&journal->file, text_slice(&text), fault);
     arena_done(&arena);
     if (status)
         put_back(journal, entries);
@@ -298,9 +176,10 @@ static void take_round_back(OptoutJournal *journal)
     free(journal->ticket.deliveries);
     journal->is_in_line = false;
     journal->offer_at_ms = clock_elapsed_ms() + (all_taken ? 0 : TRY_AGAIN_MS);
-    empty_file(journal);
-    if (!journal->first)
-        log_line(LOG_INFO, "every opt-out of the journal is through the line", LOG_NUMBER("waiting", 0));
+    if (journal->first)
+        return;
+    journal_file_empty(&journal->file);
+    log_line(LOG_INFO, "every opt-out of the journal is through the line", LOG_NUMBER("waiting", 0));
 }
 
 /* ---- the thread ---- */
@@ -348,37 +227,27 @@ static void *work(void *argument)
 
 /* ---- open and close ---- */
 
-static void path_in(const char *folder, char *ret, size_t room) { snprintf(ret, room, "%s/optouts.journal", folder); }
-
 bool optout_journal_waits(const char *folder)
 {
     char path[PATH_MAX + 32];
     struct stat info;
-    path_in(folder, path, sizeof path);
+    journal_file_path(folder, path, sizeof path);
     return stat(path, &info) == 0 && info.st_size > 0;
 }
 
-static Status read_file(OptoutJournal *journal, Fault *fault)
+static void take_entry(void *context, Slice body, int64_t received_ms)
 {
-    struct stat info;
-    journal->file = open(journal->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (journal->file < 0 || fstat(journal->file, &info))
-        return unusable(journal, "open", fault);
-    char *text = malloc((size_t)info.st_size + 1);
-    if (!text)
-        abort();
-    ssize_t got = pread(journal->file, text, (size_t)info.st_size, 0);
-    Status status = got == info.st_size && sync_folder(journal->folder) ? STATUS_OK : unusable(journal, "read", fault);
-    if (!status) {
-        text[got] = 0;
-        journal->bytes = (off_t)take_lines(journal, (Slice){text, (size_t)got});
-    }
-    free(text);
-    if (!status && journal->bytes < info.st_size) {
-        log_line(LOG_WARN, "the opt-out journal ends in a line that was never finished: it is cut off", LOG_NUMBER("bytes", info.st_size - journal->bytes));
-        status = cut_back(journal) && !fsync(journal->file) ? STATUS_OK : unusable(journal, "mend", fault);
-    }
-    return status;
+    add_line(context, body, received_ms ? received_ms : clock_wall_ms());
+}
+
+/* What could never be written is lost with the process; somebody has to know. */
+static void say_what_is_lost(const OptoutJournal *journal)
+{
+    int64_t lost = 0;
+    for (const JournalEntry *entry = journal->first_entry; entry; entry = entry->following)
+        lost++;
+    if (lost)
+        log_line(LOG_ERROR, "opt-outs are lost: they could not be written before the end", LOG_NUMBER("count", lost));
 }
 
 static void free_journal(OptoutJournal *journal)
@@ -387,8 +256,7 @@ static void free_journal(OptoutJournal *journal)
         following = line->following;
         free(line);
     }
-    if (journal->file >= 0)
-        close(journal->file);
+    journal_file_close(&journal->file);
     pthread_cond_destroy(&journal->changed);
     pthread_mutex_destroy(&journal->lock);
     free(journal);
@@ -399,18 +267,18 @@ OptoutJournal *optout_journal_open(const char *folder, Intake *intake, Fault *fa
     OptoutJournal *journal = calloc(1, sizeof *journal);
     if (!journal)
         abort();
-    *journal = (OptoutJournal){.intake = intake, .file = -1, .state = {.healthy = true}};
-    snprintf(journal->folder, sizeof journal->folder, "%s", folder);
-    path_in(folder, journal->path, sizeof journal->path);
+    journal->intake = intake;
+    journal->file.file = -1;
+    journal->state.healthy = true;
     pthread_mutex_init(&journal->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&journal->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    Status status = read_file(journal, fault);
+    Status status = journal_file_open(&journal->file, folder, take_entry, journal, fault);
     if (!status && journal->first)
-        log_line(LOG_WARN, "opt-outs of an earlier run are in the journal, and go through the line now", LOG_NUMBER("bytes", journal->bytes));
+        log_line(LOG_WARN, "opt-outs of an earlier run are in the journal, and go through the line now", LOG_NUMBER("bytes", journal->file.bytes));
     if (!status && pthread_create(&journal->thread, NULL, work, journal))
         status = fault_set(fault, STATUS_FATAL, "no_thread", "no thread could be started");
     if (!status)
@@ -445,5 +313,6 @@ void optout_journal_close(OptoutJournal *journal)
     pthread_cond_signal(&journal->changed);
     pthread_mutex_unlock(&journal->lock);
     pthread_join(journal->thread, NULL);
+    say_what_is_lost(journal);
     free_journal(journal);
 }

@@ -1,7 +1,6 @@
 /* One of Asterisk's interfaces, to be followed: AMI or ARI. For one thread at a time; deadlines are in clock_elapsed_ms.
  *
- * Rights that a user of AMI needs: read = call,dtmf; write = call, and reporting for the name of the PBX. A user of ARI needs no more
- * than read_only = yes. */
+ * Rights that a user of AMI needs: read = call,dtmf; write = call,reporting. A user of ARI needs no more than read_only = yes. */
 #pragma once
 
 #include "base/arena.h"

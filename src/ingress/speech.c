@@ -205,7 +205,8 @@ static Status check_command(const char *command, Fault *fault)
     size_t count = split(command, SLICE("x"), SLICE("x"), &arena, words);
     arena_done(&arena);
     if (!count || count == WORDS_MAX || !strstr(command, "{file}") || !strstr(command, "{textfile}"))
-        return fault_set(fault, STATUS_REJECT, "speech_command", "PLEDGELINE_SPEECH_COMMAND is \"%.80s\"; it must be a program and its arguments, with {file} and {textfile}", command);
+        return fault_set(fault, STATUS_REJECT, "speech_command",
+                         "PLEDGELINE_SPEECH_COMMAND is \"%.80s\"; it must be a program and its arguments, with {file} and {textfile}", command);
     return STATUS_OK;
 }
 
@@ -216,7 +217,8 @@ static Status make_folder(Speech *speech, Fault *fault)
     bool fits = is_there && strlen(speech->folder) <= FOLDER_BYTES_MAX;
     if (is_there && fits)
         return STATUS_OK;
-    return fault_set(fault, STATUS_REJECT, "speech_folder", "cannot keep spoken texts in %.120s: %s", folder, is_there ? "its path is too long" : strerror(errno));
+    return fault_set(fault, STATUS_REJECT, "speech_folder", "cannot keep spoken texts in %.120s: %s", folder,
+                     is_there ? "its path is too long" : strerror(errno));
 }
 
 static void free_speech(Speech *speech)

@@ -126,7 +126,8 @@ Status address_ranges_read(Slice text, Arena *arena, AddressRanges *ret, Fault *
         if (slice_empty(one))
             continue;
         if (ranges.count == RANGES_MAX || !read_range(one, &ranges.ranges[ranges.count++]))
-            return fault_set(fault, STATUS_REJECT, "address_invalid", "\"%.*s\" is no address, and no range like 10.0.0.0/8", (int)(one.bytes < 60 ? one.bytes : 60), one.at);
+            return fault_set(fault, STATUS_REJECT, "address_invalid", "\"%.*s\" is no address, and no range like 10.0.0.0/8",
+                             (int)(one.bytes < 60 ? one.bytes : 60), one.at);
     }
     *ret = ranges;
     return STATUS_OK;

@@ -55,9 +55,8 @@ static Status read_zone(const Invocation *invocation, Zone *room, const Zone **r
 int cdr_import_verb(const Invocation *invocation)
 {
     Import import = {.file = invocation->arguments[0], .lines = text_in(invocation->arena)};
-    CdrFileSettings settings = {.campaign_id = invocation_option_slice(invocation, "campaign"), .pbx = invocation_option_slice(invocation, "pbx"),
-                                .country_code = slice_of(invocation->config->country_code), .tell = take_event, .complain = complain,
-                                .context = &import};
+    CdrFileSettings settings = {.campaign_id = invocation_option_slice(invocation, "campaign"), .country_code = slice_of(invocation->config->country_code),
+                                .tell = take_event, .complain = complain, .context = &import};
     CdrFileReport report;
     Slice csv;
     Zone zone;

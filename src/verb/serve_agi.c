@@ -31,13 +31,15 @@ static Status read_addresses(AgiService *service, const Config *config, Address 
 {
     Fault why;
     if (!address_read(slice_of(config->agi), ret_listen))
-        return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_AGI is \"%.60s\"; it must be an address and a port like 127.0.0.1:4573, or a port", config->agi);
+        return fault_set(fault, STATUS_REJECT, "setting_value",
+                         "PLEDGELINE_AGI is \"%.60s\"; it must be an address and a port like 127.0.0.1:4573, or a port", config->agi);
     if (address_ranges_read(slice_of(config->agi_allow), &service->arena, ret_allowed, &why))
         return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_AGI_ALLOW: %s", why.text);
     if (address_is_loopback(ret_listen) || ret_allowed->count)
         return STATUS_OK;
     return fault_set(fault, STATUS_REJECT, "usage_agi_allow",
-                     "to take AGI on %.60s, beyond this machine, set PLEDGELINE_AGI_ALLOW: AGI has no password, and whoever reaches the port could opt anybody out", config->agi);
+                     "to take AGI on %.60s, beyond this machine, set PLEDGELINE_AGI_ALLOW: AGI has no password, and whoever reaches the port"
+                     " could opt anybody out", config->agi);
 }
 
 static bool is_on(const Config *config) { return *config->agi; }

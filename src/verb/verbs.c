@@ -30,7 +30,6 @@ static const Option cdr_export_options[] = {CDR_FILTER, {"limit", "N", "how many
 static const Option cdr_import_options[] = {
     {"campaign", "ID", "of calls whose rows name none: in Master.csv it is the account code"},
     {"zone", "NAME", "time zone of the file's times, like Asia/Jerusalem (default UTC, as usegmtime of cdr.conf writes them)"},
-    {"pbx", "NAME", "systemname of asterisk.conf, where it has one"},
     PUBLISH_TARGET, END};
 static const Option recount_options[] = {
     {"fix", NULL, "add what is missing to the counters"}, {"all", NULL, "show the counters that agree, too"}, END};

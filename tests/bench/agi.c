@@ -39,8 +39,8 @@ static int begin(uint16_t port, const char *script, const char *argument)
 {
     char environment[LINE_BYTES_MAX];
     int peer = http_connect(port);
-    snprintf(environment, sizeof environment, "agi_network: yes\nagi_network_script: %s\nagi_uniqueid: %s\nagi_callerid: unknown\nagi_arg_1: %s\n\n", script,
-             argument, argument);
+    snprintf(environment, sizeof environment, "agi_network: yes\nagi_network_script: %s\nagi_uniqueid: %s\nagi_callerid: unknown\nagi_arg_1: %s\n\n",
+             script, argument, argument);
     say(peer, environment);
     return peer;
 }
@@ -69,7 +69,8 @@ static void answer_call(uint16_t port, Mix *mix, int *ret_peer)
     *ret_peer = begin(port, "ivr", id);
     if (!hear(*ret_peer, line) || strncmp(line, "GET FULL VARIABLE", 17))
         give_up("the server does not ask for the variables");
-    snprintf(values, sizeof values, "200 result=1 (%s\x1f" "campaign\x1f" "contact\x1f" "+9725%08u\x1f" "Campaign\x1f\x1f)\n", id, (unsigned)mix_random(mix, 100000000));
+    snprintf(values, sizeof values, "200 result=1 (%s\x1f" "campaign\x1f" "contact\x1f" "+9725%08u\x1f" "Campaign\x1f\x1f)\n", id,
+             (unsigned)mix_random(mix, 100000000));
     say(*ret_peer, values);
     if (!hear(*ret_peer, line) || strncmp(line, "STREAM FILE", 11))
         give_up("the server plays nothing");

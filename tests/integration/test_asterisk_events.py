@@ -124,6 +124,24 @@ def test_hundred_calls_at_once_are_recorded_as_asterisk_does_itself(make_server,
     assert metric(server, 'pledgeline_asterisk_calls_total{whose="ours"}') == 100
 
 
+def test_variables_that_asterisk_does_not_show_are_asked_for(make_server, pbx, exchange):
+    """Without channelvars in its configuration, and without times of AMI's events."""
+    pbx.kill()
+    for name in ("manager.conf", "ari.conf"):
+        file = pbx.folder / "etc" / name
+        file.write_text("".join(line for line in file.read_text().splitlines(True) if not line.startswith(("channelvars", "timestampevents"))))
+    pbx.start()
+    before = pbx.originate(unique_phone(), context="held", contact="contact-1")
+    pbx.ami.until("Newstate", Uniqueid=before, ChannelStateDesc="Up")
+    server = following(make_server(**exchange.settings()))
+    during = pbx.originate(unique_phone(), "press", keys="1", context="held", contact="contact-2")
+    until(lambda: (record(server, during) or {}).get("dtmfInputs") == ["1"])
+    for call_id, contact in ((before, "contact-1"), (during, "contact-2")):
+        pbx.ami.ask("Hangup", Channel=call_id, Cause=16)
+        told = ended(server, call_id)
+        assert (told["campaignId"], told["contactId"], told["outcome"], told["inferred"]) == ("winter", contact, "answered", False)
+
+
 # ---- what was missed ----
 
 def test_call_that_ends_while_the_link_is_down_is_closed_by_inference(make_server, pbx, exchange, hop):

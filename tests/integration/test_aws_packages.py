@@ -16,7 +16,7 @@ from support.program import BINARY, ROOT
 
 pytestmark = pytest.mark.own_stores
 
-FUNCTIONS = ("donation-handler", "optout-handler", "cdr-logger")
+FUNCTIONS = ("donation-handler", "optout-handler", "cdr-logger", "sms-gateway", "tts-fallback")
 ZIP_BYTES_MAX, UNPACKED_BYTES_MAX = 50 * 2**20, 250 * 2**20  # Lambda's quotas: uploaded directly, and unpacked
 NAME = pathlib.Path(BINARY).name
 

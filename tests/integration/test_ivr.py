@@ -6,6 +6,7 @@ import socket
 import pytest
 from support.agi import IDENTITY, MENU, MESSAGE, OPT_OUT, PROMPTS, AgiCall, agi_port, agi_settings, of_person
 from support.events import unique, unique_phone
+from support.peer_asterisk import free_port
 from support.program import PATIENCE_S, run
 from support.stores import check, until
 
@@ -316,6 +317,13 @@ def test_check_tells_a_blocked_number_from_a_clear_one(server, call):
 @pytest.mark.parametrize("number", ["", "abc", "12", '+1212"555', "+" + "9" * 40])
 def test_check_of_what_is_no_number_is_blocked(call, number):
     assert checked(call, number)["PLEDGELINE_BLOCKED"] == "1"
+
+
+def test_check_that_nobody_can_answer_is_blocked(make_server, tmp_path):
+    server = make_server(**agi_settings(tmp_path), DATABASE_API_URL=f"http://127.0.0.1:{free_port()}/v1")
+    with AgiCall(agi_port(server), "check", (unique_phone(),)) as one:
+        said = one.to_the_end("200 result=1")
+    assert said[-1] == 'SET VARIABLE PLEDGELINE_BLOCKED "1"' and "nobody can say" in said[0]
 
 
 # ---- settings ----

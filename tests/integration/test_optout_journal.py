@@ -60,6 +60,10 @@ def calls_over(server):
     return [line["callId"] for line in lines if line["outcome"] == "opted_out"]
 
 
+def dependency(server, name):
+    return server.get("/readyz").json()["dependencies"][name]
+
+
 def metric(server, name):
     [line] = [line for line in server.get("/metrics").body.decode().splitlines() if line.startswith(f"{name} ")]
     return int(line.split()[1])
@@ -83,6 +87,7 @@ def test_call_ends_at_once_and_the_journal_keeps_the_opt_out_until_the_store_is_
         press_9(server, "c1", phone)
         [entry] = until(lambda: entries(server))
         assert phone.encode() in entry
+        assert server.get("/readyz").status == 200  # the line has not given it up yet
         until(lambda: calls_over(server) == ["c1"])
         assert metric(server, "pledgeline_journal_optouts") == 1
     until(lambda: is_blocked(server, phone))
@@ -152,8 +157,9 @@ def test_full_disk_is_said_and_the_opt_out_kept_until_there_is_room(server):
     with held_store(server):
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1, limits))
         press_9(server, "c1", phone)
-        until(lambda: server.get("/readyz").status == 503)
-        assert "journal" in server.get("/readyz").json()["dependencies"]["optout_journal"]["detail"]
+        why = until(lambda: (found := dependency(server, "optout_journal")) != "ok" and found)
+        assert "cannot write the opt-out journal" in why["detail"]
+        assert server.get("/readyz").status == 503
         assert any('"error"' in line and "in memory alone" in line for line in server.log)
         assert calls_over(server) == []
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (limits, limits))

@@ -61,5 +61,5 @@ int main(void)
         cmocka_unit_test(end_of_a_program_is_told), cmocka_unit_test(program_that_is_not_there_is_told),
         cmocka_unit_test(program_that_takes_too_long_is_ended), cmocka_unit_test(program_gets_nothing_of_our_environment),
     };
-    return cmocka_run_group_tests_name("base/program", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -247,5 +247,5 @@ int main(void)
         cmocka_unit_test(in_every_state_key_9_is_one_opt_out_and_the_end_and_key_1_one_donation),
         cmocka_unit_test(call_ends_by_itself_whatever_is_pressed),
     };
-    return cmocka_run_group_tests_name("event/ivr", tests, open_arena, close_arena);
+    return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

@@ -100,5 +100,5 @@ int main(void)
         cmocka_unit_test(shortest_menu_has_the_usual_keys_and_times), cmocka_unit_test(donation_key_is_the_setting_where_the_menu_does_not_say),
         cmocka_unit_test(campaign_takes_from_the_default_what_it_does_not_say), cmocka_unit_test(what_is_wrong_is_named_with_its_place),
     };
-    return cmocka_run_group_tests_name("event/ivr_menu", tests, open_arena, close_arena);
+    return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

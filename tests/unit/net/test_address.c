@@ -70,5 +70,5 @@ int main(void)
         cmocka_unit_test(addresses_are_read_and_printed), cmocka_unit_test(what_is_no_address_is_refused), cmocka_unit_test(ranges_hold_what_they_name),
         cmocka_unit_test(no_range_holds_nobody_and_a_wrong_one_is_named),
     };
-    return cmocka_run_group_tests_name("net/address", tests, open_arena, close_arena);
+    return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

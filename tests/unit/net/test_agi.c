@@ -99,5 +99,5 @@ int main(void)
         cmocka_unit_test(environment_is_names_and_values), cmocka_unit_test(argument_in_quotes_stays_one_argument_of_one_command),
         cmocka_unit_test(command_that_asterisk_would_not_read_whole_says_so),
     };
-    return cmocka_run_group_tests_name("net/agi", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
