@@ -4,6 +4,7 @@ import os
 import pytest
 from support.events import unique_phone
 from support.fault_proxy import FaultProxy
+from support.program import ROOT
 from support.prompts import heard, write_menu
 from support.sip_trunk import SipTrunk, has_raw_sockets
 from support.stores import Stores, check, until
@@ -182,6 +183,18 @@ def test_keys_come_through_a_sip_trunk(make_pbx, serve_calls, dtmf_mode):
     assert ended_record(server, calls[0], "converted") and ended_record(server, calls[1], "opted_out")
     assert (len(texts(server, giver)), len(texts(server, refuser))) == (1, 0)
     assert is_blocked(server, refuser) and not check(server, giver)["blocked"]
+
+
+def test_first_call_of_the_manual_needs_no_variables(make_pbx, make_server):
+    """docs/asterisk.md: the dialplan, the trial menu and the command line of Asterisk."""
+    pbx = make_pbx(sip=True)
+    server = make_server(PLEDGELINE_AGI=pbx.agi_port, PLEDGELINE_MENU=ROOT / "examples" / "asterisk" / "trial-menu.json")
+    giver, refuser = "+12025550121", "+12025550129"
+    with SipTrunk(pbx):
+        for phone in (giver, refuser):
+            pbx.cli(f"channel originate PJSIP/{phone}@trunk extension {phone}@pledgeline-trial")
+        assert is_blocked(server, refuser)
+        assert len(until(lambda: texts(server, giver))) == 1
 
 
 # ---- what breaks ----
