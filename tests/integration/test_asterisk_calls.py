@@ -1,11 +1,15 @@
 """Real calls: a real Asterisk calls somebody, plays the prompts of `serve --agi`, and what is pressed becomes what it should, once."""
+import hmac
+import json
 import os
 
 import pytest
 from support.events import unique_phone
 from support.fault_proxy import FaultProxy
+from support.http_peer import HttpPeer
+from support.peer_asterisk import Exchange
 from support.program import ROOT
-from support.prompts import heard, write_menu
+from support.prompts import heard, write_menu, write_tone
 from support.sip_trunk import SipTrunk, has_raw_sockets
 from support.stores import Stores, check, until
 
@@ -14,10 +18,9 @@ pytestmark = pytest.mark.own_stores
 AT_ONCE = int(os.environ.get("PLEDGELINE_TEST_CALLS", "300"))
 
 
-def settings_of(pbx, link="ami", **prompts):
-    """What `serve` needs to answer the calls of this Asterisk and to follow them."""
-    url = {"PLEDGELINE_AMI_URL": pbx.ami_url} if link == "ami" else {"PLEDGELINE_ARI_URL": pbx.ari_url}
-    return {"PLEDGELINE_AGI": f"127.0.0.1:{pbx.agi_port}", "PLEDGELINE_MENU": write_menu(pbx.folder / "sounds", **prompts), **url}
+def settings_of(pbx, link="ami", port=None, **prompts):
+    """What `serve` needs to lead the calls of this Asterisk and to follow them; port: of what stands between."""
+    return {"PLEDGELINE_AGI": pbx.agi_port, "PLEDGELINE_MENU": write_menu(pbx.folder / "sounds", **prompts), **Exchange(link, pbx).settings(port)}
 
 
 def is_followed(server):
@@ -197,6 +200,57 @@ def test_first_call_of_the_manual_needs_no_variables(make_pbx, make_server):
         assert len(until(lambda: texts(server, giver))) == 1
 
 
+# ---- a text that cannot be read ----
+
+SECRET = "0123456789abcdef"  # of the gateway's receipts
+
+
+@pytest.fixture
+def gateway():
+    """Takes every text."""
+    peer = HttpPeer(lambda request: (200, {"Content-Type": "application/json"}, json.dumps({"id": json.loads(request.body)["ref"]}).encode()))
+    yield peer
+    peer.close()
+
+
+@pytest.fixture
+def speaker(tmp_path):
+    """A voice that says every text as the same tone."""
+    write_tone(tmp_path / "voice.wav", 0.5)
+    program = tmp_path / "speak"
+    program.write_text(f'#!/bin/sh\ncp {tmp_path}/voice.wav "$1"\n')
+    program.chmod(0o755)
+    return f"{program} {{file}} {{textfile}}"
+
+
+def texts_by(gateway):
+    return {"PLEDGELINE_SMS_PROVIDERS": "generic", "PLEDGELINE_SMS_HTTP_URL": gateway.url, "PLEDGELINE_SMS_HTTP_SECRET": SECRET,
+            "PLEDGELINE_SMS_HTTP_BODY": '{"to":"{to}","text":"{text}","ref":"{ref}"}', "PLEDGELINE_QUIET_HOURS": ""}
+
+
+def post_receipt(server, ref, **more):
+    body = json.dumps({"ref": ref, "provider": "generic", "messageId": ref, "timestamp": "2026-01-15T10:30:00Z", **more}).encode()
+    proof = "sha256=" + hmac.new(SECRET.encode(), body, "sha256").hexdigest()
+    return server.post("/v1/sms/receipts/generic", body, x_pledgeline_signature=proof)
+
+
+def test_text_to_a_landline_is_spoken_once_by_a_call(pbx, serve_calls, link, gateway, speaker):
+    server = serve_calls(pbx, link, **texts_by(gateway), PLEDGELINE_DIAL="Local/{number}@callees/n", PLEDGELINE_CALLER_ID="+12025550100",
+                         PLEDGELINE_SPEECH_COMMAND=speaker)
+    phone = unique_phone()
+    pbx.originate(phone, "press", keys="1")
+    [text] = until(lambda: gateway.requests)
+    answer = post_receipt(server, json.loads(text.body)["ref"], state="undelivered", **{"class": "not_sms_capable", "code": "30006"})
+    assert 200 <= answer.status < 300, answer
+    [spoken] = until(lambda: [event for event in pbx.ami.found("Newchannel") if event["Uniqueid"].startswith("pledgeline-") and
+                              event["Channel"].endswith(";1")])
+    has_ended(pbx, spoken["Uniqueid"])
+    assert spoken["Channel"].startswith(f"Local/{phone}@")
+    said = heard(pbx.ami, spoken["Uniqueid"])
+    assert (said[:2], len(said), said[-1]) == (["identity", "opt_out"], 4, "goodbye")  # and the text between
+    assert len(gateway.requests) == 1
+
+
 # ---- what breaks ----
 
 def test_calls_go_on_after_asterisk_was_killed_in_mid_call(pbx, serve_calls, link):
@@ -217,11 +271,8 @@ def test_calls_go_on_after_asterisk_was_killed_in_mid_call(pbx, serve_calls, lin
 
 
 def test_9_counts_while_the_link_to_asterisk_is_cut(pbx, make_server, link):
-    relay = FaultProxy(pbx.ami_port if link == "ami" else pbx.http_port)
-    settings = settings_of(pbx, link, message=20)
-    name = "PLEDGELINE_AMI_URL" if link == "ami" else "PLEDGELINE_ARI_URL"
-    port = str(pbx.ami_port if link == "ami" else pbx.http_port)
-    server = make_server(**{**settings, name: settings[name].replace(port, str(relay.port))})
+    relay = FaultProxy(Exchange(link, pbx).port)
+    server = make_server(**settings_of(pbx, link, relay.port, message=20))
     try:
         until(lambda: is_followed(server))
         open_call = pbx.originate(unique_phone(), "silent")
