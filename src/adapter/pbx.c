@@ -6,9 +6,6 @@
 /* AST_MAX_PUBLIC_UNIQUEID and AST_CHANNEL_NAME of Asterisk's channel.h. */
 enum { CHANNEL_ID_BYTES_MAX = 149 };
 
-/* AMI says no to a wrong secret after a second, which must not look like silence. */
-enum { PATIENCE_LEAST_MS = 1500 };
-
 static const PbxWay *const ways[] = {[PBX_AMI] = &pbx_ami_way, [PBX_ARI] = &pbx_ari_way};
 
 bool pbx_is_channel(Slice id)
@@ -39,12 +36,6 @@ void pbx_judge(const Pbx *pbx, PbxAnswer answer, const Fault *fault)
         breaker_failed(pbx->settings.breaker, fault);
         return;
     }
-}
-
-int64_t pbx_patience_ms(const Pbx *pbx, int64_t deadline_ms)
-{
-    int64_t patience_ms = breaker_patience_ms(pbx->settings.breaker, deadline_ms);
-    return patience_ms > PATIENCE_LEAST_MS ? patience_ms : PATIENCE_LEAST_MS;
 }
 
 Status pbx_open(const PbxSettings *settings, Pbx **ret, Fault *fault)

@@ -9,6 +9,9 @@
  * why the one before it failed. */
 enum { THREADS = 2, PAUSE_MS = 50, TRY_LEAST_MS = 1000 };
 
+/* AMI says no to a wrong secret after a second, which must not look like silence. */
+enum { PATIENCE_LEAST_MS = 1500 };
+
 /* One call on its way to its end. */
 typedef struct Ending {
     const Pbx *pbx;
@@ -80,13 +83,19 @@ static CallEnd end_known_or_strange(Ending *ending, Slice call_id)
     return end == CALL_WAS_OVER && place == CHANNELS_STRANGE ? search_and_hang_up(ending, call_id) : end;
 }
 
+static int64_t patience_ms(const Pbx *pbx)
+{
+    int64_t patience_ms = breaker_patience_ms(pbx->settings.breaker, CALL_END_DEADLINE_MS);
+    return patience_ms > PATIENCE_LEAST_MS ? patience_ms : PATIENCE_LEAST_MS;
+}
+
 static CallEnd end_call(void *context, void *link, Slice call_id, int64_t deadline_ms, Arena *arena)
 {
     const Pbx *pbx = context;
     Fault ignored;
     if (breaker_enter(pbx->settings.breaker, &ignored))
         return CALL_UNENDED;
-    int64_t patience_end_ms = clock_elapsed_ms() + pbx_patience_ms(pbx, CALL_END_DEADLINE_MS);
+    int64_t patience_end_ms = clock_elapsed_ms() + patience_ms(pbx);
     Ending ending = {.pbx = pbx, .link = link, .arena = arena, .deadline_ms = deadline_ms < patience_end_ms ? deadline_ms : patience_end_ms};
     return end_known_or_strange(&ending, call_id);
 }
@@ -99,5 +108,6 @@ static void *open_link(void *context)
 
 CallEnder *pbx_call_ender(Pbx *pbx)
 {
-    return call_ender_new(&(CallMeans){.context = pbx, .threads = THREADS, .open_link = open_link, .close_link = pbx->way->close, .end_call = end_call});
+    return call_ender_new(&(CallMeans){.context = pbx, .threads = THREADS, .open_link = open_link, .close_link = pbx->way->close,
+                                         .end_call = end_call});
 }

@@ -57,9 +57,6 @@ bool pbx_is_channel(Slice id);
 
 /* Tells the breaker how it went. */
 void pbx_judge(const Pbx *pbx, PbxAnswer answer, const Fault *fault);
-/* How long whoever got in may take, of its deadline. */
-int64_t pbx_patience_ms(const Pbx *pbx, int64_t deadline_ms);
-
 CallEnder *pbx_call_ender(Pbx *pbx);
 
 /* REJECT "setting_value" or "setting_missing". *ret NULL when no dial is set. */

@@ -223,10 +223,20 @@ static SmsOutcome place(const struct PbxSpeech *speech, const Effect *effect, in
 /* ---- the port ---- */
 
 /* Well before the lease is over, when somebody else may take it. */
-static int64_t left_ms(const Effect *effect, int64_t now_ms)
+static int64_t lease_left_ms(const Effect *effect, int64_t now_ms)
 {
-    int64_t left_ms = now_ms + (effect->due_ms - now_ms) / 4 * 3 - clock_wall_ms();
-    return left_ms < DEADLINE_MS ? left_ms : DEADLINE_MS;
+    return now_ms + (effect->due_ms - now_ms) / 4 * 3 - clock_wall_ms();
+}
+
+static SmsOutcome place_in_time(const struct PbxSpeech *speech, const Effect *effect, int64_t now_ms, Arena *arena)
+{
+    static const Slice late = SLICE_INIT("there was no time left to place the call");
+    int64_t lease_ms = lease_left_ms(effect, now_ms), patience_ms = breaker_patience_ms(speech->pbx->settings.breaker, DEADLINE_MS);
+    if (lease_ms < LEAST_MS)
+        return outcome(SMS_OVERTAKEN, late);
+    if (patience_ms < LEAST_MS)
+        return outcome(SMS_AWAY, late);
+    return place(speech, effect, clock_elapsed_ms() + (lease_ms < patience_ms ? lease_ms : patience_ms), arena);
 }
 
 static Status send_speech(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault)
@@ -234,13 +244,8 @@ static Status send_speech(void *self, const Effect *effects, size_t count, int64
     (void)fault;
     struct PbxSpeech *speech = self;
     pthread_mutex_lock(&speech->lock);
-    for (size_t i = 0; i < count; i++) {
-        int64_t patience_ms = left_ms(&effects[i], now_ms);
-        if (patience_ms < LEAST_MS)
-            outcomes[i] = outcome(SMS_OVERTAKEN, SLICE("there was no time left to place the call"));
-        else
-            outcomes[i] = place(speech, &effects[i], clock_elapsed_ms() + patience_ms, arena);
-    }
+    for (size_t i = 0; i < count; i++)
+        outcomes[i] = place_in_time(speech, &effects[i], now_ms, arena);
     pthread_mutex_unlock(&speech->lock);
     return STATUS_OK;
 }

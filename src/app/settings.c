@@ -162,7 +162,8 @@ static Status read_zones(const Config *config, Arena *arena, PhoneZones *zones, 
 
 Status settings_meet_ports(const Config *config, const Ports *ports, Arena *arena, PipelineSettings *settings, Fault *fault)
 {
-    bool texts_people = ports->sms.wants_courier, calls_people = ports->speech.send != NULL;
+    bool has_pbx = *config->ami_url || *config->ari_url; /* who is asked by a topic keeps the hours himself */
+    bool texts_people = ports->sms.wants_courier, calls_people = ports->speech.send && has_pbx;
     settings->event.replies = texts_people;
     if (!texts_people && !calls_people)
         return STATUS_OK;

@@ -24,8 +24,10 @@ Metric inbound_metric(ReplyMeaning meaning)
 
 /* ---- parse ---- */
 
+/* Of bytes that may be anything, those at the front. */
 static bool may_stop(Slice text, Arena *arena)
 {
+    text.bytes = text.bytes < TEXT_BYTES_MAX ? text.bytes : TEXT_BYTES_MAX;
     ReplyMeaning meaning = reply_meaning(text, arena);
     return meaning == REPLY_STOP || meaning == REPLY_UNCLEAR;
 }
@@ -53,8 +55,8 @@ static Status read_text(const Json *body, Arena *arena, Inbound *inbound, Fault 
     bool is_too_long = json_text(text).bytes > TEXT_BYTES_MAX;
     inbound->text = (Slice){json_text(text).at, is_too_long ? TEXT_BYTES_MAX : json_text(text).bytes};
     inbound->meaning = reply_meaning(inbound->text, arena);
-    if (!json_is_string(text))
-        return fault_set(fault, STATUS_REJECT, "field_type", "text must be what the person wrote; empty for a picture");
+    if (!json_is_string(text) && !json_is_null(text))
+        return fault_set(fault, STATUS_REJECT, "field_type", "text must be what the person wrote; empty or null for a picture");
     if (is_too_long)
         return fault_set(fault, STATUS_REJECT, "field_too_long", "text is longer than %d bytes", TEXT_BYTES_MAX);
     return STATUS_OK;

@@ -102,38 +102,30 @@ Slice reply_fold(Slice text, Arena *arena)
 
 typedef enum Kind { STOP, HELP, START, FILLER, KIND_COUNT } Kind;
 
-static const struct { Kind kind; Slice phrases; } rows[] = {
-#define REPLY_WORDS(kind, phrases) {kind, SLICE_INIT(phrases)},
+static const struct { Kind kind; const char *const *phrases; size_t count; } rows[] = {
+#define PHRASES(...) (const char *const[]){__VA_ARGS__}
+#define REPLY_WORDS(kind, ...) {kind, PHRASES(__VA_ARGS__), sizeof(PHRASES(__VA_ARGS__)) / sizeof(char *)},
 #include "event/reply_words.def"
 #undef REPLY_WORDS
+#undef PHRASES
 };
-
-/* Takes the next one off the list. */
-static Slice next_phrase(Slice *list)
-{
-    const char *comma = memchr(list->at, ',', list->bytes);
-    Slice phrase = {list->at, comma ? (size_t)(comma - list->at) : list->bytes};
-    size_t taken = comma ? phrase.bytes + 2 : phrase.bytes;
-    *list = (Slice){list->at + taken, list->bytes - taken};
-    return phrase;
-}
 
 static bool begins_with_words(Slice text, Slice phrase)
 {
     return slice_starts_with(text, phrase) && (text.bytes == phrase.bytes || text.at[phrase.bytes] == ' ');
 }
 
-/* The longest phrase at the front of text; 0 = none. */
+/* The longest phrase at the front of text, which is not empty; 0 = none. */
 static size_t phrase_at(Slice text, Kind *ret)
 {
     size_t longest = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        for (Slice list = rows[i].phrases; list.bytes;) {
-            Slice phrase = next_phrase(&list);
-            if (phrase.bytes > longest && begins_with_words(text, phrase)) {
-                longest = phrase.bytes;
-                *ret = rows[i].kind;
-            }
+        for (size_t k = 0; k < rows[i].count; k++) {
+            const char *phrase = rows[i].phrases[k];
+            if (phrase[0] != text.at[0] || !begins_with_words(text, slice_of(phrase)) || strlen(phrase) <= longest)
+                continue;
+            longest = strlen(phrase);
+            *ret = rows[i].kind;
         }
     }
     return longest;

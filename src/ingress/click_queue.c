@@ -140,7 +140,8 @@ static void *run(void *context)
     while (queue->count || !queue->is_stopping) {
         while (!queue->count && !queue->is_stopping)
             pthread_cond_wait(&queue->changed, &queue->lock);
-        gather(queue, GATHER_MS);
+        if (queue->count < BATCH_MAX)
+            gather(queue, GATHER_MS);
         take_batch(queue);
         if (queue->batch_count)
             store_batch(queue);
@@ -159,7 +160,8 @@ void click_queue_add(ClickQueue *queue, Slice ref, ClickKind kind, int64_t at_ms
         Click *click = &queue->waiting[(queue->first + queue->count++) % WAITING_MAX];
         *click = (Click){.kind = kind, .at_ms = at_ms};
         memcpy(click->ref, ref.at, REF_BYTES);
-        pthread_cond_signal(&queue->changed);
+        if (queue->count == 1)
+            pthread_cond_signal(&queue->changed);
     }
     pthread_mutex_unlock(&queue->lock);
     if (!takes)

@@ -1,6 +1,6 @@
 /* Clicks on their way into the store. They are worth little and may come in floods, while opt-outs on the same thread are law: so
- * they wait here, and go in many at once, at most one batch a second. Who clicked does not wait. What waits is lost when the process
- * is killed. */
+ * they wait here, and go in many at once, one batch a second unless more than a batch waits. Who clicked does not wait. What waits is
+ * lost when the process is killed. */
 #pragma once
 
 #include "ingress/intake.h"

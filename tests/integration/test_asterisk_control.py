@@ -122,7 +122,7 @@ def test_asterisk_that_was_killed_delays_no_opt_out_and_is_found_again(server, p
     assert len(lines(server, "store is away", exchange.name)) == len(lines(server, "store is back", exchange.name)) == 1
 
 
-def test_connection_that_broke_unseen_is_made_anew_for_the_next_call(make_server, pbx, exchange, hop):
+def test_connection_that_broke_unseen_is_made_anew_for_the_next_call(hop, make_server, pbx, exchange):
     server = make_server(**exchange.settings(hop.port))
     press_9(server, "before")
     until(lambda: ended(server))
@@ -134,7 +134,7 @@ def test_connection_that_broke_unseen_is_made_anew_for_the_next_call(make_server
     assert lines(server, "store is away", exchange.name) == []
 
 
-def test_link_that_is_silent_delays_no_opt_out(make_server, pbx, exchange, hop):
+def test_link_that_is_silent_delays_no_opt_out(hop, make_server, pbx, exchange):
     server = make_server(**exchange.settings(hop.port))
     press_9(server, "before")
     until(lambda: ended(server))

@@ -21,7 +21,8 @@ def exchange(request, pbx):
 
 
 def speaking(exchange, port=None, **more):
-    return {**exchange.settings(port), "PLEDGELINE_DIAL": DIAL, "PLEDGELINE_CALLER_ID": CALLER, "PLEDGELINE_SPEECH_CONTEXT": "held", **more}
+    return {**exchange.settings(port), "PLEDGELINE_DIAL": DIAL, "PLEDGELINE_CALLER_ID": CALLER, "PLEDGELINE_SPEECH_CONTEXT": "held",
+            "PLEDGELINE_QUIET_HOURS": "", **more}
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_call_that_is_asked_for_while_asterisk_is_away_is_placed_when_it_is_back
     assert len(spoken_calls(pbx)) == 1
 
 
-def test_call_whose_answer_is_lost_is_not_placed_twice(make_server, pbx, exchange, hop):
+def test_call_whose_answer_is_lost_is_not_placed_twice(hop, make_server, pbx, exchange):
     server = make_server(**speaking(exchange, hop.port))
     hop.cut_once({"ami": b"Originate", "ari": b"POST"}[exchange.kind], after=0)
     ask_for_speech(server)

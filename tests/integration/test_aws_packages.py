@@ -12,7 +12,7 @@ from support.dockerfile import Image
 from support.lambda_emulator import FUNCTIONS as BUILT
 from support.lambda_emulator import Function, Unavailable, emulator
 from support.packed import libraries_that_load, pack, run_in
-from support.program import BINARY, ROOT
+from support.program import BINARY, ROOT, run
 
 pytestmark = pytest.mark.own_stores
 
@@ -110,6 +110,17 @@ def test_an_executable_whose_libraries_are_not_here_is_refused_by_name(tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert f"for {architecture}, which is in none of" in done.stderr
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("function", ["sms-gateway", "tts-fallback"])
+def test_a_function_that_reaches_people_brings_the_zones_of_their_numbers(function, tmp_path):
+    done = pack(tmp_path, BUILT / function)
+    assert done.returncode == 0, done.stderr
+    image, task = tmp_path / function / "usr/share/zoneinfo", unpack(tmp_path / f"{function}.zip", tmp_path / "task") / "zoneinfo"
+    for folder in (image, task):
+        done = run(tmp_path / "data", "publish", "--topic", "call-events", "--message", "{}", TZDIR=folder, PLEDGELINE_QUIET_HOURS="21:00-08:00",
+                   PLEDGELINE_AMI_URL="ami://p:s@127.0.0.1:1", PLEDGELINE_DIAL="PJSIP/{digits}@trunk", PLEDGELINE_CALLER_ID="+12025550100")
+        assert "TZDIR" not in done.err, done.err
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -153,3 +153,13 @@ def test_who_has_opted_out_by_text_gets_no_donation_link(make_server):
         assert server.publish("donation-events", donation(unique("call"), "winter", phone)).status == 200
         [text] = until(lambda: server.json("sms", "list", "--state", "cancelled"))
         assert (text["phoneNumber"], peer.ledger) == (phone, [])
+
+
+@pytest.mark.parametrize("text", ["", "why do you not stop?", "thank you"])
+def test_provider_hears_that_its_message_is_safe_whatever_it_says(make_server, text):
+    with Twilio() as peer:
+        server = make_server(**peer.settings)
+        phone = unique_phone()
+        assert peer.message(server, phone, text).status == 200
+        assert entry(server, phone) is None and not peer.ledger
+        assert len(server.json("dlq", "list")) == ("stop" in text)

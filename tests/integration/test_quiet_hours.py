@@ -57,7 +57,7 @@ def new_york(tmp_path, make_server):
     with Twilio() as peer:
         def start(now_ms):
             clock = Clock(tmp_path, now_ms)
-            server = make_server(**peer.settings, **clock.settings, PLEDGELINE_QUIET_HOURS="21:00-08:00")
+            server = make_server(**{**peer.settings, **clock.settings, "PLEDGELINE_QUIET_HOURS": "21:00-08:00"})
             return clock, server, peer
         yield start
 

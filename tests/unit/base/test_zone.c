@@ -13,6 +13,12 @@ static void put_number(Text *file, uint64_t number, size_t bytes)
         text_add_byte(file, (char)(number >> 8 * i));
 }
 
+static void put_zeros(Text *file, size_t bytes)
+{
+    while (bytes--)
+        text_add_byte(file, 0);
+}
+
 typedef struct Made {
     char version;
     uint32_t leaps, changes, types;
@@ -28,8 +34,8 @@ static void put_header(Text *file, const Made *made, bool is_old)
 {
     text_add_literal(file, "TZif");
     text_add_byte(file, made->version);
-    put_number(file, 0, 15);
-    put_number(file, 0, 8); /* no indicators */
+    put_zeros(file, 15);
+    put_zeros(file, 8); /* no indicators */
     put_number(file, is_old ? 0 : made->leaps, 4);
     put_number(file, is_old ? 0 : made->changes, 4);
     put_number(file, is_old ? 1 : made->types, 4);

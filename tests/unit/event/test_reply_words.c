@@ -69,23 +69,13 @@ static void help_and_start_are_known(void **state)
 /* A row that is not written as messages are folded would never be found. */
 static void every_row_is_written_as_it_is_folded(void **state)
 {
-    static const char *const rows[] = {
-#define REPLY_WORDS(kind, phrases) phrases,
+    static const char *const phrases[] = {
+#define REPLY_WORDS(kind, ...) __VA_ARGS__,
 #include "event/reply_words.def"
 #undef REPLY_WORDS
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char phrase[128];
-        for (const char *at = rows[i]; *at;) {
-            size_t bytes = strcspn(at, ",");
-            assert_true(bytes && bytes < sizeof phrase);
-            memcpy(phrase, at, bytes);
-            phrase[bytes] = 0;
-            assert_slice(reply_fold(slice_of(phrase), *state), phrase);
-            at += bytes;
-            at += at[0] == ',' ? 2 : 0;
-        }
-    }
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
+        assert_slice(reply_fold(slice_of(phrases[i]), *state), phrases[i]);
 }
 
 int main(void)
