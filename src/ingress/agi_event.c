@@ -128,6 +128,13 @@ Slice event_of_end(const CallIdentity *identity, Slice outcome, int64_t seconds,
     return close_event(identity, &json);
 }
 
+Slice event_of_outcome(const CallIdentity *identity, Slice outcome, int64_t now_ms, Arena *arena)
+{
+    Text json = open_call_event(identity, SLICE("call_outcome"), now_ms, arena);
+    json_add_text_member(&json, "outcome", outcome);
+    return close_event(identity, &json);
+}
+
 Slice receipt_of_speech(Slice ref, Slice call_id, Slice sms_class, Slice reason, int64_t now_ms, Arena *arena)
 {
     Text json = text_in(arena);

@@ -20,6 +20,8 @@ Slice event_of_optout(const CallIdentity *identity, char key, int64_t now_ms, Ar
 Slice event_of_answer(const CallIdentity *identity, int64_t now_ms, Arena *arena);
 Slice event_of_key(const CallIdentity *identity, char key, int64_t now_ms, Arena *arena);
 Slice event_of_end(const CallIdentity *identity, Slice outcome, int64_t seconds, int64_t now_ms, Arena *arena);
+/* Beside an end that somebody else reports, and without its times. */
+Slice event_of_outcome(const CallIdentity *identity, Slice outcome, int64_t now_ms, Arena *arena);
 
 /* Of a text that was called out. sms_class and reason empty: it was delivered. */
 Slice receipt_of_speech(Slice ref, Slice call_id, Slice sms_class, Slice reason, int64_t now_ms, Arena *arena);

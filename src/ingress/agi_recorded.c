@@ -38,6 +38,8 @@ static void report_end(RecordedCall *recorded)
     int64_t now_ms = clock_wall_ms(), lasted_ms = now_ms > call->began_ms ? now_ms - call->began_ms : 0;
     Slice outcome = outcome_of(&recorded->ivr);
     report(recorded, event_of_end(&recorded->identity, outcome, lasted_ms / 1000, now_ms, &call->arena));
+    if (recorded->reports_outcome && !slice_equal(outcome, SLICE("answered")))
+        post(recorded, SLICE("call-events"), event_of_outcome(&recorded->identity, outcome, now_ms, &call->arena), NULL, NULL);
     log_line(LOG_INFO, "call over", LOG_TEXT("callId", recorded->identity.call_id), LOG_TEXT("campaignId", recorded->identity.campaign_id),
              LOG_PHONE("phone", recorded->identity.phone_is_e164 ? recorded->identity.phone : (Slice){0}), LOG_TEXT("outcome", outcome),
              LOG_CSTR("keys", recorded->keys), LOG_NUMBER("milliseconds", lasted_ms));

@@ -14,6 +14,7 @@ typedef struct RecordedCall {
     bool is_broken;     /* a prompt of the menu is missing */
     bool waits_for_optout, is_ended;
     bool reports;       /* call-events */
+    bool reports_outcome; /* what came of a call that others follow, who cannot know it */
     int64_t pressed_ms; /* elapsed time of the press that opted out */
     char keys[17];      /* the first ones, as a text */
     void (*heard)(struct RecordedCall *recorded);  /* NULL: nobody wants to know that the message was */
