@@ -69,11 +69,9 @@ static bool is_expired(const Json *claims, int64_t now_ms)
 /* "none" and every other algorithm are refused by name before anything is computed. */
 bool jwt_check_hs256(Slice token, Slice secret, int64_t now_ms, Arena *arena, const Json **ret_claims)
 {
-    if (slice_empty(token) || slice_empty(secret))
-        return false;
-    const char *end = memrchr(token.at, '.', token.bytes);
+    const char *end = token.at ? memrchr(token.at, '.', token.bytes) : NULL;
     const char *middle = end ? memchr(token.at, '.', (size_t)(end - token.at)) : NULL;
-    if (!middle)
+    if (!middle || slice_empty(secret))
         return false;
     Slice header = {token.at, (size_t)(middle - token.at)}, body = {middle + 1, (size_t)(end - middle - 1)};
     Slice signed_part = {token.at, (size_t)(end - token.at)}, given = {end + 1, (size_t)(token.at + token.bytes - end - 1)}, signature;
