@@ -3,7 +3,7 @@
  * secret that SNS sends as the password of Basic auth. */
 #include "adapter/sms_provider.h"
 
-#include "base/digest.h"
+#include "net/http_authorization.h"
 
 /* Reasons of its exceptions, the exceptions themselves, and types of events. */
 static const SmsCodes codes[] = {
@@ -81,24 +81,10 @@ static void ask(const SmsSite *site, SmsConnection *connection, const SmsJob *jo
 
 /* ---- callbacks: https://docs.aws.amazon.com/sms-voice/latest/userguide/configuration-sets-event-format.html ---- */
 
-/* "Bearer SECRET", or the password of "Basic …". */
-static Slice secret_in(Slice authorization, Arena *arena)
-{
-    static const Slice bearer = SLICE_INIT("Bearer "), basic = SLICE_INIT("Basic ");
-    Slice login;
-    if (slice_starts_with(authorization, bearer))
-        return (Slice){authorization.at + bearer.bytes, authorization.bytes - bearer.bytes};
-    if (!slice_starts_with(authorization, basic) ||
-        !digest_of_base64((Slice){authorization.at + basic.bytes, authorization.bytes - basic.bytes}, arena, &login))
-        return (Slice){0};
-    const char *colon = login.bytes ? memchr(login.at, ':', login.bytes) : NULL;
-    return colon ? (Slice){colon + 1, login.bytes - (size_t)(colon + 1 - login.at)} : (Slice){0};
-}
-
 static Status read_event(const SmsSite *site, const SmsCallback *callback, Arena *arena, const Json **ret, Fault *fault)
 {
     Slice authorization = callback->header(callback->request, "Authorization");
-    if (!sms_same_secret(secret_in(authorization, arena), slice_of(site->config->sns_raw_secret)))
+    if (!sms_same_secret(http_authorization_secret(authorization, arena), slice_of(site->config->sns_raw_secret)))
         return sms_forged(fault, "its secret is not PLEDGELINE_SNS_RAW_SECRET");
     if (json_parse(callback->body, arena, ret, fault) || !json_is_object(*ret))
         return sms_malformed(fault, "it is no JSON object: does the subscription have raw message delivery?");

@@ -111,7 +111,9 @@ static void answer(const SmsSite *site, const HttpAnswer *answer, int64_t now_ms
     const Json *body = NULL;
     Fault ignored;
     json_parse(answer->body, arena, &body, &ignored);
-    if (is_success(site->config, answer->code, arena))
+    if (is_success(site->config, answer->code, arena) && !*site->config->sms_http_id_pointer)
+        *ret = (SmsReply){.outcome.result = SMS_ACCEPTED};
+    else if (is_success(site->config, answer->code, arena))
         *ret = sms_accepted(sms_pointer_text(body, slice_of(site->config->sms_http_id_pointer), arena));
     else if (answer->code <= 299)
         *ret = sms_accepted((Slice){0}); /* a yes that the settings do not know */
@@ -192,6 +194,8 @@ static Status check(const SmsSite *site, Fault *fault)
     if (!is_json(config) && !strstr(config->sms_http_content_type, "x-www-form-urlencoded"))
         return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_CONTENT_TYPE is \"%.60s\"; it must be one of JSON or of forms",
                          config->sms_http_content_type);
+    if (strncmp(config->sms_http_url, "http://", 7) && strncmp(config->sms_http_url, "https://", 8))
+        return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_URL must be a URL like https://gateway.example/send");
     if (!strstr(config->sms_http_body, "{to}") || !strstr(config->sms_http_body, "{text}"))
         return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_BODY must have {to} and {text}");
     if (*config->sms_http_secret && strlen(config->sms_http_secret) < SECRET_BYTES_MIN)

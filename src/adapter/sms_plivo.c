@@ -2,6 +2,7 @@
 #include "adapter/sms_provider.h"
 
 #include "base/digest.h"
+#include "net/http_authorization.h"
 
 /* https://www.plivo.com/docs/messaging/troubleshooting/error-codes: of receipts; an answer has no code but HTTP's. */
 static const SmsCodes codes[] = {
@@ -32,8 +33,7 @@ static Status request(const SmsSite *site, const SmsJob *job, Arena *arena, Http
     }
     text_add_byte(&body, '}');
     const char **headers = ARENA_ARRAY(arena, const char *, 2);
-    Slice login = arena_printf(arena, "%s:%s", config->plivo_auth_id, config->plivo_auth_token);
-    headers[0] = arena_printf(arena, "Authorization: Basic %.*s", SLICE_ARG(digest_base64(arena, login))).at;
+    headers[0] = http_authorization_basic(config->plivo_auth_id, config->plivo_auth_token, arena).at;
     *ret = (HttpRequest){.method = "POST", .content_type = "application/json", .headers = headers, .body = text_slice(&body),
                          .url = arena_printf(arena, "%s/v1/Account/%s/Message/", config->plivo_url, config->plivo_auth_id).at};
     return STATUS_OK;

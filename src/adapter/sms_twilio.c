@@ -3,6 +3,7 @@
 #include "adapter/sms_provider.h"
 
 #include "base/digest.h"
+#include "net/http_authorization.h"
 
 enum { SERVICE_SID_BYTES = 34 };
 
@@ -37,8 +38,7 @@ static Status request(const SmsSite *site, const SmsJob *job, Arena *arena, Http
     if (!slice_empty(job->callback_url))
         form_add(&body, "StatusCallback", job->callback_url);
     const char **headers = ARENA_ARRAY(arena, const char *, 2);
-    Slice login = arena_printf(arena, "%s:%s", config->twilio_account_sid, config->twilio_auth_token);
-    headers[0] = arena_printf(arena, "Authorization: Basic %.*s", SLICE_ARG(digest_base64(arena, login))).at;
+    headers[0] = http_authorization_basic(config->twilio_account_sid, config->twilio_auth_token, arena).at;
     *ret = (HttpRequest){.method = "POST", .content_type = "application/x-www-form-urlencoded", .headers = headers, .body = text_slice(&body),
                          .url = arena_printf(arena, "%s/2010-04-01/Accounts/%s/Messages.json", config->twilio_url, config->twilio_account_sid).at};
     return STATUS_OK;

@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "ingress/http_handlers.h"
 #include "ingress/sns_certificates.h"
+#include "net/http_authorization.h"
 
 /* SNS gives up a delivery by HTTPS after an hour, so what comes later is a copy that somebody else has sent. */
 enum { NETWORK_THREADS = 2, SECRET_BYTES_MIN = 16, LATE_MS = 60 * 60 * 1000, LOG_EVERY_MS = 1000 };
@@ -218,18 +219,9 @@ void sns_push(Call *call, const Ports *ports)
 
 /* ---- raw message delivery: no signature, but a secret ---- */
 
-/* "Bearer SECRET", or the password of "Basic …", which is what SNS makes of https://user:password@host/. */
 static bool has_secret(const Call *call, Slice authorization)
 {
-    static const Slice bearer = SLICE_INIT("Bearer "), basic = SLICE_INIT("Basic ");
-    Slice given = {0}, wanted = slice_of(call->api->push->settings.raw_secret);
-    if (slice_starts_with(authorization, bearer))
-        given = (Slice){authorization.at + bearer.bytes, authorization.bytes - bearer.bytes};
-    else if (slice_starts_with(authorization, basic) &&
-             digest_of_base64((Slice){authorization.at + basic.bytes, authorization.bytes - basic.bytes}, call->arena, &given)) {
-        const char *colon = given.bytes ? memchr(given.at, ':', given.bytes) : NULL;
-        given = colon ? (Slice){colon + 1, given.bytes - (size_t)(colon + 1 - given.at)} : (Slice){0};
-    }
+    Slice given = http_authorization_secret(authorization, call->arena), wanted = slice_of(call->api->push->settings.raw_secret);
     uint8_t given_digest[DIGEST_BYTES], wanted_digest[DIGEST_BYTES];
     digest_sha256(&given, 1, given_digest);
     digest_sha256(&wanted, 1, wanted_digest);

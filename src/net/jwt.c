@@ -69,7 +69,7 @@ static bool is_expired(const Json *claims, int64_t now_ms)
 /* "none" and every other algorithm are refused by name before anything is computed. */
 bool jwt_check_hs256(Slice token, Slice secret, int64_t now_ms, Arena *arena, const Json **ret_claims)
 {
-    const char *end = token.bytes ? memrchr(token.at, '.', token.bytes) : NULL;
+    const char *end = token.at ? memrchr(token.at, '.', token.bytes) : NULL;
     const char *middle = end ? memchr(token.at, '.', (size_t)(end - token.at)) : NULL;
     if (!middle || slice_empty(secret))
         return false;

@@ -5,6 +5,7 @@ import json
 import jwt
 import pytest
 from support import sms_provider_peer as peers
+from support.amazon import Amazon, confirmation
 from support.events import CAMPAIGN_NAME, donation, unique, unique_phone
 from support.program import run
 from support.sms_provider_peer import Aws, Generic, Plivo, Twilio, Vonage, VonageMessages
@@ -178,6 +179,17 @@ def test_aws_is_asked_for_the_password_that_sns_sends_only_then(make_server):
         server = make_server(**peer.settings)
         answer = peer.send(server, "receipts", {"eventType": "TEXT_DELIVERED"}, secret="")
         assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Basic realm="pledgeline"')
+
+
+def test_subscription_of_aws_topic_is_confirmed_where_its_events_come(make_server, tmp_path):
+    amazon = Amazon(tmp_path)
+    with Aws() as peer:
+        server = make_server(**peer.settings, **amazon.settings("delivery-receipts"), NO_PROXY="127.0.0.1")
+        body = json.dumps(amazon.sign(confirmation("delivery-receipts")))
+        for message, status in ((body, 200), (body.replace("chosen", "chozen"), 403)):
+            answer = peer.post(server, "receipts", message, {"Content-Type": "text/plain", "x-amz-sns-message-type": "SubscriptionConfirmation"})
+            assert answer.status == status, answer.said
+    amazon.stop()
 
 
 def test_what_is_signed_and_no_callback_is_malformed(make_server):

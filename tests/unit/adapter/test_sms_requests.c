@@ -154,6 +154,19 @@ static void answers_have_their_result_and_class(void **state)
     }
 }
 
+static void gateway_whose_answers_have_no_id_says_yes_by_its_code(void **state)
+{
+    Config config;
+    const ConfigOverride settings[] = {{"PLEDGELINE_SMS_HTTP_ID_POINTER", ""}, {"PLEDGELINE_SMS_HTTP_SUCCESS", "204"}, {NULL, NULL}};
+    SmsSite site = site_with(&config, "", settings);
+    SmsReply taken = {0}, other = {0};
+    sms_generic.answer(&site, &(HttpAnswer){.code = 204}, 0, *state, &taken);
+    sms_generic.answer(&site, &(HttpAnswer){.code = 200}, 0, *state, &other);
+    assert_int_equal(taken.outcome.result, SMS_ACCEPTED);
+    assert_int_equal(other.outcome.result, SMS_UNKNOWN);
+    config_done(&config);
+}
+
 static void only_what_is_said_of_the_account_parks_a_provider(void **state)
 {
     assert_true(reply_to(&sms_twilio, 401, "{\"code\":20003}", *state).parks);
@@ -186,6 +199,7 @@ int main(void)
         cmocka_unit_test(generic_request_is_what_settings_say),
         cmocka_unit_test(generic_form_is_escaped_as_one),
         cmocka_unit_test(answers_have_their_result_and_class),
+        cmocka_unit_test(gateway_whose_answers_have_no_id_says_yes_by_its_code),
         cmocka_unit_test(only_what_is_said_of_the_account_parks_a_provider),
         cmocka_unit_test(pointer_finds_texts_and_numbers),
     };
