@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "event/phone.h"
-#include "event/text_template.h"
 
 /* Long enough for voicemail to take it, which is what 47 CFR 64.1200(a)(6) asks for twice over (15 seconds or four rings). */
 enum { RING_S = 30, DEADLINE_MS = 5000, LEAST_MS = 100 };
@@ -122,12 +121,6 @@ void pbx_speech_close(struct PbxSpeech *speech)
 
 enum { VARIABLES_MOST = 6 };
 
-static Status fill_text(const Effect *effect, Arena *arena, Slice *ret, Fault *fault)
-{
-    const TemplateVariable variables[] = {{"donationLink", effect->donation_link}, {"campaignName", effect->campaign_name}};
-    return text_template_fill(effect->message, variables, sizeof variables / sizeof *variables, arena, ret, fault);
-}
-
 /* Letters of any language; what AMI, the dialplan or an AGI script would read as more than a name is none. */
 static bool is_name(Slice text)
 {
@@ -207,7 +200,7 @@ static SmsOutcome place(const struct PbxSpeech *speech, const Effect *effect, in
     Fault fault = {0};
     Slice text;
     PbxVariable variables[VARIABLES_MOST];
-    if (check_names(effect, &fault) || fill_text(effect, arena, &text, &fault))
+    if (check_names(effect, &fault) || effect_fill(effect, arena, &text, &fault))
         return because(SMS_REFUSED, &fault, arena);
     if (breaker_enter(speech->pbx->settings.breaker, &fault))
         return because(SMS_AWAY, &fault, arena);

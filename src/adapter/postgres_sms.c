@@ -3,7 +3,6 @@
 #include "adapter/postgres_store.h"
 
 #include "base/digest.h"
-#include "event/text_template.h"
 
 #define SMS_COLUMNS "number, id, action_id, call_id, campaign_id, contact_id, phone, message, status, failure_reason, queued_at"
 
@@ -39,11 +38,10 @@ static void fill(Sending *sending)
     sending->filled = ARENA_ARRAY(sending->arena, Effect, sending->count + 1);
     for (size_t i = 0; i < sending->count; i++) {
         const Effect *effect = &sending->effects[i];
-        const TemplateVariable variables[] = {{"donationLink", effect->donation_link}, {"campaignName", effect->campaign_name}};
         Effect filled = *effect;
         Fault fault;
         char uuid[37];
-        if (text_template_fill(effect->message, variables, sizeof variables / sizeof *variables, sending->arena, &filled.message, &fault)) {
+        if (effect_fill(effect, sending->arena, &filled.message, &fault)) {
             sending->outcomes[i] = (SmsOutcome){.result = SMS_REFUSED, .reason = arena_copy(sending->arena, slice_of(fault.text))};
             continue;
         }

@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "event/sms_segments.h"
-#include "event/text_template.h"
 
 enum { ANSWER_MS = 10 * 1000, ANSWER_BYTES_MAX = 256 * 1024, LEAST_MS = 100, FAILURES_IN_A_ROW = 3, ACCOUNT_WAIT_MS = 60 * 1000 };
 
@@ -207,12 +206,6 @@ static SmsOutcome outcome_of(const Sending *sending, Arena *arena)
 
 /* ---- all of them ---- */
 
-static bool fill_text(const Effect *effect, Arena *arena, Slice *ret_text, Fault *fault)
-{
-    const TemplateVariable variables[] = {{"donationLink", effect->donation_link}, {"campaignName", effect->campaign_name}};
-    return !text_template_fill(effect->message, variables, sizeof variables / sizeof *variables, arena, ret_text, fault);
-}
-
 /* False: it does not leave, and *ret says why. */
 static bool prepare(SmsGateway *gateway, const Effect *effect, int64_t now_ms, Arena *arena, Sending *sending, SmsOutcome *ret)
 {
@@ -220,7 +213,7 @@ static bool prepare(SmsGateway *gateway, const Effect *effect, int64_t now_ms, A
     int64_t lease_ms = effect->due_ms - now_ms, wait_ms = 0;
     *sending = (Sending){.task.run = run, .gateway = gateway, .effect = effect, .now_ms = now_ms, .start_by_ms = now_ms + lease_ms / 2,
                          .end_ms = now_ms + lease_ms / 4 * 3};
-    if (!fill_text(effect, arena, &sending->text, &fault)) {
+    if (effect_fill(effect, arena, &sending->text, &fault)) {
         *ret = (SmsOutcome){.result = SMS_REFUSED, .reason = arena_copy(arena, slice_of(fault.text))};
         return false;
     }

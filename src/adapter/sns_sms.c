@@ -5,7 +5,6 @@
 
 #include "adapter/sns_topic.h"
 #include "base/json.h"
-#include "event/text_template.h"
 
 enum { FIFO_REPEAT_MS = 4 * 60 * 1000 }; /* SNS knows a repeat for five minutes */
 
@@ -16,12 +15,6 @@ struct SnsSms {
 };
 
 /* ---- what is published ---- */
-
-bool sns_fill_text(const Effect *effect, Arena *arena, Slice *ret_text, Fault *fault)
-{
-    const TemplateVariable variables[] = {{"donationLink", effect->donation_link}, {"campaignName", effect->campaign_name}};
-    return !text_template_fill(effect->message, variables, sizeof variables / sizeof *variables, arena, ret_text, fault);
-}
 
 /* The shape of the original system, with the gateway's idempotency key: it fills the placeholders itself. */
 static Slice text_request(const Effect *effect, Arena *arena)
@@ -82,7 +75,7 @@ static Status send_texts(void *self, const Effect *effects, size_t count, int64_
             outcomes[i] = sns_outcome_because(SMS_REFUSED, &why, arena);
             continue;
         }
-        if (!sns_fill_text(&effects[i], arena, &texts[i], &why)) {
+        if (effect_fill(&effects[i], arena, &texts[i], &why)) {
             outcomes[i] = sns_outcome_because(SMS_REFUSED, &why, arena);
             continue;
         }

@@ -19,7 +19,7 @@ static Status send_calls(void *self, const Effect *effects, size_t count, int64_
     for (size_t i = 0; i < count; i++) {
         Fault why;
         Slice text;
-        if (!sns_fill_text(&effects[i], arena, &text, &why)) {
+        if (effect_fill(&effects[i], arena, &text, &why)) {
             outcomes[i] = sns_outcome_because(SMS_REFUSED, &why, arena);
             continue;
         }

@@ -52,5 +52,3 @@ SmsOutcome sns_outcome_because(SmsResult result, const Fault *fault, Arena *aren
 SnsMessage sns_message_of(const Effect *effect, const char *subject, Slice body);
 /* The original system's request to speak a text, `why` it could not be read. */
 Slice sns_speech_request(const Effect *effect, Slice text, Slice why, int64_t now_ms, Arena *arena);
-/* The effect's text without placeholders; false when it has one that nobody knows. */
-bool sns_fill_text(const Effect *effect, Arena *arena, Slice *ret_text, Fault *fault);

@@ -3,7 +3,6 @@
 #include "adapter/sqlite_store.h"
 
 #include "base/digest.h"
-#include "event/text_template.h"
 
 typedef struct SqliteSms {
     SqliteStore *store;
@@ -46,9 +45,8 @@ static Status enter_message(SqliteSms *sms, const Effect *effect, Slice message,
 
 static bool fill_message(const Effect *effect, Arena *arena, Slice *ret_message, SmsOutcome *outcome)
 {
-    const TemplateVariable variables[] = {{"donationLink", effect->donation_link}, {"campaignName", effect->campaign_name}};
     Fault fault;
-    if (!text_template_fill(effect->message, variables, sizeof variables / sizeof *variables, arena, ret_message, &fault))
+    if (!effect_fill(effect, arena, ret_message, &fault))
         return true;
     *outcome = (SmsOutcome){.result = SMS_REFUSED, .reason = arena_copy(arena, slice_of(fault.text))};
     return false;

@@ -1,6 +1,8 @@
 /* What a decision is made of: names, copies, and a decision in print, for tests and for people who ask why. */
 #include "event/decision.h"
 
+#include "event/text_template.h"
+
 static const char *const state_names[] = {"pending", "claimed", "sending", "sent", "failed", "cancelled", "unknown"};
 static const char *const kind_names[] = {"donation", "text", "reply", "speech"};
 static const char *const receipt_names[] = {"", "underway", "undelivered", "delivered"};
@@ -48,6 +50,12 @@ ActionRecord action_record_copy(const ActionRecord *record, Arena *arena)
                             &copy.donation_link, &copy.sms_message_id, &copy.status, &copy.failure_reason};
     keep_texts(texts, sizeof texts / sizeof *texts, arena);
     return copy;
+}
+
+Status effect_fill(const Effect *effect, Arena *arena, Slice *ret_text, Fault *fault)
+{
+    const TemplateVariable variables[] = {{"donationLink", effect->donation_link}, {"campaignName", effect->campaign_name}};
+    return text_template_fill(effect->message, variables, sizeof variables / sizeof *variables, arena, ret_text, fault);
 }
 
 Effect effect_copy(const Effect *effect, Arena *arena)

@@ -122,6 +122,9 @@ bool effect_is_lost(const Effect *effect, int64_t now_ms, int64_t repeat_ms);
 
 Effect effect_copy(const Effect *effect, Arena *arena);
 
+/* Its message with the placeholders filled in. REJECT names one that nobody knows. */
+Status effect_fill(const Effect *effect, Arena *arena, Slice *ret_text, Fault *fault);
+
 /* What a press that was answered by a text adds to the counters of its campaign; count 0 = nothing: it is of another kind. */
 void donation_contribution(const Effect *effect, Contribution *ret);
 
