@@ -6,6 +6,7 @@
 
 #include "base/metrics.h"
 #include "ingress/call_news.h"
+#include "ingress/call_orders.h"
 
 /* How long after the last channel the word of whoever ordered the call may come, and after a list the end that it knew already. */
 enum { LATE_WORD_MS = 2000, LOOK_UPS_MAX = 2 };
@@ -48,6 +49,7 @@ struct LiveCalls {
     uint32_t serial;
     LIST_HEAD(, LiveChannel) all;
     LIST_HEAD(, LiveCall) waiting;
+    CallOrders *orders;
     uint64_t list;
     int64_t heard_ms, now_ms;
     bool misses_some;
@@ -171,12 +173,16 @@ static LiveChannel *other_half(const LiveCalls *calls, Slice name)
 
 static LiveCall *call_for(LiveCalls *calls, const ChannelEvent *event)
 {
+    char status[DIAL_STATUS_BYTES];
     Slice linkedid = slice_empty(event->linkedid) ? event->uniqueid : event->linkedid;
     LiveCall *call = call_named(&calls->by_linkedid, linkedid);
     const LiveChannel *half = call || !slice_empty(event->linkedid) ? NULL : other_half(calls, event->name);
-    if (half)
-        return half->call;
-    return call ? call : call_new(calls, linkedid);
+    if (call || half)
+        return call ? call : half->call;
+    call = call_new(calls, linkedid);
+    if (call_orders_take(calls->orders, linkedid, status))
+        call_ending_add_status(&call->news.ending, slice_of(status));
+    return call;
 }
 
 static LiveChannel *channel_new(LiveCalls *calls, const ChannelEvent *event)
@@ -288,6 +294,7 @@ static void close_call(LiveCalls *calls, LiveCall *call)
     if (!LIST_EMPTY(&call->channels)) /* it was another leg of a call that goes on */
         return;
     metric_add(call->is_claimed ? METRIC_ASTERISK_CALLS_OURS : METRIC_ASTERISK_CALLS_OTHERS, 1);
+    call_orders_close(calls->orders, call->news.linkedid);
     call_free(calls, call);
 }
 
@@ -352,19 +359,23 @@ static void take_gone(LiveCalls *calls, LiveChannel *channel, const ChannelEvent
         tell(calls, call);
 }
 
-/* An order without a channel has failed before there was one, or its call is over and told. */
 static void take_originated(LiveCalls *calls, const ChannelEvent *event)
 {
     LiveCall *call = call_named(&calls->by_linkedid, event->uniqueid);
-    if (!call && event->has_failed) {
-        call_news_tell_refused(event->uniqueid, event->at_ms, &calls->arena, calls->settings.tell, calls->settings.context);
-        arena_reset(&calls->arena);
-    }
+    if (!call && event->has_failed)
+        call_orders_keep(calls->orders, event, calls->now_ms + LATE_WORD_MS);
     if (!call)
         return;
     call_ending_add_status(&call->news.ending, event->status);
     if (call->close_at_ms)
         close_call(calls, call);
+}
+
+static void tell_refused(void *context, Slice uniqueid, int64_t at_ms)
+{
+    LiveCalls *calls = context;
+    call_news_tell_refused(uniqueid, at_ms, &calls->arena, calls->settings.tell, calls->settings.context);
+    arena_reset(&calls->arena);
 }
 
 static void take(LiveCalls *calls, LiveChannel *channel, const ChannelEvent *event)
@@ -455,6 +466,7 @@ void live_calls_tick(LiveCalls *calls, int64_t now_ms)
 {
     LiveCall *call = LIST_FIRST(&calls->waiting), *following;
     calls->now_ms = now_ms;
+    call_orders_expire(calls->orders, now_ms, tell_refused, calls);
     if (calls->misses_some)
         give_up_missed(calls, now_ms);
     for (; call; call = following) {
@@ -472,6 +484,7 @@ LiveCalls *live_calls_new(const LiveCallsSettings *settings)
     if (!calls)
         abort();
     calls->settings = *settings;
+    calls->orders = call_orders_new();
     LIST_INIT(&calls->all);
     LIST_INIT(&calls->waiting);
     arena_init(&calls->arena);
@@ -500,6 +513,7 @@ void live_calls_free(LiveCalls *calls)
         if (LIST_EMPTY(&call->channels))
             call_free(calls, call);
     }
+    call_orders_free(calls->orders);
     arena_done(&calls->arena);
     free(calls);
 }
