@@ -451,8 +451,45 @@ static void speech_that_never_had_a_channel_is_a_receipt(void **state)
 {
     World *world = *state;
     TAKE(world, .kind = CHANNEL_ORIGINATED, .uniqueid = SLICE("pledgeline-" REF), .at_ms = AT, .has_failed = true);
+    assert_int_equal(world->count, 0);
+    live_calls_tick(world->calls, SOON);
     assert_int_equal(world->count, 1);
     assert_true(slice_holds(world->told[0], SLICE("\"class\":\"unknown\",\"code\":\"0\"")));
+}
+
+static size_t receipts(const World *world)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < world->count; i++)
+        count += slice_equal(world->topics[i], SLICE("delivery-receipts"));
+    return count;
+}
+
+/* The word of whoever ordered the call comes by another way, so it may be first or last. */
+static void order_that_failed_adds_no_second_receipt(void **state)
+{
+    World *world = *state;
+    ChannelEvent order = {.kind = CHANNEL_ORIGINATED, .uniqueid = SLICE("pledgeline-" REF), .at_ms = AT, .has_failed = true};
+    speech_ends(world, 1, "Unallocated (unassigned) number", false);
+    live_calls_take(world->calls, &order, 0);
+    live_calls_tick(world->calls, SOON);
+    assert_int_equal(receipts(world), 1);
+    observe_anew(world);
+    live_calls_take(world->calls, &order, 0);
+    speech_ends(world, 1, "Unallocated (unassigned) number", false);
+    live_calls_tick(world->calls, SOON);
+    assert_int_equal(receipts(world), 2);
+    assert_true(slice_holds(world->told[world->count - 1], SLICE("\"class\":\"dead_number\"")));
+}
+
+static void order_that_failed_before_its_channel_was_told_of_says_why(void **state)
+{
+    World *world = *state;
+    TAKE(world, .kind = CHANNEL_ORIGINATED, .uniqueid = SLICE("u1"), .at_ms = AT, .has_failed = true, .status = SLICE("BUSY"));
+    TAKE(world, .kind = CHANNEL_CREATED, ONE, LINKED, .at_ms = AT, OF_CALL("c1"));
+    TAKE(world, .kind = CHANNEL_GONE, ONE, LINKED, .at_ms = AT + 1);
+    live_calls_tick(world->calls, SOON);
+    assert_slice(record(world).outcome, "busy");
 }
 
 /* ---- what a dialplan may hold ---- */
@@ -543,6 +580,8 @@ int main(void)
         TEST(speech_to_a_number_that_nobody_has_says_so),
         TEST(answered_speech_is_left_to_who_speaks),
         TEST(speech_that_never_had_a_channel_is_a_receipt),
+        TEST(order_that_failed_adds_no_second_receipt),
+        TEST(order_that_failed_before_its_channel_was_told_of_says_why),
         TEST(variables_of_any_bytes_make_json),
         TEST(strange_events_break_nothing),
     };
