@@ -33,6 +33,8 @@ static ArenaBlock *block_new(size_t bytes)
 
 void arena_init(Arena *arena) { *arena = (Arena){0}; }
 
+void arena_init_small(Arena *arena, size_t block_bytes) { *arena = (Arena){.block_bytes = block_bytes}; }
+
 void arena_done(Arena *arena)
 {
     for (ArenaBlock *block = arena->first, *following; block; block = following) {
@@ -58,7 +60,7 @@ void arena_reset(Arena *arena)
     if (arena->first)
         enter(arena, arena->first);
     else
-        *arena = (Arena){0};
+        *arena = (Arena){.block_bytes = arena->block_bytes};
 }
 
 void *arena_slow_alloc(Arena *arena, size_t bytes)
@@ -73,7 +75,8 @@ void *arena_slow_alloc(Arena *arena, size_t bytes)
             return arena->current->room;
         }
     }
-    ArenaBlock *block = block_new(rounded > BLOCK_BYTES ? rounded : BLOCK_BYTES);
+    size_t usual = arena->block_bytes ? arena->block_bytes : BLOCK_BYTES;
+    ArenaBlock *block = block_new(rounded > usual ? rounded : usual);
     if (arena->current)
         arena->current->following = block;
     else

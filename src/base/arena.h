@@ -10,9 +10,12 @@ typedef struct Arena {
     ArenaBlock *first;
     ArenaBlock *current;
     char *next, *end; /* free room of the current block */
+    size_t block_bytes; /* 0 = the usual */
 } Arena;
 
 void arena_init(Arena *arena);
+/* For one of many that live at the same time and need little: it grows by so many bytes. */
+void arena_init_small(Arena *arena, size_t block_bytes);
 
 /* Forgets all that was allocated; keeps up to 4 MiB of blocks for the next round. */
 void arena_reset(Arena *arena);

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { PATIENCE_MS = 5000, LINES_MAX = 10000, ENVIRONMENT_LINES_MAX = 200, SEPARATOR = 0x1f };
+enum { PATIENCE_MS = 5000, LINES_MAX = 10000, ENVIRONMENT_LINES_MAX = 200, SEPARATOR = 0x1f, ARENA_BLOCK_BYTES = 6 * 1024 };
 
 static const struct { Slice name; AgiValue value; } environment[] = {
     {SLICE_INIT("agi_network_script"), AGI_SCRIPT_NAME}, {SLICE_INIT("agi_uniqueid"), AGI_UNIQUEID}, {SLICE_INIT("agi_callerid"), AGI_CALLERID},
@@ -270,7 +270,7 @@ AgiCall *agi_call_new(Agi *agi, int fd)
     call->fd = fd;
     call->began_ms = clock_wall_ms();
     call->deadline_ms = clock_elapsed_ms() + PATIENCE_MS;
-    arena_init(&call->arena);
+    arena_init_small(&call->arena, ARENA_BLOCK_BYTES);
     return call;
 }
 

@@ -6,7 +6,7 @@
 #include "ingress/agi_call.h"
 #include "service/dnc_cache.h"
 
-enum { PATIENCE_MS = 1000, SAY_MS = 5000, REASON_BYTES_MAX = 200 };
+enum { PATIENCE_MS = 1000, SAY_MS = 5000, REASON_BYTES_MAX = 200, ARENA_BLOCK_BYTES = 4 * 1024 };
 
 typedef struct Check {
     ReaderJob job;
@@ -98,7 +98,7 @@ static void begin(AgiCall *call)
         answer(check, DNC_BLOCKED, SLICE("no number was given: AGI(agi://host/check,NUMBER)"));
         return;
     }
-    arena_init(&check->arena);
+    arena_init_small(&check->arena, ARENA_BLOCK_BYTES);
     if (readers_do(agi_checks(call->agi), &check->job))
         call->holds++;
     else
