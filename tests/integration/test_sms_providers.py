@@ -1,5 +1,6 @@
 """Texts by providers of them, each a server of the test's own that takes nothing but what the provider's pages ask for."""
 import hashlib
+import itertools
 import json
 
 import jwt
@@ -352,6 +353,30 @@ def test_message_of_who_has_no_number_is_answered_and_left_alone(make_server):
         for sender in ("AMAZON", "33733", "+12"):
             assert peer.message(server, sender, "STOP").status in (200, 400)
         assert server.get("/v1/dlq").json()["messages"] == []
+
+
+@pytest.mark.parametrize("text, blocks", [("STOP\n\nSent from my phone", None), ("Stop \ud83d\ude4f".encode("utf-16", "surrogatepass").decode("utf-16"), None),
+                                          ("STOP\x00", True), ("stop", True)])
+def test_words_of_a_person_arrive_whatever_bytes_are_in_them(make_server, text, blocks):
+    with Twilio() as peer:
+        server = make_server(**peer.settings)
+        assert peer.message(server, "+12025550199", text).status == 200
+        letters = server.get("/v1/dlq").json()["messages"]
+        assert check(server, "+12025550199")["blocked"] is (blocks is True) or letters, "it is neither done nor a dead letter"
+
+
+HOSTILE = [b"", b"\x00", b"%", b"a=%zz", b"=&=&&", b"[" * 40000, b"{" * 20, b"a=1&" * 300, b"\xff\xfe", b"a" * 70000, b'{"sig":1}', b"sig=00&sig=00", b"null"]
+
+
+@pytest.mark.parametrize("Peer", peers.ALL, **BY_NAME)
+def test_whatever_strangers_post_is_refused_and_changes_nothing(make_server, Peer):
+    with Peer() as peer:
+        server = make_server(**peer.settings)
+        for body, kind in itertools.product(HOSTILE, ("receipts", "inbound")):
+            for headers in ({}, {"Content-Type": "application/json"}, {"Authorization": "Bearer ..", "X-Plivo-Signature-V2-Nonce": "1"}):
+                assert peer.post(server, kind, body, headers, query="ref=%00&bodySHA256=0").status in (400, 401, 403), (body[:20], headers)
+            assert peer.post(server, kind, query="a&b=%zz&+=+", method="GET").status in (400, 401, 403)
+        assert server.get("/v1/dlq").json()["messages"] == [] and server.get("/healthz").status == 200
 
 
 # ---- settings ----
