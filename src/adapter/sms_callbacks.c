@@ -1,9 +1,10 @@
 /* What providers' callbacks have in common: URLs, forms, numbers. */
 #include "adapter/sms_provider.h"
 #include "base/digest.h"
+#include "base/utf8.h"
 #include "event/phone.h"
 
-enum { TEXT_BYTES_MAX = 8 * 1024 };
+enum { TEXT_BYTES_MAX = 8 * 1024, WORD_BYTES_MAX = 128, REASON_BYTES_MAX = 300 };
 
 Status sms_forged(Fault *fault, const char *why) { return fault_set(fault, STATUS_REJECT, "forged", "%s", why); }
 Status sms_malformed(Fault *fault, const char *why) { return fault_set(fault, STATUS_REJECT, "callback_malformed", "%s", why); }
@@ -44,6 +45,9 @@ void sms_take_receipt(SmsCallbackRead *ret, Receipt receipt, Arena *arena)
 {
     if (receipt.state == RECEIPT_NONE || !sms_is_ref(receipt.ref))
         return;
+    receipt.message_id = utf8_plain(receipt.message_id, WORD_BYTES_MAX, arena);
+    receipt.code = utf8_plain(receipt.code, WORD_BYTES_MAX, arena);
+    receipt.reason = utf8_plain(receipt.reason, REASON_BYTES_MAX, arena);
     ret->receipts = ARENA_NEW(arena, Receipt);
     *ret->receipts = receipt;
     ret->receipt_count = 1;
@@ -65,6 +69,18 @@ static bool may_be_number(Slice text)
     return text.bytes > 6; /* shorter: a short code */
 }
 
+/* What JSON can carry stays as it was written, line ends and all. */
+static Slice carried(Slice text, Arena *arena)
+{
+    const unsigned char *at = (const unsigned char *)text.at, *end = at + text.bytes;
+    size_t bytes = 1;
+    while (at < end && bytes && *at) {
+        bytes = *at < 0x80 ? 1 : utf8_length(at, end);
+        at += bytes;
+    }
+    return at == end ? text : utf8_plain(text, TEXT_BYTES_MAX, arena);
+}
+
 Status sms_take_message(SmsCallbackRead *ret, SmsInbound message, Arena *arena, Fault *fault)
 {
     if (slice_empty(message.id) || slice_empty(message.from))
@@ -76,6 +92,9 @@ Status sms_take_message(SmsCallbackRead *ret, SmsInbound message, Arena *arena, 
     message.from = sms_e164(message.from, arena);
     if (slice_empty(message.from))
         return sms_malformed(fault, "the sender is no phone number");
+    message.id = utf8_plain(message.id, WORD_BYTES_MAX, arena);
+    message.to = utf8_plain(message.to, WORD_BYTES_MAX, arena);
+    message.text = carried(message.text, arena);
     ret->messages = ARENA_NEW(arena, SmsInbound);
     *ret->messages = message;
     ret->message_count = 1;

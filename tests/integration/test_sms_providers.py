@@ -1,6 +1,10 @@
 """Texts by providers of them, each a server of the test's own that takes nothing but what the provider's pages ask for."""
+import base64
 import hashlib
+import hmac
+import itertools
 import json
+import urllib.parse
 
 import jwt
 import pytest
@@ -352,6 +356,34 @@ def test_message_of_who_has_no_number_is_answered_and_left_alone(make_server):
         for sender in ("AMAZON", "33733", "+12"):
             assert peer.message(server, sender, "STOP").status in (200, 400)
         assert server.get("/v1/dlq").json()["messages"] == []
+
+
+@pytest.mark.parametrize("text", ["stop", "Stop 🙏", "STOP\n\nSent from my phone", "STOP\x00", "STOP \udcff"],
+                         ids=["plain", "picture", "lines", "zero byte", "no UTF-8"])
+def test_stop_is_done_or_looked_at_by_people_whatever_bytes_are_in_it(make_server, text):
+    with Twilio() as peer:
+        server = make_server(**peer.settings)
+        fields = {"MessageSid": "SM-in-1", "From": "+12025550199", "To": "+12025550100", "Body": text}
+        signed = f"{peers.PUBLIC}/v1/sms/inbound/twilio".encode() + b"".join((name + fields[name]).encode("utf-8", "surrogateescape") for name in sorted(fields))
+        signature = base64.b64encode(hmac.new(peer.keys["TWILIO_AUTH_TOKEN"].encode(), signed, hashlib.sha1).digest()).decode()
+        body = urllib.parse.urlencode(fields, errors="surrogateescape").encode()
+        answer = peer.post(server, "inbound", body, {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature})
+        assert answer.status == 200, answer.said
+        assert check(server, "+12025550199")["blocked"] or server.get("/v1/dlq").json()["messages"], "nobody will ever know of it"
+
+
+HOSTILE = [b"", b"\x00", b"%", b"a=%zz", b"=&=&&", b"[" * 40000, b"{" * 20, b"a=1&" * 300, b"\xff\xfe", b"a" * 70000, b'{"sig":1}', b"sig=00&sig=00", b"null"]
+
+
+@pytest.mark.parametrize("Peer", peers.ALL, **BY_NAME)
+def test_whatever_strangers_post_is_refused_and_changes_nothing(make_server, Peer):
+    with Peer() as peer:
+        server = make_server(**peer.settings)
+        for body, kind in itertools.product(HOSTILE, ("receipts", "inbound")):
+            for headers in ({}, {"Content-Type": "application/json"}, {"Authorization": "Bearer ..", "X-Plivo-Signature-V2-Nonce": "1"}):
+                assert peer.post(server, kind, body, headers, query="ref=%00&bodySHA256=0").status in (400, 401, 403), (body[:20], headers)
+            assert peer.post(server, kind, query="a&b=%zz&+=+", method="GET").status in (400, 401, 403)
+        assert server.get("/v1/dlq").json()["messages"] == [] and server.get("/healthz").status == 200
 
 
 # ---- settings ----
