@@ -80,7 +80,7 @@ def test_press_1_sends_one_text_and_says_so(pbx, serve_calls, link):
     assert ended_record(server, call, "converted")
     assert len(texts(server, phone)) == 1
     assert "donation_sms_sent" in actions(server, call)
-    assert heard(pbx.ami, call)[-2:] == ["confirmation", "goodbye"] or heard(pbx.ami, call)[-1] == "confirmation"
+    assert "confirmation" in heard(pbx.ami, call)
     assert not check(server, phone)["blocked"]
 
 
