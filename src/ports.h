@@ -338,7 +338,8 @@ typedef struct SmsFilter {
 typedef struct SmsPort {
     void *self;
     bool joins_unit;       /* send() becomes durable with the unit of work, and undone with it */
-    bool wants_courier;    /* send() waits for somebody far away: not on the line's thread, where another one can do it */
+    bool wants_courier;    /* send() waits for somebody far away: not on the line's thread, where another one can do it. Several may call
+                              it at once then */
     int64_t repeat_ms;     /* for how long sending an action id again is still one message; 0 = not at all, REPEAT_ALWAYS = for ever */
     /* outcomes[i] answers effects[i], which are SENDING. now_ms: wall time from before the list was asked. The action id is the
      * idempotency key. A gateway beyond a network is given nothing once three quarters of the time from now_ms to due_ms are over by

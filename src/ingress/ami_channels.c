@@ -130,8 +130,8 @@ ChannelEvent ami_channel_event(const AmiMessage *message, int64_t now_ms, Arena 
     const struct AmiEvent *row = event_of(message);
     if (!row || (row->kind == CHANNEL_DIGIT && !is_press(message)))
         return (ChannelEvent){.kind = CHANNEL_OTHER};
-    ChannelEvent event = {.kind = row->kind, .uniqueid = field(message, row->prefix, "Uniqueid", arena), .name = field(message, row->prefix, "Channel", arena),
-                          .linkedid = field(message, row->prefix, "Linkedid", arena), .at_ms = time_of(ami_value(message, "Timestamp"), now_ms),
+    ChannelEvent event = {.kind = row->kind, .uniqueid = field(message, row->prefix, "Uniqueid", arena),
+                          .name = field(message, row->prefix, "Channel", arena), .linkedid = field(message, row->prefix, "Linkedid", arena), .at_ms = time_of(ami_value(message, "Timestamp"), now_ms),
                           .state = channel_state_of(field(message, row->prefix, "ChannelStateDesc", arena))};
     if (row->kind == CHANNEL_DIGIT)
         event.digit = ami_value(message, "Digit").at[0];

@@ -26,11 +26,13 @@ typedef struct AriSource {
 /* ---- questions ---- */
 
 /* ret_json NULL: what it answers does not matter. REJECT "ari_refused" for anything but 2xx. */
-static Status ask(const AriSource *source, const char *method, Slice path, Slice body, int64_t deadline_ms, Arena *arena, const Json **ret_json, Fault *fault)
+static Status ask(const AriSource *source, const char *method, Slice path, Slice body, int64_t deadline_ms, Arena *arena, const Json **ret_json,
+                  Fault *fault)
 {
     const char *const headers[] = {arena_printf(arena, "Authorization: %.*s", SLICE_ARG(source->authorization)).at, NULL};
     int64_t left_ms = deadline_ms - clock_elapsed_ms();
-    HttpRequest request = {.method = method, .url = arena_printf(arena, "%.*s%.*s", SLICE_ARG(source->base_url), SLICE_ARG(path)).at, .headers = headers,
+    Slice url = arena_printf(arena, "%.*s%.*s", SLICE_ARG(source->base_url), SLICE_ARG(path));
+    HttpRequest request = {.method = method, .url = url.at, .headers = headers,
                            .content_type = body.bytes ? "application/json" : NULL, .body = body, .timeout_ms = left_ms > 1 ? left_ms : 1,
                            .is_direct = true};
     HttpAnswer answer;
@@ -68,8 +70,8 @@ static bool look_up(void *self, Slice uniqueid, Arena *arena, Slice ret_variable
 static Status open_socket(AriSource *source, int64_t deadline_ms, Fault *fault)
 {
     const AriSettings *settings = &source->settings;
-    WebSocketSettings wanted = {.stream = {.host = settings->host, .port = settings->port, .is_tls = settings->is_tls},
-                                .target = arena_printf(&source->arena, "%s/events?app=%.*s&subscribeAll=true", settings->path, SLICE_ARG(source->application)),
+    Slice target = arena_printf(&source->arena, "%s/events?app=%.*s&subscribeAll=true", settings->path, SLICE_ARG(source->application));
+    WebSocketSettings wanted = {.stream = {.host = settings->host, .port = settings->port, .is_tls = settings->is_tls}, .target = target,
                                 .authorization = source->authorization, .message_bytes_max = MESSAGE_BYTES_MAX};
     return websocket_open(&wanted, deadline_ms, &source->socket, fault);
 }

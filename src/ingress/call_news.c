@@ -203,7 +203,8 @@ static void tell_unspoken(const Telling *telling)
     if (slice_empty(ref) || news->answered_ms || news->is_inferred)
         return;
     Slice reason = *news->ending.cause_text && news->ending.cause ? slice_of(news->ending.cause_text) : outcome;
-    tell_receipt(telling, ref, call_ending_sms_class(&news->ending, outcome), arena_printf(telling->arena, "%d", news->ending.cause), reason, news->ended_ms);
+    Slice code = arena_printf(telling->arena, "%d", news->ending.cause);
+    tell_receipt(telling, ref, call_ending_sms_class(&news->ending, outcome), code, reason, news->ended_ms);
 }
 
 void call_news_tell_refused(Slice channel_id, int64_t at_ms, Arena *arena, void (*tell)(void *context, Slice topic, Slice body), void *context)

@@ -7,7 +7,7 @@
 #include "base/log.h"
 
 enum {
-    BAG_MAX = 128,      /* carried at a time: a slow answer holds up no more than these */
+    BAG_MAX = 16,        /* carried at a time: a slow answer holds up no more than these, and of no more is nothing known after a crash */
     LOOK_EVERY_MS = 100, /* while nothing waits */
     PAUSE_MS = 1000,     /* while the ledger cannot be asked */
 };

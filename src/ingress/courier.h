@@ -6,7 +6,7 @@
 
 typedef struct Courier Courier;
 
-/* calls: carries calls by ports->speech; else texts by ports->sms, which nobody else uses meanwhile. ports and intake outlive it. NULL
+/* calls: carries calls by ports->speech; else texts by ports->sms, which other couriers may use meanwhile. ports and intake outlive it. NULL
  * and a fault when no thread can be started. */
 Courier *courier_open(Intake *intake, const Ports *ports, bool calls, Fault *fault);
 

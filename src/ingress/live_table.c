@@ -113,6 +113,7 @@ void live_call_join(LiveCalls *calls, LiveCall *into, LiveCall *from)
     into->knows_variables |= from->knows_variables;
     into->is_settled |= from->is_settled;
     into->has_vanished |= from->has_vanished;
+    into->gone_ms = from->gone_ms > into->gone_ms ? from->gone_ms : into->gone_ms;
     while (!LIST_EMPTY(&from->channels))
         move_channel(calls, LIST_FIRST(&from->channels), into);
     live_call_free(calls, from);

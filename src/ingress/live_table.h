@@ -32,6 +32,7 @@ struct LiveCall {
     bool is_claimed;  /* it is ours, and its id stays what it is */
     bool knows_variables, has_vanished;
     int look_ups;
+    int64_t gone_ms;     /* when the last channel of those that are gone went, which need not be the last that was told of */
     int64_t close_at_ms; /* its channels are gone, and one more word may come until then */
     LIST_HEAD(, LiveChannel) channels;
     LIST_ENTRY(LiveCall) waiting;

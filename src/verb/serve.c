@@ -89,14 +89,22 @@ static Status open_caretaker(Service *service, Fault *fault)
     return status ? status : caretaker_open(&service->care.ports, &service->app.settings.event.rating, &service->caretaker, fault);
 }
 
+static Status open_courier(Service *service, bool calls, Fault *fault)
+{
+    Courier *courier = courier_open(service->intake, &service->app.ports, calls, fault);
+    if (!courier)
+        return fault->status;
+    service->couriers[service->courier_count++] = courier;
+    return STATUS_OK;
+}
+
 static Status open_couriers(Service *service, Fault *fault)
 {
     const PipelineSettings *settings = &service->app.settings;
-    if (settings->texts_are_carried && !(service->texts = courier_open(service->intake, &service->app.ports, false, fault)))
-        return fault->status;
-    if (settings->calls_are_carried && !(service->calls = courier_open(service->intake, &service->app.ports, true, fault)))
-        return fault->status;
-    return STATUS_OK;
+    Status status = STATUS_OK;
+    for (int i = 0; !status && i < TEXT_COURIERS && settings->texts_are_carried; i++)
+        status = open_courier(service, false, fault);
+    return status || !settings->calls_are_carried ? status : open_courier(service, true, fault);
 }
 
 /* Another name for readyz, beside those of the stores. */
@@ -225,8 +233,8 @@ void service_close(Service *service)
         http_server_quiesce(service->http);
     agi_service_stop(&service->agi);
     call_feed_stop(service->feed);
-    courier_close(service->texts);
-    courier_close(service->calls);
+    for (size_t i = 0; i < service->courier_count; i++)
+        courier_close(service->couriers[i]);
     click_queue_stop(service->clicks);
     if (service->intake)
         intake_stop(service->intake);

@@ -23,6 +23,9 @@ enum { REPORT_READERS = 2, CHECK_READER = REPORT_READERS, LINK_READER, READERS }
 /* How many may wait for the end of a call that they asked for by HTTP; others wait for them. */
 enum { HANG_UP_READERS = 4 };
 
+/* A slow provider holds up those texts that one courier has in hand; calls are few, and the exchange answers at once. */
+enum { TEXT_COURIERS = 4, COURIERS = TEXT_COURIERS + 1 };
+
 typedef struct Service {
     const Config *config;
     bool is_worker;           /* its broker is the spool, and its HTTP is for looking only */
@@ -35,7 +38,8 @@ typedef struct Service {
     Caretaker *caretaker;
     Pipeline *line;
     Intake *intake;
-    Courier *texts, *calls;
+    Courier *couriers[COURIERS];
+    size_t courier_count;
     CallFeed *feed;           /* of a PBX; NULL where none is set */
     Breaker **watched;        /* those of the stores, and the feed's */
     Readers *reports, *checks;

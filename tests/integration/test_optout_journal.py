@@ -160,7 +160,7 @@ def test_full_disk_is_said_and_the_opt_out_kept_until_there_is_room(server):
         why = until(lambda: (found := dependency(server, "optout_journal")) != "ok" and found)
         assert "cannot write the opt-out journal" in why["detail"]
         assert server.get("/readyz").status == 503
-        assert any('"error"' in line and "in memory alone" in line for line in server.log)
+        until(lambda: any('"error"' in line and "in memory alone" in line for line in list(server.log)))
         assert calls_over(server) == []
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (limits, limits))
         until(lambda: calls_over(server) == ["c1"])
