@@ -113,11 +113,12 @@ typedef struct EffectsPort {
     Status (*sending)(void *self, const Effect *effects, size_t count, int64_t now_ms, int64_t lease_until_ms, bool *ret_ours, Fault *fault);
     /* Writes effects[i].state (SENT, FAILED, CANCELLED, UNKNOWN, or back to PENDING with due_ms), message_id, reason, asked_ms,
      * provider, sms_class, code, segments and cost_micros, where the fence is still ours. ret_moved[i]: it moved by this call. UNKNOWN
-     * becomes SENT when the last one that had it says so: it was slow, and not gone. Where a receipt came first, its message_id and
+     * moves when the last one that had it says what became of it: it was slow, and not gone. Where a receipt came first, its message_id and
      * provider stand, and when it knows what became of the text, its sms_class, code and reason, too. */
     Status (*settle)(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault);
-    /* Up to max effects that wait for somebody: PENDING and due, or CLAIMED/SENDING with a lease that is over. */
-    Status (*due)(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault);
+    /* Up to max effects that wait for somebody: PENDING and due, or CLAIMED/SENDING with a lease that is over. calls: those of
+     * SPEECH, else all others. */
+    Status (*due)(void *self, bool calls, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault);
     /* Nothing waits beyond latest_ms: what does, since a clock that ran ahead wrote its time, waits until then. */
     Status (*pull_in)(void *self, int64_t latest_ms, Fault *fault);
     Status (*list)(void *self, const EffectFilter *filter, bool (*visit)(void *context, const Effect *effect), void *context,

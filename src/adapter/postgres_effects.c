@@ -152,7 +152,7 @@ static const PostgresStatement settle_statement = {
                      " $10::text[], $11::text[], $12::text[], $13::bigint[], $14::bigint[]) WITH ORDINALITY AS moving (id, fence, state, due_at,"
                      " attempts, message_id, reason, asked_at, provider, sms_class, code, segments, cost_micros, n)"
                      " WHERE effect.action_id = moving.id AND effect.fence = moving.fence AND (effect.state IN ('claimed', 'sending')"
-                     " OR (effect.state = 'unknown' AND moving.state = 'sent'))"
+                     " OR (effect.state = 'unknown' AND moving.state <> 'unknown'))"
                      " RETURNING moving.n"};
 
 typedef struct Moving {
@@ -217,14 +217,16 @@ static Status settle(void *self, const Effect *effects, size_t count, int64_t no
 /* ---- look ---- */
 
 static const PostgresStatement due_statement = {
-    "effect_due", "SELECT " EFFECT_COLUMNS " FROM effect WHERE waits AND due_at <= $1::timestamptz ORDER BY due_at LIMIT $2::bigint"};
+    "effect_due", "SELECT " EFFECT_COLUMNS " FROM effect WHERE waits AND due_at <= $1::timestamptz"
+                  " AND (kind = 'speech') = ($3::bigint = 1) ORDER BY due_at LIMIT $2::bigint"};
 
-typedef struct Due { int64_t now_ms; size_t max; Arena *arena; Effect *out; size_t count; } Due;
+typedef struct Due { bool calls; int64_t now_ms; size_t max; Arena *arena; Effect *out; size_t count; } Due;
 
 static Status find_due(Postgres *store, void *verb, Fault *fault)
 {
     Due *due = verb;
-    ASK(store, &due_statement, postgres_time(&store->scratch, due->now_ms), postgres_number(&store->scratch, (int64_t)due->max));
+    ASK(store, &due_statement, postgres_time(&store->scratch, due->now_ms), postgres_number(&store->scratch, (int64_t)due->max),
+        postgres_number(&store->scratch, due->calls));
     Status status = postgres_exchange(store, fault);
     if (status)
         return status;
@@ -237,9 +239,9 @@ static Status find_due(Postgres *store, void *verb, Fault *fault)
     return STATUS_OK;
 }
 
-static Status due_effects(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
+static Status due_effects(void *self, bool calls, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
 {
-    Due due = {now_ms, max, arena, out, 0};
+    Due due = {calls, now_ms, max, arena, out, 0};
     Status status = postgres_run(self, find_due, &due, fault);
     if (!status)
         *ret_count = due.count;

@@ -138,13 +138,14 @@ static Status settle(void *self, const Effect *effects, size_t count, int64_t no
 
 /* ---- look ---- */
 
-static Status due(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
+static Status due(void *self, bool calls, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
 {
     Redis *redis = self;
     redis_begin(redis);
-    redis_open_script(redis, &redis_script_effect_due, 2);
+    redis_open_script(redis, &redis_script_effect_due, 3);
     redis_add_number_word(redis, now_ms);
     redis_add_number_word(redis, (int64_t)max);
+    redis_add_number_word(redis, calls);
     Status status = redis_run(redis, fault);
     if (status)
         return status;

@@ -161,7 +161,7 @@ static const char *const settle_sql =
     "UPDATE effect SET state = ?3, due_ms = ?4, attempts = ?5, asked_ms = ?6, segments = ?7, cost_micros = ?8, moved_ms = ?9,"
     " message_id = iif(receipt >= 1 AND message_id <> '', message_id, ?10), provider = iif(receipt >= 1 AND provider <> '', provider, ?11),"
     " reason = iif(receipt >= 2, reason, ?12), sms_class = iif(receipt >= 2, sms_class, ?13), code = iif(receipt >= 2, code, ?14)"
-    " WHERE action_id = ?1 AND fence = ?2 AND (state IN (1, 2) OR (state = 6 AND ?3 = 3))";
+    " WHERE action_id = ?1 AND fence = ?2 AND (state IN (1, 2) OR (state = 6 AND ?3 <> 6))";
 
 static Status settle_one(SqliteEffects *effects, const Effect *effect, int64_t now_ms, bool *ret_moved, Fault *fault)
 {
@@ -248,14 +248,15 @@ static Status find_all(void *self, const Slice *refs, size_t count, Arena *arena
     return status;
 }
 
-static Status due(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
+static Status due(void *self, bool calls, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
 {
     SqliteEffects *effects = self;
     Status status = sql_keep(effects->store, &effects->due,
-                             "SELECT " EFFECT_COLUMNS " FROM effect WHERE state <= 2 AND due_ms <= ?1 ORDER BY due_ms LIMIT ?2", fault);
+                             "SELECT " EFFECT_COLUMNS " FROM effect WHERE state <= 2 AND due_ms <= ?1 AND (kind = ?3) = ?4"
+                             " ORDER BY due_ms LIMIT ?2", fault);
     if (status)
         return status;
-    sql_bind(effects->due, SQL_NUMBER(now_ms), SQL_NUMBER((int64_t)max));
+    sql_bind(effects->due, SQL_NUMBER(now_ms), SQL_NUMBER((int64_t)max), SQL_NUMBER(EFFECT_SPEECH), SQL_NUMBER(calls));
     size_t count = 0;
     bool is_row = true;
     while (!(status = sql_step(effects->store, effects->due, &is_row, fault)) && is_row) {

@@ -43,16 +43,12 @@ static Status pull_in_waits(const Batch *batch, Fault *fault)
     return status || !ports->spool.self ? status : ports->spool.pull_in(ports->spool.self, batch->now_ms + longest_ms, fault);
 }
 
-static Status deliver_due(Batch *batch, size_t *ret_count, Fault *fault)
+/* Through the last look and the gateway, here. */
+static Status deliver_some(Batch *batch, Effect *effects, size_t count, Fault *fault)
 {
-    Effect *effects = ARENA_ARRAY(&batch->arena, Effect, DUE_MAX);
-    bool claimed[DUE_MAX];
-    const EffectsPort *ledger = &batch->ports->effects;
-    Status status = ledger->due(ledger->self, batch->now_ms, DUE_MAX, &batch->arena, effects, ret_count, fault);
-    if (status || !*ret_count)
-        return status;
-    status = deliver_claim(batch, effects, *ret_count, claimed, fault);
-    return status ? status : deliver_claimed(batch, effects, claimed, *ret_count, fault);
+    bool *claimed = ARENA_ARRAY(&batch->arena, bool, count);
+    Status status = count ? deliver_claim(batch, effects, count, claimed, fault) : STATUS_OK;
+    return status || !count ? status : deliver_claimed(batch, effects, claimed, count, fault);
 }
 
 /* The press as an event, so that what was left half done between ledger, record and counters is finished like a repeat. */
@@ -71,18 +67,46 @@ static Slice press_of(const Effect *effect, Arena *arena)
     return text_slice(&body);
 }
 
-/* For a gateway outside of the unit: durable in the spool first, and out of it once everything is done. */
-static Status spool_due(Batch *batch, size_t *ret_count, Fault *fault)
+/* Durable in the spool first, and out of it once everything is done. */
+static Status spool_presses(Batch *batch, const Effect *presses, size_t count, Fault *fault)
 {
-    const Ports *ports = batch->ports;
-    Effect *effects = ARENA_ARRAY(&batch->arena, Effect, DUE_MAX);
-    SpoolItem *items = ARENA_ARRAY(&batch->arena, SpoolItem, DUE_MAX);
-    Status status = ports->effects.due(ports->effects.self, batch->now_ms, DUE_MAX, &batch->arena, effects, ret_count, fault);
-    for (size_t i = 0; !status && i < *ret_count; i++)
-        items[i] = (SpoolItem){.state = SPOOL_WAITING, .topic = slice_of(donation_handler.topic), .body = press_of(&effects[i], &batch->arena),
-                               .received_ms = effects[i].created_ms, .due_ms = batch->now_ms, .code = SLICE("sms_due"),
+    const SpoolPort *spool = &batch->ports->spool;
+    SpoolItem *items = ARENA_ARRAY(&batch->arena, SpoolItem, count);
+    for (size_t i = 0; i < count; i++)
+        items[i] = (SpoolItem){.state = SPOOL_WAITING, .topic = slice_of(donation_handler.topic), .body = press_of(&presses[i], &batch->arena),
+                               .received_ms = presses[i].created_ms, .due_ms = batch->now_ms, .code = SLICE("sms_due"),
                                .reason = SLICE("its SMS was not finished")};
-    return status || !*ret_count ? status : ports->spool.keep(ports->spool.self, items, *ret_count, fault);
+    return count ? spool->keep(spool->self, items, count, fault) : STATUS_OK;
+}
+
+/* Before a gateway outside of the unit, a press goes through the line again; whatever else waits is delivered here. */
+static Status deliver_due_texts(Batch *batch, Effect *due, size_t count, Fault *fault)
+{
+    bool is_outside = !batch->ports->sms.joins_unit && batch->ports->spool.self;
+    Effect *presses = ARENA_ARRAY(&batch->arena, Effect, count), *others = ARENA_ARRAY(&batch->arena, Effect, count);
+    size_t press_count = 0, other_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_outside && due[i].kind == EFFECT_DONATION)
+            presses[press_count++] = due[i];
+        else
+            others[other_count++] = due[i];
+    }
+    Status status = spool_presses(batch, presses, press_count, fault);
+    return status ? status : deliver_some(batch, others, other_count, fault);
+}
+
+/* What a courier carries is left to it. A call that nobody carries here any more is refused, so that it does not wait for ever. */
+static Status deliver_due(Batch *batch, bool calls, size_t *ret_count, Fault *fault)
+{
+    const EffectsPort *ledger = &batch->ports->effects;
+    bool is_carried = calls ? batch->settings->calls_are_carried : batch->settings->texts_are_carried;
+    Effect *due = ARENA_ARRAY(&batch->arena, Effect, DUE_MAX);
+    size_t count = 0;
+    Status status = is_carried ? STATUS_OK : ledger->due(ledger->self, calls, batch->now_ms, DUE_MAX, &batch->arena, due, &count, fault);
+    *ret_count += count;
+    if (status || !count)
+        return status;
+    return calls ? deliver_some(batch, due, count, fault) : deliver_due_texts(batch, due, count, fault);
 }
 
 Status pipeline_deliver_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault)
@@ -93,10 +117,8 @@ Status pipeline_deliver_due(Pipeline *line, int64_t now_ms, size_t *ret_count, F
     if (status)
         return status;
     status = pull_in_waits(batch, fault);
-    if (batch->settings->texts_are_carried)
-        return finish(batch, status, fault);
-    bool is_outside = !batch->ports->sms.joins_unit && batch->ports->spool.self;
-    status = status ? status : is_outside ? spool_due(batch, ret_count, fault) : deliver_due(batch, ret_count, fault);
+    status = status ? status : deliver_due(batch, false, ret_count, fault);
+    status = status ? status : deliver_due(batch, true, ret_count, fault);
     return finish(batch, status, fault);
 }
 

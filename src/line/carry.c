@@ -11,27 +11,6 @@ static Status finish(Batch *batch, Status status, Fault *fault)
     return status;
 }
 
-/* Due ones of the kind, moved together. */
-static size_t pick(const Effect *due, size_t count, bool calls, size_t max, Effect *picked)
-{
-    size_t taken = 0;
-    for (size_t i = 0; i < count && taken < max; i++) {
-        if ((due[i].kind == EFFECT_SPEECH) == calls)
-            picked[taken++] = due[i];
-    }
-    return taken;
-}
-
-static Status find_due(Batch *batch, bool calls, size_t max, Effect *effects, size_t *ret_count, Fault *fault)
-{
-    const EffectsPort *ledger = &batch->ports->effects;
-    Effect *due = ARENA_ARRAY(&batch->arena, Effect, BATCH_MAX);
-    size_t due_count = 0;
-    Status status = ledger->due(ledger->self, batch->now_ms, BATCH_MAX, &batch->arena, due, &due_count, fault);
-    *ret_count = status ? 0 : pick(due, due_count, calls, max, effects);
-    return status;
-}
-
 static Status settle_held_back(Batch *batch, const Effect *effects, size_t count, Fault *fault)
 {
     Effect *held_back = ARENA_ARRAY(&batch->arena, Effect, count);
@@ -49,7 +28,8 @@ static Status take(Batch *batch, bool calls, size_t max, Effect *ours, size_t *r
     bool *claimed = ARENA_ARRAY(&batch->arena, bool, max);
     size_t count = 0;
     *ret_count = 0;
-    Status status = find_due(batch, calls, max, effects, &count, fault);
+    const EffectsPort *ledger = &batch->ports->effects;
+    Status status = ledger->due(ledger->self, calls, batch->now_ms, max, &batch->arena, effects, &count, fault);
     if (status || !count)
         return status;
     status = deliver_claim(batch, effects, count, claimed, fault);

@@ -71,27 +71,42 @@ static Status cancel_blocked(Batch *batch, Effect *effects, size_t count, Fault 
     return status;
 }
 
-/* What was taken for undelivered may have come after all. */
+/* One step back along `follows`: leaving[k] is what effects[places[k]] stands in for. Those whose first one was delivered are cancelled, and
+ * those that stand in for nothing more leave the list. */
+static Status look_behind(Batch *batch, Effect *effects, Slice *leaving, size_t *places, size_t *count, Fault *fault)
+{
+    Effect before[BATCH_MAX];
+    bool found[BATCH_MAX];
+    const EffectsPort *ledger = &batch->ports->effects;
+    Status status = ledger->load(ledger->self, leaving, *count, &batch->arena, before, found, fault);
+    size_t left = 0;
+    for (size_t k = 0; !status && k < *count; k++) {
+        if (found[k] && before[k].receipt == RECEIPT_DELIVERED)
+            cancel(&effects[places[k]], REASON_OVERTAKEN);
+        else if (found[k] && !slice_empty(before[k].follows)) {
+            leaving[left] = before[k].follows;
+            places[left++] = places[k];
+        }
+    }
+    *count = left;
+    return status;
+}
+
+/* What was taken for undelivered may have come after all, whichever try it was. */
 static Status cancel_overtaken(Batch *batch, Effect *effects, size_t count, Fault *fault)
 {
-    Slice followed[BATCH_MAX];
-    Effect before[BATCH_MAX];
-    size_t places[BATCH_MAX], followed_count = 0;
-    bool found[BATCH_MAX];
+    enum { STEPS_MAX = 32 }; /* more than a ladder has */
+    Slice leaving[BATCH_MAX];
+    size_t places[BATCH_MAX], left = 0;
     for (size_t i = 0; i < count; i++) {
         if (effects[i].state != EFFECT_CLAIMED || slice_empty(effects[i].follows))
             continue;
-        places[followed_count] = i;
-        followed[followed_count++] = effects[i].follows;
+        places[left] = i;
+        leaving[left++] = effects[i].follows;
     }
-    if (!followed_count)
-        return STATUS_OK;
-    const EffectsPort *ledger = &batch->ports->effects;
-    Status status = ledger->load(ledger->self, followed, followed_count, &batch->arena, before, found, fault);
-    for (size_t k = 0; !status && k < followed_count; k++) {
-        if (found[k] && before[k].receipt == RECEIPT_DELIVERED)
-            cancel(&effects[places[k]], REASON_OVERTAKEN);
-    }
+    Status status = STATUS_OK;
+    for (int step = 0; !status && left && step < STEPS_MAX; step++)
+        status = look_behind(batch, effects, leaving, places, &left, fault);
     return status;
 }
 

@@ -10,7 +10,7 @@ static int64_t wait_ms(Batch *batch, const Effect *effect, const SmsOutcome *out
 {
     enum { DOUBLED_WHILE_AWAY = 3 };
     const PipelineSettings *settings = batch->settings;
-    int doubled = outcome->result == SMS_AWAY ? DOUBLED_WHILE_AWAY : effect->attempts;
+    int doubled = outcome->result != SMS_UNSENT ? DOUBLED_WHILE_AWAY : effect->attempts;
     int64_t most_ms = settings->backoff_first_ms << (doubled < 20 ? doubled : 20);
     return batch_jitter(batch, most_ms < settings->backoff_most_ms ? most_ms : settings->backoff_most_ms);
 }
@@ -25,10 +25,11 @@ static int64_t due_ms(Batch *batch, const Effect *effect, const SmsOutcome *outc
     return batch->now_ms + wait_ms(batch, effect, outcome);
 }
 
-/* asked_ms stays what it was before this try: the gateway has nothing by this one. */
+/* asked_ms stays what it was before this try: the gateway has nothing by this one. Where somebody else has the effect by now, the fence
+ * keeps us from it. */
 static void put_back(Batch *batch, Effect *effect, const SmsOutcome *outcome)
 {
-    bool is_tried = outcome->result != SMS_AWAY;
+    bool is_tried = outcome->result == SMS_UNSENT;
     int most = outcome->sms_class ? sms_tries(outcome->sms_class, &batch->settings->ladder) : batch->settings->max_attempts;
     effect->attempts += is_tried;
     effect->state = is_tried && effect->attempts >= most ? EFFECT_FAILED : EFFECT_PENDING;
@@ -40,7 +41,7 @@ void settle_take(Batch *batch, Effect *effect, const SmsOutcome *outcome)
 {
     static const EffectState states[] = {[SMS_ACCEPTED] = EFFECT_SENT, [SMS_REFUSED] = EFFECT_FAILED, [SMS_UNKNOWN] = EFFECT_UNKNOWN};
     bool is_repeated = outcome->result == SMS_UNKNOWN && effect->kind != EFFECT_SPEECH && batch->ports->sms.repeat_ms;
-    if (outcome->result == SMS_OVERTAKEN || is_repeated) {
+    if (is_repeated) {
         effect->state = EFFECT_CLAIMED; /* SENDING in the ledger, until its lease is over */
         return;
     }
@@ -50,7 +51,7 @@ void settle_take(Batch *batch, Effect *effect, const SmsOutcome *outcome)
     effect->code = outcome->code;
     effect->segments = outcome->segments;
     effect->cost_micros = outcome->cost_micros;
-    if (outcome->result == SMS_UNSENT || outcome->result == SMS_AWAY) {
+    if (outcome->result == SMS_UNSENT || outcome->result == SMS_AWAY || outcome->result == SMS_OVERTAKEN) {
         put_back(batch, effect, outcome);
         return;
     }

@@ -388,6 +388,57 @@ static void undelivered_text_is_sent_again_later(void **state)
     assert_slice(world->bag[0].action_id, "c1_donation_again2");
 }
 
+static void call_is_not_placed_when_the_first_of_several_texts_came_after_all(void **state)
+{
+    World *world = *state;
+    send(world);
+    Slice first = held(world, "c1_donation").ref;
+    receive(world, first, "undelivered", "temp_unreachable");
+    world->now_ms += 3600 * 1000;
+    take(world, false);
+    settle_as(world, (SmsOutcome){.result = SMS_ACCEPTED, .message_id = SLICE("SM2"), .provider = SLICE("twilio")});
+    receive(world, first, "delivered", "");
+    receive(world, held(world, "c1_donation_again2").ref, "undelivered", "not_sms_capable");
+    take(world, true);
+    assert_int_equal(world->count, 0);
+    assert_int_equal(held(world, "c1_donation_speech").state, EFFECT_CANCELLED);
+}
+
+static void what_couriers_carry_is_left_to_them_by_the_line(void **state)
+{
+    World *world = *state;
+    size_t done;
+    must_publish(world, "donation-events", PRESS);
+    must_publish(world, "tts-fallback", "{\"phoneNumber\":\"" PHONE "\",\"text\":\"hello\",\"actionId\":\"a\"}");
+    assert_int_equal(pipeline_deliver_due(world->line, world->now_ms + 1000, &done, &world->fault), STATUS_OK);
+    assert_int_equal(held(world, "c1_donation").state, EFFECT_PENDING);
+    assert_int_equal(held(world, "a_speech").state, EFFECT_PENDING);
+}
+
+static void call_that_nobody_places_here_any_more_is_refused_and_no_press_is_made_of_it(void **state)
+{
+    World *world = *state;
+    size_t done;
+    must_publish(world, "tts-fallback", "{\"phoneNumber\":\"" PHONE "\",\"text\":\"hello\",\"actionId\":\"a\",\"callId\":\"c1\",\"campaignId\":\"w\"}");
+    world->app.settings.calls_are_carried = false;
+    world->app.ports.sms.joins_unit = false; /* as a topic */
+    assert_int_equal(pipeline_deliver_due(world->line, world->now_ms + 1000, &done, &world->fault), STATUS_OK);
+    assert_int_equal(held(world, "a_speech").state, EFFECT_FAILED);
+    assert_int_equal(pipeline_run_due(world->line, world->now_ms + 1000, &done, &world->fault), STATUS_OK);
+    take(world, false);
+    assert_int_equal(world->count, 0);
+}
+
+static void calls_that_wait_hold_up_no_text(void **state)
+{
+    World *world = *state;
+    for (int i = 0; i < 600; i++)
+        must_publish(world, "tts-fallback", arena_printf(&world->arena, "{\"phoneNumber\":\"" PHONE "\",\"text\":\"hello\",\"actionId\":\"a%d\"}", i).at);
+    must_publish(world, "donation-events", PRESS);
+    take(world, false);
+    assert_int_equal(world->count, 1);
+}
+
 static void receipt_of_something_that_was_not_sent_here_changes_nothing(void **state)
 {
     World *world = *state;
@@ -430,6 +481,8 @@ int main(void)
         CASE(receipt_that_comes_before_its_sender_gives_up_is_not_lost), CASE(receipt_that_comes_before_its_sender_dies_is_not_lost),
         CASE(sender_that_dies_leaves_what_it_had_for_a_person_to_look_at),
         CASE(undelivered_text_is_sent_again_later_unless_it_came_after_all), CASE(undelivered_text_is_sent_again_later),
+        CASE(call_is_not_placed_when_the_first_of_several_texts_came_after_all), CASE(what_couriers_carry_is_left_to_them_by_the_line),
+        CASE(call_that_nobody_places_here_any_more_is_refused_and_no_press_is_made_of_it), CASE(calls_that_wait_hold_up_no_text),
         CASE(receipt_of_something_that_was_not_sent_here_changes_nothing), CASE(call_that_spoke_is_recorded_and_told_to_the_call_that_asked_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

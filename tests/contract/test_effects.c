@@ -35,7 +35,7 @@ static bool settle(Contract *c, Effect *effect, EffectState state)
 static size_t due(Contract *c, int64_t now_ms, Effect *out)
 {
     size_t count = 99;
-    must(c, c->ports.effects.due(c->ports.effects.self, now_ms, 8, &c->arena, out, &count, &c->fault));
+    must(c, c->ports.effects.due(c->ports.effects.self, false, now_ms, 8, &c->arena, out, &count, &c->fault));
     return count;
 }
 
@@ -167,8 +167,17 @@ static void sending_that_was_left_becomes_unknown_where_a_repeat_is_another_mess
     assert_true(again.reason.bytes > 0);
     assert_int_equal(state_of_only(c), EFFECT_UNKNOWN);
     assert_false(send(c, &effect, NOON_MS + 2 * LEASE_MS));
-    assert_false(settle(c, &effect, EFFECT_PENDING));
-    assert_false(settle(c, &effect, EFFECT_FAILED));
+}
+
+static void text_that_a_slow_sender_says_it_never_sent_goes_out_again(void **state)
+{
+    Contract *c = *state;
+    Effect effect = claimed(c, NOON_MS), again = contract_donation("call-1_donation", "+12125550100");
+    send(c, &effect, NOON_MS + LEASE_MS);
+    assert_false(claim_at(c, &again, NOON_MS + LEASE_MS, 0));
+    effect.due_ms = NOON_MS + LEASE_MS;
+    assert_true(settle(c, &effect, EFFECT_PENDING));
+    assert_true(claim_at(c, &again, NOON_MS + 2 * LEASE_MS, 0));
 }
 
 static void text_that_a_slow_sender_says_it_sent_is_not_unknown(void **state)
@@ -414,7 +423,7 @@ int main(void)
         CONTRACT_TEST(sending_twice_with_the_same_fence_is_ours_twice),
         CONTRACT_TEST(sending_that_was_left_is_claimed_again_where_a_repeat_is_one_message),
         CONTRACT_TEST(sending_that_was_left_becomes_unknown_where_a_repeat_is_another_message),
-        CONTRACT_TEST(text_that_a_slow_sender_says_it_sent_is_not_unknown),
+        CONTRACT_TEST(text_that_a_slow_sender_says_it_sent_is_not_unknown), CONTRACT_TEST(text_that_a_slow_sender_says_it_never_sent_goes_out_again),
         CONTRACT_TEST(text_stays_unknown_when_a_sender_before_the_last_one_says_it_sent_it),
         CONTRACT_TEST(repeat_is_safe_for_a_time_that_counts_from_the_first_try),
         CONTRACT_TEST(time_of_the_first_try_outlives_a_claim_that_sent_nothing),

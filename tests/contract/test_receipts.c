@@ -99,10 +99,15 @@ static void kind_and_names_of_an_effect_are_kept(void **state)
         assert_slice(effect.follows, "call-1_donation");
         assert_int_equal(held(c, id).kind, kinds[i]);
     }
-    must(c, c->ports.effects.due(c->ports.effects.self, NOON_MS + LEASE_MS, 8, &c->arena, due, &due_count, &c->fault));
-    assert_int_equal(due_count, 4);
-    for (size_t i = 0; i < due_count; i++)
+    must(c, c->ports.effects.due(c->ports.effects.self, false, NOON_MS + LEASE_MS, 8, &c->arena, due, &due_count, &c->fault));
+    assert_int_equal(due_count, 3);
+    for (size_t i = 0; i < due_count; i++) {
         assert_int_equal(due[i].ref.bytes, REF_BYTES);
+        assert_int_not_equal(due[i].kind, EFFECT_SPEECH);
+    }
+    must(c, c->ports.effects.due(c->ports.effects.self, true, NOON_MS + LEASE_MS, 8, &c->arena, due, &due_count, &c->fault));
+    assert_int_equal(due_count, 1);
+    assert_int_equal(due[0].kind, EFFECT_SPEECH);
 }
 
 static void repeat_gets_the_ref_of_the_first(void **state)

@@ -66,7 +66,7 @@ static size_t count_due(Alone *a, int64_t now_ms)
     Effect found[8];
     size_t count = 99;
     RedisWorld *w = a->world;
-    well(w, a->ledger.due(a->ledger.self, now_ms, 8, &w->arena, found, &count, &w->fault));
+    well(w, a->ledger.due(a->ledger.self, false, now_ms, 8, &w->arena, found, &count, &w->fault));
     return count;
 }
 

@@ -33,9 +33,9 @@ static void effect_waits_no_longer_than_the_latest_time(void **state)
     must(c, ledger->claim(ledger->self, &effect, 1, NOON_MS, 30000, REPEAT_ALWAYS, &c->arena, &claimed, &c->fault));
     assert_false(claimed);
     must(c, ledger->pull_in(ledger->self, NOON_MS + 5000, &c->fault));
-    must(c, ledger->due(ledger->self, NOON_MS + 4999, 2, &c->arena, found, &count, &c->fault));
+    must(c, ledger->due(ledger->self, false, NOON_MS + 4999, 2, &c->arena, found, &count, &c->fault));
     assert_int_equal(count, 0);
-    must(c, ledger->due(ledger->self, NOON_MS + 5000, 2, &c->arena, found, &count, &c->fault));
+    must(c, ledger->due(ledger->self, false, NOON_MS + 5000, 2, &c->arena, found, &count, &c->fault));
     assert_int_equal(count, 1);
 }
 

@@ -6,7 +6,7 @@ local NOW, SETTLES = tonumber(ARGV[1]), ARGV[2] == 'settle'
 local FIRST, WIDTH = 3, 1 + #FIELDS
 local MOVES = { claimed = true, sending = true }
 
-local function may_move(from, to) return MOVES[from] or (from == 'unknown' and to == 'sent') end
+local function may_move(from, to) return MOVES[from] or (from == 'unknown' and SETTLES and to ~= 'unknown') end
 
 -- Only its state and its lease are its sender's to say.
 local function leave(effect, held)

@@ -118,7 +118,7 @@ static void whose_claim_was_taken_over_before_sending_sends_nothing(void **state
     }
 }
 
-static void what_the_gateway_says_somebody_else_has_is_neither_settled_nor_recorded(void **state)
+static void what_got_no_turn_in_time_waits_again_and_counts_for_nothing(void **state)
 {
     (void)state;
     for (int joins = 0; joins <= 1; joins++) {
@@ -127,7 +127,8 @@ static void what_the_gateway_says_somebody_else_has_is_neither_settled_nor_recor
         world.sms_result = SMS_OVERTAKEN;
         run_one(&world, "donation-events", DONATION);
         assert_int_equal(world.donations, 0);
-        assert_int_equal(world.effects[0].state, EFFECT_SENDING);
+        assert_int_equal(world.action_count, 0);
+        assert_int_equal(world.effects[0].state, EFFECT_PENDING);
         world_done(&world);
     }
 }
@@ -830,7 +831,7 @@ int main(void)
         cmocka_unit_test(a_gateway_in_the_unit_is_one_commit),
         cmocka_unit_test(a_gateway_outside_is_asked_after_sending_is_committed), cmocka_unit_test(nine_beats_one_also_between_claim_and_sending),
         cmocka_unit_test(whose_claim_was_taken_over_before_sending_sends_nothing),
-        cmocka_unit_test(what_the_gateway_says_somebody_else_has_is_neither_settled_nor_recorded),
+        cmocka_unit_test(what_got_no_turn_in_time_waits_again_and_counts_for_nothing),
         cmocka_unit_test(opt_out_and_donation_in_one_batch_send_nothing), cmocka_unit_test(each_answer_of_the_gateway_has_its_state),
         cmocka_unit_test(a_text_that_was_not_sent_goes_out_when_it_is_due_again),
         cmocka_unit_test(a_gateway_that_never_answers_is_given_up_after_twelve_tries),

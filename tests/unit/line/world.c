@@ -156,13 +156,14 @@ static Status pull_in(void *self, int64_t latest_ms, Fault *fault)
     return STATUS_OK;
 }
 
-static Status due_effects(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
+static Status due_effects(void *self, bool calls, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
 {
     (void)arena, (void)fault;
     World *world = self;
     *ret_count = 0;
     for (size_t i = 0; i < world->effect_count && *ret_count < max; i++) {
-        if (world->effects[i].state <= EFFECT_SENDING && world->effects[i].due_ms <= now_ms)
+        bool is_call = world->effects[i].kind == EFFECT_SPEECH;
+        if (is_call == calls && world->effects[i].state <= EFFECT_SENDING && world->effects[i].due_ms <= now_ms)
             out[(*ret_count)++] = world->effects[i];
     }
     return STATUS_OK;
