@@ -151,7 +151,7 @@ def docker_folder(tmp_path_factory):
     shutil.rmtree(folder)  # some 300 MB
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ["optout-handler", "sms-gateway"])  # they differ in the name alone, and in the zones of the gateway's
 def test_the_steps_of_the_dockerfile_give_an_image_that_starts(docker_folder, function):
     shutil.rmtree(docker_folder / "last", ignore_errors=True)
     image = Image(ROOT / "src/lambda" / function / "Dockerfile", ROOT, docker_folder).stage
