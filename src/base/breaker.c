@@ -17,6 +17,14 @@ void breaker_init(Breaker *breaker, const char *name)
 
 void breaker_done(Breaker *breaker) { pthread_mutex_destroy(&breaker->lock); }
 
+void breaker_await(Breaker *breaker, const Fault *why)
+{
+    pthread_mutex_lock(&breaker->lock);
+    breaker->is_awaited = true;
+    breaker->why = *why;
+    pthread_mutex_unlock(&breaker->lock);
+}
+
 /* Between half of the pause and all of it: many processes do not come back in one moment. */
 static int64_t pause_ms(int failures)
 {
@@ -75,7 +83,7 @@ void breaker_answered(Breaker *breaker)
     pthread_mutex_lock(&breaker->lock);
     bool came_back = breaker->is_away;
     int64_t away_ms = clock_wall_ms() - breaker->away_since_ms;
-    breaker->is_away = false;
+    breaker->is_away = breaker->is_awaited = false;
     breaker->failures = 0;
     pthread_mutex_unlock(&breaker->lock);
     if (came_back)
@@ -127,9 +135,9 @@ void breaker_refused(Breaker *breaker, const Fault *why)
 bool breaker_is_unwell(Breaker *breaker, Fault *ret_why)
 {
     pthread_mutex_lock(&breaker->lock);
-    bool is_away = breaker->is_away, is_unwell = is_away || refused_lately(breaker, clock_elapsed_ms());
+    bool is_out = breaker->is_away || breaker->is_awaited, is_unwell = is_out || refused_lately(breaker, clock_elapsed_ms());
     if (is_unwell)
-        *ret_why = is_away ? breaker->why : breaker->refusal;
+        *ret_why = is_out ? breaker->why : breaker->refusal;
     pthread_mutex_unlock(&breaker->lock);
     return is_unwell;
 }

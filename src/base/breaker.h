@@ -12,7 +12,7 @@
 typedef struct Breaker {
     const char *name; /* "redis": for the log and for readyz */
     pthread_mutex_t lock;
-    bool is_away;
+    bool is_away, is_awaited;
     int failures;         /* in a row */
     int64_t away_since_ms;/* wall time */
     int64_t asked_at_ms;  /* elapsed time before which nobody asks */
@@ -25,6 +25,9 @@ typedef struct Breaker {
 /* name is borrowed. */
 void breaker_init(Breaker *breaker, const char *name);
 void breaker_done(Breaker *breaker);
+
+/* It is unwell, for this reason, until it has answered for the first time; it may be asked. */
+void breaker_await(Breaker *breaker, const Fault *why);
 
 /* OK: ask it, and tell how it went. RETRY "store_away": it was away a moment ago. While it is away one caller at a time is let
  * through, when the pause is over. */
@@ -42,5 +45,5 @@ void breaker_failed(Breaker *breaker, const Fault *why);
 /* It answered that it cannot do what it is there for: its memory or disk is full. It is asked on. */
 void breaker_refused(Breaker *breaker, const Fault *why);
 
-/* For readyz: true and why while it is away, and for a quarter of a minute after it refused something. */
+/* For readyz: true and why while it is away or awaited, and for a quarter of a minute after it refused something. */
 bool breaker_is_unwell(Breaker *breaker, Fault *ret_why);

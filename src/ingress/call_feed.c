@@ -156,6 +156,15 @@ static Status start(CallFeed *feed, Intake *intake, Fault *fault)
     return feed->is_open ? STATUS_OK : fault_set(fault, STATUS_FATAL, "no_thread", "no thread can be started to follow Asterisk");
 }
 
+/* A link that was never there is not well, however long the first attempt takes. */
+static void init_breaker(Breaker *breaker)
+{
+    Fault fault;
+    (void)fault_set(&fault, STATUS_RETRY, "not_connected", "Asterisk has not answered yet");
+    breaker_init(breaker, "asterisk_events");
+    breaker_await(breaker, &fault);
+}
+
 Status call_feed_open(const CallFeedSettings *settings, Intake *intake, CallFeed **ret, Fault *fault)
 {
     PbxSource source;
@@ -171,7 +180,7 @@ Status call_feed_open(const CallFeedSettings *settings, Intake *intake, CallFeed
     *feed = (CallFeed){.source = source, .heard_ms = clock_wall_ms()};
     LiveCallsSettings live = {.map = settings->map, .tell = put, .look_up = look_up, .context = feed};
     feed->calls = live_calls_new(&live);
-    breaker_init(&feed->breaker, "asterisk_events");
+    init_breaker(&feed->breaker);
     status = start(feed, intake, fault);
     if (!status) {
         *ret = feed;

@@ -94,7 +94,7 @@ static void end_call(LiveCalls *calls, LiveCall *call, int64_t at_ms)
         return;
     }
     call->close_at_ms = calls->now_ms + LATE_WORD_MS;
-    LIST_INSERT_HEAD(&calls->waiting, call, waiting);
+    TAILQ_INSERT_TAIL(&calls->waiting, call, waiting);
 }
 
 /* ---- what is said of a channel ---- */
@@ -250,16 +250,13 @@ static void give_up_missed(LiveCalls *calls, int64_t now_ms)
 
 void live_calls_tick(LiveCalls *calls, int64_t now_ms)
 {
-    LiveCall *call = LIST_FIRST(&calls->waiting), *following;
+    LiveCall *call;
     calls->now_ms = now_ms;
     call_orders_expire(calls->orders, now_ms, tell_refused, calls);
     if (calls->misses_some)
         give_up_missed(calls, now_ms);
-    for (; call; call = following) {
-        following = LIST_NEXT(call, waiting);
-        if (now_ms >= call->close_at_ms)
-            close_call(calls, call);
-    }
+    while ((call = TAILQ_FIRST(&calls->waiting)) && now_ms >= call->close_at_ms) /* closing one may close the next, whose id it takes */
+        close_call(calls, call);
 }
 
 /* ---- all of them ---- */
@@ -272,7 +269,7 @@ LiveCalls *live_calls_new(const LiveCallsSettings *settings)
     calls->settings = *settings;
     calls->orders = call_orders_new();
     LIST_INIT(&calls->all);
-    LIST_INIT(&calls->waiting);
+    TAILQ_INIT(&calls->waiting);
     arena_init(&calls->arena);
     return calls;
 }
@@ -291,7 +288,7 @@ void live_calls_free(LiveCalls *calls)
     LiveCall *call;
     if (!calls)
         return;
-    while ((call = LIST_FIRST(&calls->waiting)))
+    while ((call = TAILQ_FIRST(&calls->waiting)))
         live_call_free(calls, call);
     while ((channel = LIST_FIRST(&calls->all))) {
         call = channel->call;

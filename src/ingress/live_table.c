@@ -56,13 +56,20 @@ static LiveCall *call_new(LiveCalls *calls, Slice linkedid)
     return call;
 }
 
+static void wait_no_more(LiveCalls *calls, LiveCall *call)
+{
+    if (!call->close_at_ms)
+        return;
+    TAILQ_REMOVE(&calls->waiting, call, waiting);
+    call->close_at_ms = 0;
+}
+
 void live_call_free(LiveCalls *calls, LiveCall *call)
 {
     tdelete(&call->by_linkedid, &calls->by_linkedid, compare);
     if (call->is_claimed)
         tdelete(&call->by_id, &calls->by_id, compare);
-    if (call->close_at_ms)
-        LIST_REMOVE(call, waiting);
+    wait_no_more(calls, call);
     text_free(call->news.linkedid);
     text_free(call->news.call_id);
     for (size_t i = 0; i < CALL_VARIABLES; i++)
@@ -84,10 +91,18 @@ void live_call_name(LiveCalls *calls, LiveCall *call, Slice call_id)
     }
 }
 
+/* It seemed to be over, and has a channel again. */
+static void reopen(LiveCalls *calls, LiveCall *call)
+{
+    wait_no_more(calls, call);
+    call->news.ended_ms = 0;
+}
+
 static void move_channel(LiveCalls *calls, LiveChannel *channel, LiveCall *call)
 {
     if (channel->call)
         LIST_REMOVE(channel, beside);
+    reopen(calls, call);
     channel->call = call;
     LIST_INSERT_HEAD(&call->channels, channel, beside);
     if (call->is_claimed && calls->settings.map)

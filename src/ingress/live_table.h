@@ -35,7 +35,7 @@ struct LiveCall {
     int64_t gone_ms;     /* when the last channel of those that are gone went, which need not be the last that was told of */
     int64_t close_at_ms; /* its channels are gone, and one more word may come until then */
     LIST_HEAD(, LiveChannel) channels;
-    LIST_ENTRY(LiveCall) waiting;
+    TAILQ_ENTRY(LiveCall) waiting;
 };
 
 struct LiveCalls {
@@ -45,7 +45,7 @@ struct LiveCalls {
     size_t channel_count;
     uint32_t serial;
     LIST_HEAD(, LiveChannel) all;
-    LIST_HEAD(, LiveCall) waiting;
+    TAILQ_HEAD(, LiveCall) waiting; /* for a last word; the longest first */
     CallOrders *orders;
     uint64_t list;
     int64_t heard_ms, now_ms;

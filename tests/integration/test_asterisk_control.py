@@ -74,7 +74,7 @@ def test_live_call_is_ended_by_its_id_with_both_legs(server, pbx):
     pbx.ami.until("Hangup", Uniqueid=f"{call_id};2")
     assert until(lambda: ended(server)) == [call_id]
     assert channels(pbx) == [other, f"{other};2"]
-    assert server.get("/readyz").json()["status"] == "ok"
+    until(lambda: server.get("/readyz").json()["status"] == "ok")
 
 
 def test_call_whose_id_is_no_channels_is_found_by_its_variable(server, pbx):

@@ -1,5 +1,6 @@
 """Calls of a real Asterisk become records: by AMI and by ARI alike, whatever happens to the link, to Asterisk and to us."""
 import json
+import socket
 
 import pytest
 from support.events import unique, unique_phone
@@ -28,6 +29,13 @@ def hop(exchange):
     proxy = FaultProxy(exchange.port)
     yield proxy
     proxy.stop()
+
+
+@pytest.fixture
+def silence():
+    """The port of somebody who takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
 
 
 def following(server):
@@ -195,6 +203,12 @@ def test_server_that_starts_in_the_middle_of_a_call_goes_on_with_it(make_server,
     pbx.ami.ask("Hangup", Channel=call_id, Cause=16)
     told = ended(server, call_id)
     assert (told["outcome"], told["inferred"]) == ("answered", False)
+
+
+def test_asterisk_that_has_never_answered_is_not_called_well(make_server, silence, exchange):
+    server = make_server(**exchange.settings(silence))
+    assert server.get("/readyz").json()["dependencies"][FEED]["code"] == "not_connected"
+    assert server.get("/readyz").json()["status"] == "degraded"
 
 
 def test_wrong_secret_is_named_once(make_server, pbx, exchange):

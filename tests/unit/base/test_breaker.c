@@ -71,6 +71,22 @@ static void what_refuses_is_asked_on_and_shown_for_a_while(void **state)
     breaker_done(&breaker);
 }
 
+static void what_is_awaited_is_unwell_and_may_be_asked_until_it_answers(void **state)
+{
+    (void)state;
+    Breaker breaker;
+    Fault fault, why;
+    breaker_init(&breaker, "store");
+    breaker_await(&breaker, &refused);
+    assert_int_equal(breaker_enter(&breaker, &fault), STATUS_OK);
+    assert_false(breaker_is_away(&breaker));
+    assert_true(breaker_is_unwell(&breaker, &why));
+    assert_string_equal(why.code, "store_unreachable");
+    breaker_answered(&breaker);
+    assert_false(breaker_is_unwell(&breaker, &why));
+    breaker_done(&breaker);
+}
+
 static void pauses_grow_and_stay_bounded(void **state)
 {
     (void)state;
@@ -121,7 +137,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_that_answers_is_asked), cmocka_unit_test(after_a_failure_it_is_left_alone_and_the_reason_is_said),
-        cmocka_unit_test(when_the_pause_is_over_one_caller_asks), cmocka_unit_test(what_refuses_is_asked_on_and_shown_for_a_while), cmocka_unit_test(pauses_grow_and_stay_bounded), cmocka_unit_test(a_store_that_fails_slowly_is_left_alone_as_long_as_that_took),
+        cmocka_unit_test(when_the_pause_is_over_one_caller_asks), cmocka_unit_test(what_refuses_is_asked_on_and_shown_for_a_while),
+        cmocka_unit_test(what_is_awaited_is_unwell_and_may_be_asked_until_it_answers), cmocka_unit_test(pauses_grow_and_stay_bounded), cmocka_unit_test(a_store_that_fails_slowly_is_left_alone_as_long_as_that_took),
         cmocka_unit_test(who_asks_a_store_that_is_away_is_less_patient_but_now_and_then),
     };
     return cmocka_run_group_tests_name("breaker", tests, NULL, NULL);

@@ -351,6 +351,34 @@ static void call_id_that_is_used_again_is_another_call(void **state)
     assert_slice(kinds(world), "call_initiated dialing call_ended call_initiated call_answered");
 }
 
+/* The first is gone without a word, the second before it dials: both wait for one, and the second takes the id of the first. */
+static void two_tries_of_one_call_that_fail_at_once_are_two_calls(void **state)
+{
+    World *world = *state;
+    TAKE(world, .kind = CHANNEL_CREATED, ONE, LINKED, .at_ms = AT, OF_CALL("c1"));
+    TAKE(world, .kind = CHANNEL_CHANGED, ONE, LINKED, .at_ms = AT + 1, .state = CHANNEL_DIALING, OF_CALL("c1"));
+    TAKE(world, .kind = CHANNEL_GONE, ONE, LINKED, .at_ms = AT + 100, OF_CALL("c1"));
+    TAKE(world, .kind = CHANNEL_CREATED, .uniqueid = SLICE("u5"), .linkedid = SLICE("u5"), .at_ms = AT + 200, OF_CALL("c1"));
+    TAKE(world, .kind = CHANNEL_GONE, .uniqueid = SLICE("u5"), .linkedid = SLICE("u5"), .at_ms = AT + 201, OF_CALL("c1"));
+    live_calls_tick(world->calls, SOON);
+    assert_slice(kinds(world), "call_initiated dialing call_ended call_initiated call_ended");
+}
+
+static void call_that_gets_a_channel_while_it_waits_for_a_last_word_goes_on(void **state)
+{
+    World *world = *state;
+    TAKE(world, .kind = CHANNEL_CREATED, ONE, LINKED, .at_ms = AT, OF_CALL("c1"));
+    TAKE(world, .kind = CHANNEL_CHANGED, ONE, LINKED, .at_ms = AT + 1, .state = CHANNEL_DIALING, OF_CALL("c1"));
+    TAKE(world, .kind = CHANNEL_GONE, ONE, LINKED, .at_ms = AT + 100, OF_CALL("c1"));
+    TAKE(world, .kind = CHANNEL_CREATED, TWO, LINKED, .at_ms = AT + 200, OF_CALL("c1"));
+    live_calls_tick(world->calls, SOON);
+    assert_slice(kinds(world), "call_initiated dialing");
+    TAKE(world, .kind = CHANNEL_GONE, TWO, LINKED, .at_ms = AT + 3000, OF_CALL("c1"));
+    live_calls_tick(world->calls, SOON);
+    assert_slice(kinds(world), "call_initiated dialing call_ended");
+    assert_int_equal(record(world).end_ms, AT + 3000);
+}
+
 /* ---- what was missed ---- */
 
 static void list_brings_a_call_that_was_missed(void **state)
@@ -572,6 +600,8 @@ int main(void)
         TEST(same_digit_of_one_channel_is_two_presses),
         TEST(channels_of_a_call_can_be_found_by_its_id),
         TEST(call_id_that_is_used_again_is_another_call),
+        TEST(two_tries_of_one_call_that_fail_at_once_are_two_calls),
+        TEST(call_that_gets_a_channel_while_it_waits_for_a_last_word_goes_on),
         TEST(list_brings_a_call_that_was_missed),
         TEST(call_that_is_in_no_list_any_more_ends_by_inference),
         TEST(end_that_was_on_its_way_beats_the_list),
