@@ -273,7 +273,7 @@ def test_what_stands_behind_one_that_comes_again_comes_behind_it(moto, make_cons
 @pytest.mark.own_stores
 def test_sigterm_finishes_what_runs_and_gives_back_the_rest(moto, make_consumer, world):
     queue, campaign = Queue(moto, unique("queue"), visibility_s=600), unique("campaign")
-    consumer = make_consumer(queue, **world.settings())
+    consumer = make_consumer(queue, **{**world.settings(), "PLEDGELINE_EFFECT_LEASE": 30})
     world.texts.hold_once(b"effect_take")
     queue.send(notification("donation-events", donation(unique("call"), campaign, unique_phone())))
     assert world.texts.held.wait(PATIENCE_S)
