@@ -376,11 +376,13 @@ typedef enum CallEnd {
 
 typedef struct CallsPort {
     void *self;
-    /* Starts ending these calls and returns at once; never waits for the answer. NULL self and NULL verbs: no telephony
-     * is configured, and nothing claims that a call was ended. */
+    /* Starts ending these calls and returns at once; never waits for the answer. Each id that is asked for, whether OK or not, is to be
+     * collected or released as often. NULL self and NULL verbs: no telephony is configured, and nothing claims that a call was ended. */
     Status (*hang_up)(void *self, const Slice *call_ids, size_t count, Fault *fault);
-    /* Waits for what hang_up started, at most wait_ms; 0 only looks. ret[i] answers call_ids[i]. */
+    /* Waits for what hang_up started, at most wait_ms; 0 only looks. ret[i] answers call_ids[i]. Who is told UNENDED may collect again. */
     Status (*collect)(void *self, const Slice *call_ids, size_t count, int64_t wait_ms, CallEnd *ret, Fault *fault);
+    /* Who asked for these, and was not told that they are over, does not come for them any more. */
+    void (*release)(void *self, const Slice *call_ids, size_t count);
     /* Whoever follows the telephone exchange tells here which channels a call has. NULL: nobody looks. */
     struct ChannelMap *channels;
 } CallsPort;

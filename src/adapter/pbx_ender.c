@@ -7,14 +7,14 @@
 
 #include "base/clock.h"
 
-enum { FORGET_MS = 30 * 1000 };
+enum { FRESH_MS = 2000, FORGET_MS = 30 * 1000 };
 
 typedef enum CallState { CALL_NONE, CALL_WAITING, CALL_ASKED, CALL_OVER } CallState;
 
 typedef struct HangUp {
     CallState state;
     CallEnd end;
-    int askers;       /* who may come to collect it */
+    int askers;       /* who may still come to collect it */
     int64_t since_ms; /* elapsed time when it was asked for, or when it was over */
     char id[CALL_ID_BYTES_MAX];
     size_t id_bytes;
@@ -32,6 +32,12 @@ struct CallEnder {
 };
 
 static Slice id_of(const HangUp *call) { return (Slice){call->id, call->id_bytes}; }
+
+static void forget_if_nobody_comes(HangUp *call)
+{
+    if (call->state == CALL_OVER && call->askers <= 0)
+        call->state = CALL_NONE;
+}
 
 /* ---- the threads ---- */
 
@@ -62,6 +68,7 @@ static void work_off(CallEnder *ender, void *link, Arena *arena)
     call->end = end;
     call->state = CALL_OVER;
     call->since_ms = clock_elapsed_ms();
+    forget_if_nobody_comes(call);
     pthread_cond_broadcast(&ender->over);
 }
 
@@ -102,23 +109,38 @@ static HangUp *find(CallEnder *ender, Slice call_id)
     return NULL;
 }
 
+/* Of a call that is not known, the answer is UNENDED, too. */
+static bool is_forgettable(const HangUp *call, int64_t now_ms)
+{
+    if (call->state != CALL_OVER)
+        return call->state == CALL_NONE;
+    return call->end == CALL_UNENDED || now_ms - call->since_ms > FORGET_MS;
+}
+
 static HangUp *find_room(CallEnder *ender, int64_t now_ms)
 {
     for (size_t i = 0; i < CALL_ENDER_MAX; i++) {
-        const HangUp *call = &ender->calls[i];
-        if (call->state == CALL_NONE || (call->state == CALL_OVER && now_ms - call->since_ms > FORGET_MS))
+        if (is_forgettable(&ender->calls[i], now_ms))
             return &ender->calls[i];
     }
     return NULL;
 }
 
+/* What was said of a call counts for who asks now, too. */
+static bool is_answered_for(const HangUp *call, int64_t now_ms)
+{
+    if (call->state != CALL_OVER)
+        return true;
+    return call->end != CALL_UNENDED && now_ms - call->since_ms <= FRESH_MS;
+}
+
 static Status start_one(CallEnder *ender, Slice call_id, int64_t now_ms, Fault *fault)
 {
     HangUp *call = find(ender, call_id);
-    bool is_known = call && (call->state != CALL_OVER || call->end != CALL_UNENDED);
-    if (is_known)
+    bool is_answered = call && is_answered_for(call, now_ms);
+    if (is_answered)
         call->askers++;
-    if (is_known || call_id.bytes > CALL_ID_BYTES_MAX)
+    if (is_answered || call_id.bytes > CALL_ID_BYTES_MAX)
         return STATUS_OK;
     int askers = call ? call->askers : 0;
     call = call ? call : find_room(ender, now_ms);
@@ -164,10 +186,10 @@ static void wait_until_over(CallEnder *ender, const Slice *call_ids, size_t coun
 
 static CallEnd collect_one(HangUp *call)
 {
-    if (!call || call->state != CALL_OVER)
+    if (!call || call->state != CALL_OVER || call->end == CALL_UNENDED)
         return CALL_UNENDED;
-    if (--call->askers <= 0)
-        call->state = CALL_NONE;
+    call->askers--;
+    forget_if_nobody_comes(call);
     return call->end;
 }
 
@@ -183,7 +205,28 @@ static Status collect(void *self, const Slice *call_ids, size_t count, int64_t d
     return STATUS_OK;
 }
 
-CallsPort call_ender_port(CallEnder *ender) { return (CallsPort){.self = ender, .hang_up = hang_up, .collect = collect}; }
+static void release_one(HangUp *call)
+{
+    if (!call || call->askers <= 0)
+        return;
+    call->askers--;
+    forget_if_nobody_comes(call);
+}
+
+/* A call that is waiting is ended all the same. */
+static void release(void *self, const Slice *call_ids, size_t count)
+{
+    CallEnder *ender = self;
+    pthread_mutex_lock(&ender->lock);
+    for (size_t i = 0; i < count; i++)
+        release_one(find(ender, call_ids[i]));
+    pthread_mutex_unlock(&ender->lock);
+}
+
+CallsPort call_ender_port(CallEnder *ender)
+{
+    return (CallsPort){.self = ender, .hang_up = hang_up, .collect = collect, .release = release};
+}
 
 /* ---- open and close ---- */
 

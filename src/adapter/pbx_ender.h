@@ -2,8 +2,9 @@
  * in common.
  *
  * hang_up only hands over; one call that is slow to end delays no other. At most CALL_ENDER_MAX calls are known at a time; beyond that
- * hang_up is RETRY "calls_busy" for the rest. A call that is asked for again while it is known is not asked again. collect tells of each
- * call once to each who asked, and then forgets it; what nobody collects is forgotten after half a minute. */
+ * hang_up is RETRY "calls_busy" for the rest. A call that is asked for again while it is being ended, or was over within the last two
+ * seconds, is not asked again: an id may be that of another call later. A call is known until each who asked was told that it is over, or has
+ * released it; half a minute at most. */
 #pragma once
 
 #include "ports.h"

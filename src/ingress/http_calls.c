@@ -39,6 +39,8 @@ void call_terminate(Call *call, const Ports *ports)
     }
     Status status = calls->hang_up(calls->self, &call_id, 1, &fault);
     status = status ? status : calls->collect(calls->self, &call_id, 1, WAIT_MS, &end, &fault);
+    if (end == CALL_UNENDED)
+        calls->release(calls->self, &call_id, 1);
     if (status)
         answer_fault(call, 503, &fault);
     else

@@ -20,6 +20,7 @@ typedef struct HangUp {
     ActionRecord record;
     int64_t since_ms;       /* elapsed time when it was first asked for */
     int64_t pressed_ms;     /* when the person asked for it */
+    bool is_asked;          /* for, and neither collected nor released */
     bool is_ended, is_recorded;
 } HangUp;
 

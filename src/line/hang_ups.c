@@ -2,7 +2,9 @@
  *
  * How a call ends is no business of its message: the opt-out is done when the registry has it. So the line takes what is over by the
  * end of its batch, waits no longer than its settings say, and keeps the rest for the batches that follow, or for the look beside
- * them. What is not over after ten seconds is not recorded. */
+ * them. What is not over after ten seconds is not recorded.
+ *
+ * The calls port is asked for each call once at a time: an item here is one asking, and ends with what was collected, or releases it. */
 #include "line/batch.h"
 
 #include "base/metrics.h"
@@ -25,13 +27,13 @@ static ActionRecord record_of(const Batch *batch, size_t i, Arena *arena)
     return action_record_copy(&record, arena);
 }
 
-static bool is_known(const HangUps *hang_ups, Slice call_id)
+static HangUp *find(HangUps *hang_ups, Slice call_id)
 {
     for (size_t i = 0; i < hang_ups->count; i++) {
         if (slice_equal(hang_ups->items[i].record.call_id, call_id))
-            return true;
+            return &hang_ups->items[i];
     }
-    return false;
+    return NULL;
 }
 
 /* An opt-out in which no number can be read ends its call all the same. */
@@ -41,34 +43,66 @@ static int64_t pressed_ms(const Batch *batch, size_t i)
     return decision->block_count ? decision->blocks[0].pressed_ms : batch->events[i].received_ms;
 }
 
-static void remember(Batch *batch, size_t i)
+static HangUp *remember(Batch *batch, size_t i)
 {
     HangUps *hang_ups = &batch->hang_ups;
-    if (hang_ups->count == HANG_UPS_MAX || is_known(hang_ups, batch->decisions[i].hang_up))
+    if (hang_ups->count == HANG_UPS_MAX)
+        return NULL;
+    HangUp *item = &hang_ups->items[hang_ups->count++];
+    *item = (HangUp){.record = record_of(batch, i, &hang_ups->arenas[hang_ups->arena]), .pressed_ms = pressed_ms(batch, i)};
+    return item;
+}
+
+static bool is_listed(const Slice *call_ids, size_t count, Slice call_id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slice_equal(call_ids[i], call_id))
+            return true;
+    }
+    return false;
+}
+
+typedef struct CallList {
+    Slice call_ids[BATCH_MAX];
+    size_t count;
+} CallList;
+
+/* What an earlier batch asked for is asked for anew: nobody answered then, or the id is another call's by now. That makes one asking too many,
+ * and so does a call of which no record can be made. */
+static void list_call(Batch *batch, size_t i, CallList *asked, CallList *surplus)
+{
+    Slice call_id = batch->decisions[i].hang_up;
+    if (slice_empty(call_id) || is_listed(asked->call_ids, asked->count, call_id))
         return;
-    ActionRecord record = record_of(batch, i, &hang_ups->arenas[hang_ups->arena]);
-    hang_ups->items[hang_ups->count++] = (HangUp){.record = record, .since_ms = clock_elapsed_ms(), .pressed_ms = pressed_ms(batch, i)};
+    asked->call_ids[asked->count++] = call_id;
+    HangUp *item = find(&batch->hang_ups, call_id);
+    item = item ? item : remember(batch, i);
+    if (!item || item->is_asked)
+        surplus->call_ids[surplus->count++] = call_id;
+    if (!item)
+        return;
+    item->is_asked = true;
+    item->since_ms = clock_elapsed_ms();
 }
 
 /* Ending a call must not wait for the store, so it starts before anything is written. */
 void hang_ups_start(Batch *batch)
 {
     const CallsPort *calls = &batch->ports->calls;
-    Slice call_ids[BATCH_MAX];
-    size_t count = 0;
+    CallList asked, surplus;
     Fault ignored; /* the registry is what the law asks for; a call that cannot be ended now ends by itself */
     batch->hang_ups.started_ms = 0;
+    asked.count = surplus.count = 0;
     if (!calls->hang_up)
         return;
-    for (size_t i = 0; i < batch->count; i++) {
-        if (slice_empty(batch->decisions[i].hang_up))
-            continue;
-        call_ids[count++] = batch->decisions[i].hang_up;
-        remember(batch, i);
-    }
-    if (!count || calls->hang_up(calls->self, call_ids, count, &ignored))
+    for (size_t i = 0; i < batch->count; i++)
+        list_call(batch, i, &asked, &surplus);
+    if (!asked.count)
         return;
-    batch->hang_ups.started_ms = clock_elapsed_ms();
+    Status status = calls->hang_up(calls->self, asked.call_ids, asked.count, &ignored);
+    if (surplus.count)
+        calls->release(calls->self, surplus.call_ids, surplus.count);
+    batch->hang_ups.started_ms = status ? 0 : clock_elapsed_ms();
 }
 
 /* ---- look ---- */
@@ -88,7 +122,7 @@ static void look_at_some(Batch *batch, HangUp *items, size_t count)
     CallEnd ends[BATCH_MAX];
     Fault ignored;
     for (size_t i = 0; i < count; i++) {
-        if (items[i].is_ended)
+        if (!items[i].is_asked)
             continue;
         places[asked] = i;
         call_ids[asked++] = items[i].record.call_id;
@@ -96,8 +130,12 @@ static void look_at_some(Batch *batch, HangUp *items, size_t count)
     if (!asked || calls->collect(calls->self, call_ids, asked, patience_ms(batch), ends, &ignored))
         return;
     for (size_t i = 0; i < asked; i++) {
-        items[places[i]].is_ended = ends[i] != CALL_UNENDED;
-        items[places[i]].record.timestamp_ms = clock_wall_ms();
+        HangUp *item = &items[places[i]];
+        if (ends[i] == CALL_UNENDED)
+            continue;
+        item->is_asked = false;
+        item->is_ended = true;
+        item->record.timestamp_ms = clock_wall_ms();
     }
 }
 
@@ -137,14 +175,19 @@ static void record_ended(Batch *batch)
 }
 
 /* What stays moves to the other arena, so that neither grows with the traffic. */
-static void let_go(HangUps *hang_ups)
+static void let_go(Batch *batch)
 {
+    const CallsPort *calls = &batch->ports->calls;
+    HangUps *hang_ups = &batch->hang_ups;
     Arena *arena = &hang_ups->arenas[!hang_ups->arena];
     size_t kept = 0;
     for (size_t i = 0; i < hang_ups->count; i++) {
         HangUp item = hang_ups->items[i];
-        if (item.is_recorded || clock_elapsed_ms() - item.since_ms > GIVEN_UP_MS)
+        if (item.is_recorded || clock_elapsed_ms() - item.since_ms > GIVEN_UP_MS) {
+            if (item.is_asked)
+                calls->release(calls->self, &item.record.call_id, 1);
             continue;
+        }
         item.record = action_record_copy(&item.record, arena);
         hang_ups->items[kept++] = item;
     }
@@ -159,7 +202,7 @@ void hang_ups_collect(Batch *batch)
         return;
     look(batch);
     record_ended(batch);
-    let_go(&batch->hang_ups);
+    let_go(batch);
 }
 
 void hang_ups_done(HangUps *hang_ups)

@@ -97,6 +97,55 @@ def test_call_that_nobody_follows_is_found_by_its_variable_among_all(blinkers, m
     until(lambda: channels(pbx) == [other, f"{other};2"])
 
 
+def press_9_and_see(server, call_id):
+    assert press_9(server, call_id).status == 200
+    assert until(lambda: call_id in ended(server))
+
+
+def terminate_and_see(server, call_id):
+    assert terminate(server, call_id).json() == {"callId": call_id, "terminated": True}
+
+
+@pytest.mark.parametrize("end", [press_9_and_see, terminate_and_see])
+@pytest.mark.parametrize("call_id", [None, "dialler-call"])
+def test_legs_behind_another_pair_of_local_channels_are_ended_with_the_call(server, pbx, end, call_id):
+    other = live_call(pbx)
+    channel = live_call(pbx, through="dials-on", **({"PLEDGELINE_CALL_ID": call_id} if call_id else {}))
+    assert len(channels(pbx)) == 6
+    end(server, call_id or channel)
+    until(lambda: channels(pbx) == [other, f"{other};2"])
+
+
+@pytest.mark.parametrize("end", [press_9_and_see, terminate_and_see])
+def test_callee_whose_local_channels_asterisk_has_taken_out_is_ended_by_the_id_of_the_call(server, pbx, end):
+    other, phone = live_call(pbx), unique_phone()
+    call_id = pbx.originate(phone, context="put-through", channel=f"Local/{phone}@dials-on", callee="beep")
+    until(lambda: len(channels(pbx)) == 6 and call_id not in channels(pbx))
+    end(server, call_id)
+    until(lambda: channels(pbx) == [other, f"{other};2"])
+
+
+def test_id_of_a_call_that_was_over_ends_the_call_that_has_it_now(server, pbx):
+    call_id, phone = unique("dialler-call"), unique_phone()
+    press = optout(call_id, "w", phone)
+    server.publish("optout-events", press, press)
+    until(lambda: call_id in ended(server))
+    channel = live_call(pbx, PLEDGELINE_CALL_ID=call_id)
+    press_9(server, call_id)
+    pbx.ami.until("Hangup", Uniqueid=channel)
+    until(lambda: channels(pbx) == [])
+
+
+def test_call_is_ended_for_who_asks_although_the_id_was_that_of_one_that_was_over(server, pbx):
+    call_id, phone = unique("dialler-call"), unique_phone()
+    press = optout(call_id, "w", phone)
+    server.publish("optout-events", press, press)
+    until(lambda: call_id in ended(server))
+    live_call(pbx, PLEDGELINE_CALL_ID=call_id)
+    assert terminate(server, call_id).json() == {"callId": call_id, "terminated": True}
+    until(lambda: channels(pbx) == [])
+
+
 def test_call_that_is_over_already_is_ended(server):
     assert press_9(server, "over-long-ago").status == 200
     assert until(lambda: ended(server)) == ["over-long-ago"]

@@ -66,6 +66,31 @@ static void a_call_that_ends_later_holds_nobody_up_and_is_recorded_then(void **s
     world_done(&world);
 }
 
+static void the_same_opt_out_twice_in_a_batch_asks_for_the_end_of_its_call_once(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    world.calls_are_over = true;
+    Delivery deliveries[] = {world_delivery("optout-events", OPTOUT), world_delivery("optout-events", OPTOUT)};
+    world_run(&world, deliveries, 2);
+    assert_int_equal(world.calls_asked, 1);
+    assert_int_equal(world.calls_released, 0);
+    world_done(&world);
+}
+
+static void a_call_that_a_later_batch_asks_for_again_is_held_once(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, true, true);
+    assert_int_equal(run_one(&world, "optout-events", OPTOUT), VERDICT_DONE);
+    assert_int_equal(run_one(&world, "optout-events", OPTOUT), VERDICT_DONE);
+    assert_int_equal(world.calls_asked, 2);
+    assert_int_equal(world.calls_released, 1);
+    world_done(&world);
+}
+
 static void a_gateway_in_the_unit_is_one_commit(void **state)
 {
     (void)state;
@@ -828,6 +853,8 @@ int main(void)
         cmocka_unit_test(the_hang_up_starts_before_the_registry_is_written),
         cmocka_unit_test(a_call_that_is_over_is_recorded_with_its_opt_out),
         cmocka_unit_test(a_call_that_ends_later_holds_nobody_up_and_is_recorded_then),
+        cmocka_unit_test(the_same_opt_out_twice_in_a_batch_asks_for_the_end_of_its_call_once),
+        cmocka_unit_test(a_call_that_a_later_batch_asks_for_again_is_held_once),
         cmocka_unit_test(a_gateway_in_the_unit_is_one_commit),
         cmocka_unit_test(a_gateway_outside_is_asked_after_sending_is_committed), cmocka_unit_test(nine_beats_one_also_between_claim_and_sending),
         cmocka_unit_test(whose_claim_was_taken_over_before_sending_sends_nothing),

@@ -347,8 +347,9 @@ static Status send_sms(void *self, const Effect *effects, size_t count, int64_t 
 
 static Status hang_up(void *self, const Slice *call_ids, size_t count, Fault *fault)
 {
-    (void)call_ids, (void)count, (void)fault;
-    noted(self, "hang_up");
+    (void)call_ids, (void)fault;
+    World *world = noted(self, "hang_up");
+    world->calls_asked += count;
     return STATUS_OK;
 }
 
@@ -360,6 +361,13 @@ static Status collect(void *self, const Slice *call_ids, size_t count, int64_t d
     for (size_t i = 0; i < count; i++)
         ret[i] = world->calls_are_over ? CALL_HUNG_UP : CALL_UNENDED;
     return STATUS_OK;
+}
+
+static void release(void *self, const Slice *call_ids, size_t count)
+{
+    (void)call_ids;
+    World *world = self;
+    world->calls_released += count;
 }
 
 /* ---- spool ---- */
@@ -397,7 +405,7 @@ void world_init(World *world, bool atomic, bool sms_joins)
         .cdrs = {.self = world, .load = load, .save = save, .stale = stale, .expire = expire},
         .live = {.self = world, .project = project, .is_blocked = is_cached},
         .sms = {.self = world, .joins_unit = sms_joins, .send = send_sms},
-        .calls = {.self = world, .hang_up = hang_up, .collect = collect},
+        .calls = {.self = world, .hang_up = hang_up, .collect = collect, .release = release},
         .spool = {.self = world, .pull_in = pull_in, .keep = keep, .settle = settle_spooled},
     };
     world->settings = (PipelineSettings){

@@ -39,6 +39,7 @@ typedef struct World {
     bool sending_is_taken_over; /* somebody else has it before it is settled */
     SmsResult sms_result;
     bool calls_are_over;      /* those that were hung up */
+    size_t calls_asked, calls_released;
     int64_t waited_ms;        /* for them, the last time that somebody asked */
 } World;
 
