@@ -344,8 +344,9 @@ typedef struct SmsPort {
     int64_t repeat_ms;     /* for how long sending an action id again is still one message; 0 = not at all, REPEAT_ALWAYS = for ever */
     /* outcomes[i] answers effects[i], which are SENDING. now_ms: wall time from before the list was asked. The action id is the
      * idempotency key. A gateway beyond a network is given nothing once three quarters of the time from now_ms to due_ms are over by
-     * the wall clock, which goes on while a process is frozen: SMS_OVERTAKEN. A gateway that can see the ledger
-     * takes a text only while the ledger has it as SENDING with this fence. */
+     * the wall clock, which goes on while a process is frozen: SMS_OVERTAKEN. Nor is it given what was put on the list since now_ms by this
+     * process (base/recent_blocks.h), or what waited for seconds, in which others may have put it there: SMS_AWAY, to be taken again at once.
+     * A gateway that can see the ledger takes a text only while the ledger has it as SENDING with this fence. */
     Status (*send)(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault);
     /* What a provider posted. REJECT "forged": it is not proven to be the provider's. REJECT "callback_malformed". REJECT
      * "provider_unknown": no such provider is set here. Any thread, at the same time as send; does not block. NULL: nobody posts. */

@@ -7,10 +7,15 @@
 #include "adapter/pbx_link.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/recent_blocks.h"
+#include "base/utf8.h"
 #include "event/phone.h"
 
 /* Long enough for voicemail to take it, which is what 47 CFR 64.1200(a)(6) asks for twice over (15 seconds or four rings). */
-enum { RING_S = 30, DEADLINE_MS = 5000, LEAST_MS = 100 };
+enum { RING_S = 30, DEADLINE_MS = 5000, LEAST_MS = 100, REASON_BYTES_MAX = 300 };
+
+/* What the do-not-call list said is believed for so long: another process may put numbers on it. */
+enum { BELIEVED_MS = 2000 };
 
 /* What Asterisk's Originate has room for (main/manager.c). */
 enum { CHANNEL_BYTES_MAX = 255, NUMBER_DIGITS_LEAST = 3 };
@@ -166,7 +171,11 @@ static size_t print_variables(const Effect *effect, Slice id, Slice text, Arena 
 
 static SmsOutcome outcome(SmsResult result, Slice reason) { return (SmsOutcome){.result = result, .provider = SLICE("asterisk"), .reason = reason}; }
 
-static SmsOutcome because(SmsResult result, const Fault *fault, Arena *arena) { return outcome(result, arena_copy(arena, slice_of(fault->text))); }
+/* Asterisk's words are stored as text. */
+static SmsOutcome because(SmsResult result, const Fault *fault, Arena *arena)
+{
+    return outcome(result, utf8_plain(slice_of(fault->text), REASON_BYTES_MAX, arena));
+}
 
 /* Nobody answered: a channel of that id is the call. That there is none says nothing, it may be over. */
 static SmsOutcome look_for(const struct PbxSpeech *speech, Slice id, int64_t deadline_ms, Arena *arena, const Fault *why)
@@ -215,19 +224,41 @@ static SmsOutcome place(const struct PbxSpeech *speech, const Effect *effect, in
 
 /* ---- the port ---- */
 
-/* Well before the lease is over, when somebody else may take it. */
-static int64_t lease_left_ms(const Effect *effect, int64_t now_ms)
+/* It waits for nobody: whoever takes it next asks the list again. */
+static SmsOutcome put_back(Slice why)
 {
-    return now_ms + (effect->due_ms - now_ms) / 4 * 3 - clock_wall_ms();
+    SmsOutcome away = outcome(SMS_AWAY, why);
+    away.not_before_ms = clock_wall_ms();
+    return away;
 }
 
-static SmsOutcome place_in_time(const struct PbxSpeech *speech, const Effect *effect, int64_t now_ms, Arena *arena)
+/* When the list was asked: before now_ms, by the wall clock; what it says is believed for a moment from when the call was handed over. */
+typedef struct Asked {
+    int64_t now_ms, believed_until_ms; /* wall time */
+    int64_t since_ms;                  /* elapsed time */
+} Asked;
+
+/* Its answer is waited for until well before the lease is over, when somebody else may take it; so it is placed in the first half. */
+static bool has_time(const Effect *effect, const Asked *asked)
+{
+    int64_t now_ms = clock_wall_ms();
+    return now_ms < asked->believed_until_ms && now_ms < asked->now_ms + (effect->due_ms - asked->now_ms) / 2;
+}
+
+static int64_t lease_left_ms(const Effect *effect, const Asked *asked)
+{
+    return asked->now_ms + (effect->due_ms - asked->now_ms) / 4 * 3 - clock_wall_ms();
+}
+
+static SmsOutcome place_in_time(const struct PbxSpeech *speech, const Effect *effect, const Asked *asked, Arena *arena)
 {
     static const Slice late = SLICE_INIT("there was no time left to place the call");
-    int64_t lease_ms = lease_left_ms(effect, now_ms), patience_ms = breaker_patience_ms(speech->pbx->settings.breaker, DEADLINE_MS);
-    if (lease_ms < LEAST_MS)
-        return outcome(SMS_OVERTAKEN, late);
-    if (patience_ms < LEAST_MS)
+    if (recent_blocks_has(effect->phone, asked->since_ms))
+        return put_back(SLICE("the number was put on the do-not-call list meanwhile"));
+    if (!has_time(effect, asked))
+        return put_back(late);
+    int64_t lease_ms = lease_left_ms(effect, asked), patience_ms = breaker_patience_ms(speech->pbx->settings.breaker, DEADLINE_MS);
+    if (lease_ms < LEAST_MS || patience_ms < LEAST_MS)
         return outcome(SMS_AWAY, late);
     return place(speech, effect, clock_elapsed_ms() + (lease_ms < patience_ms ? lease_ms : patience_ms), arena);
 }
@@ -236,10 +267,12 @@ static Status send_speech(void *self, const Effect *effects, size_t count, int64
 {
     (void)fault;
     struct PbxSpeech *speech = self;
-    pthread_mutex_lock(&speech->lock);
-    for (size_t i = 0; i < count; i++)
-        outcomes[i] = place_in_time(speech, &effects[i], now_ms, arena);
-    pthread_mutex_unlock(&speech->lock);
+    const Asked asked = {.now_ms = now_ms, .believed_until_ms = clock_wall_ms() + BELIEVED_MS, .since_ms = recent_blocks_since(now_ms)};
+    for (size_t i = 0; i < count; i++) {
+        pthread_mutex_lock(&speech->lock);
+        outcomes[i] = place_in_time(speech, &effects[i], &asked, arena);
+        pthread_mutex_unlock(&speech->lock);
+    }
     return STATUS_OK;
 }
 

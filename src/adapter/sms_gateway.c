@@ -10,9 +10,15 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/recent_blocks.h"
+#include "base/utf8.h"
 #include "event/sms_segments.h"
 
 enum { ANSWER_MS = 10 * 1000, ANSWER_BYTES_MAX = 256 * 1024, LEAST_MS = 100, FAILURES_IN_A_ROW = 3, ACCOUNT_WAIT_MS = 60 * 1000 };
+enum { WORD_BYTES_MAX = 128, REASON_BYTES_MAX = 300 };
+
+/* What the do-not-call list said is believed for so long: another process may put numbers on it. */
+enum { BELIEVED_MS = 3000 };
 
 static const SmsProvider *const every_provider[] = {&sms_twilio, &sms_vonage, &sms_plivo, &sms_aws, &sms_generic, NULL};
 
@@ -38,7 +44,8 @@ typedef struct Sending {
     const Effect *effect;
     Slice text;
     SmsSegments segments;
-    int64_t now_ms, start_by_ms, end_ms; /* wall time */
+    int64_t now_ms, start_by_ms, believed_until_ms, end_ms; /* wall time */
+    int64_t asked_ms; /* elapsed time from before the list was asked */
     SmsReply reply;
     const SmsProvider *provider; /* who was asked last; NULL = nobody */
     Arena arena;
@@ -140,15 +147,39 @@ static void ask(Sending *sending, size_t i, SmsConnection *connection)
     tell_breaker(sending, i);
 }
 
+/* It waits for nobody: whoever takes it next asks the list again. */
+static void put_back(Sending *sending, const char *code, const char *why)
+{
+    Fault fault;
+    fault_set(&fault, STATUS_RETRY, code, "%s", why);
+    say(&sending->reply, SMS_AWAY, &fault, &sending->arena);
+    sending->reply.outcome.not_before_ms = clock_wall_ms();
+}
+
+static bool has_time(const Sending *sending)
+{
+    int64_t now_ms = clock_wall_ms();
+    return now_ms + LEAST_MS < sending->start_by_ms && now_ms < sending->believed_until_ms;
+}
+
 /* Somebody else may have it once its lease is over; before, it is simply put back. */
 static bool is_late(Sending *sending)
 {
-    int64_t now_ms = clock_wall_ms();
-    Fault fault;
-    if (now_ms + LEAST_MS < sending->start_by_ms)
+    if (has_time(sending))
         return false;
-    fault_set(&fault, STATUS_RETRY, "sms_late", "there was no time left to ask for it");
-    say(&sending->reply, now_ms < sending->end_ms ? SMS_AWAY : SMS_OVERTAKEN, &fault, &sending->arena);
+    put_back(sending, "sms_late", "there was no time left to ask for it");
+    if (clock_wall_ms() >= sending->end_ms)
+        sending->reply.outcome.result = SMS_OVERTAKEN;
+    return true;
+}
+
+/* Of what a person is told on their own word no list is asked. */
+static bool is_blocked_meanwhile(Sending *sending)
+{
+    const Effect *effect = sending->effect;
+    if (effect->kind == EFFECT_REPLY || !recent_blocks_has(effect->phone, sending->asked_ms))
+        return false;
+    put_back(sending, "sms_blocked", "the number was put on the do-not-call list meanwhile");
     return true;
 }
 
@@ -158,9 +189,9 @@ static void run(SmsTask *task, SmsConnection *connection)
 {
     Sending *sending = (Sending *)(void *)((char *)task - offsetof(Sending, task));
     bool goes_on = !is_late(sending);
-    for (size_t i = 0; goes_on && i < sending->gateway->provider_count; i++) {
+    for (size_t i = 0; goes_on && i < sending->gateway->provider_count && !is_blocked_meanwhile(sending); i++) {
         ask(sending, i, connection);
-        goes_on = may_ask_next(&sending->reply) && clock_wall_ms() + LEAST_MS < sending->start_by_ms;
+        goes_on = may_ask_next(&sending->reply) && has_time(sending);
     }
 }
 
@@ -180,17 +211,24 @@ static int64_t account_wait_ms(void)
     return ACCOUNT_WAIT_MS + random % ACCOUNT_WAIT_MS;
 }
 
+/* What a stranger says is stored as text and shown to people, so it is text, and has no numbers of people in it. */
+static Slice reason_of(Slice said, Arena *arena)
+{
+    Slice plain = utf8_plain(said, REASON_BYTES_MAX, arena);
+    char *reason = arena_zalloc(arena, plain.bytes + 1);
+    if (plain.bytes)
+        memcpy(reason, plain.at, plain.bytes);
+    log_mask_phones(reason);
+    return slice_of(reason);
+}
+
 static SmsOutcome outcome_of(const Sending *sending, Arena *arena)
 {
     SmsOutcome outcome = sending->reply.outcome;
     const SmsProvider *provider = sending->provider;
-    char *reason = arena_zalloc(arena, outcome.reason.bytes + 1);
-    if (outcome.reason.bytes)
-        memcpy(reason, outcome.reason.at, outcome.reason.bytes);
-    log_mask_phones(reason);
-    outcome.reason = slice_of(reason);
-    outcome.code = arena_copy(arena, outcome.code);
-    outcome.message_id = arena_copy(arena, outcome.message_id);
+    outcome.reason = reason_of(outcome.reason, arena);
+    outcome.code = utf8_plain(outcome.code, WORD_BYTES_MAX, arena);
+    outcome.message_id = utf8_plain(outcome.message_id, WORD_BYTES_MAX, arena);
     outcome.provider = provider ? slice_of(provider->name) : (Slice){0};
     if (provider && outcome.sms_class == SMS_CLASS_UNKNOWN)
         note_unknown_code(provider->name, outcome.code);
@@ -212,7 +250,8 @@ static bool prepare(SmsGateway *gateway, const Effect *effect, int64_t now_ms, A
     Fault fault;
     int64_t lease_ms = effect->due_ms - now_ms, wait_ms = 0;
     *sending = (Sending){.task.run = run, .gateway = gateway, .effect = effect, .now_ms = now_ms, .start_by_ms = now_ms + lease_ms / 2,
-                         .end_ms = now_ms + lease_ms / 4 * 3};
+                         .believed_until_ms = clock_wall_ms() + BELIEVED_MS, .end_ms = now_ms + lease_ms / 4 * 3,
+                         .asked_ms = recent_blocks_since(now_ms)};
     if (effect_fill(effect, arena, &sending->text, &fault)) {
         *ret = (SmsOutcome){.result = SMS_REFUSED, .reason = arena_copy(arena, slice_of(fault.text))};
         return false;

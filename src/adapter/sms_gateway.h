@@ -21,5 +21,7 @@ Breaker *const *sms_gateway_breakers(SmsGateway *gateway);
  * (an answer that did not come, that nobody can read, or of 5xx but 501 and 503) is UNKNOWN: only a receipt tells. No provider knows a repeat, but
  * `generic` where its settings say so (repeat_ms).
  * The next provider is asked where a text was certainly not taken, for a reason that is not the text's: no connection, 503, our account.
- * No text starts after half of its lease, and none is waited for beyond three quarters. Several threads may send at once. */
+ * No text starts where its number was put on the do-not-call list since now_ms (recent_blocks.h), nor three seconds after it was given to send():
+ * it is AWAY, to be taken again at once. No text starts after half of its lease, and none is waited for beyond three quarters.
+ * Several threads may send at once. */
 SmsPort sms_gateway(SmsGateway *gateway);

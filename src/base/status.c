@@ -2,6 +2,19 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+/* A text that was too long may end inside of a letter, which no store of text takes. */
+static void drop_cut_letter(char *text)
+{
+    size_t bytes = strlen(text), end = bytes;
+    while (end && utf8_is_continuation((unsigned char)text[end - 1]))
+        end--;
+    if (end && (unsigned char)text[end - 1] >= 0xc0 && !utf8_length((const unsigned char *)text + end - 1, (const unsigned char *)text + bytes))
+        text[end - 1] = 0;
+}
 
 Status fault_set(Fault *fault, Status status, const char *code, const char *format, ...)
 {
@@ -13,8 +26,10 @@ Status fault_set(Fault *fault, Status status, const char *code, const char *form
     snprintf(fault->code, sizeof fault->code, "%s", code);
     va_list args;
     va_start(args, format);
-    vsnprintf(fault->text, sizeof fault->text, format, args);
+    int bytes = vsnprintf(fault->text, sizeof fault->text, format, args);
     va_end(args);
+    if (bytes >= (int)sizeof fault->text)
+        drop_cut_letter(fault->text);
     return status;
 }
 

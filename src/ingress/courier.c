@@ -28,7 +28,9 @@ typedef struct Bag {
     Arena arena;
     Effect effects[BAG_MAX];
     SmsOutcome outcomes[BAG_MAX];
+    bool told[BAG_MAX];       /* of those that are settled */
     size_t count;
+    size_t first, settling;   /* those that the task in hand settles */
     int64_t taken_ms; /* wall time from before the list was asked */
     Status status;
     Fault fault;
@@ -58,7 +60,7 @@ static void settle(Task *task, Pipeline *line, const Ports *ports)
 {
     Bag *bag = task->context;
     (void)ports;
-    bag->status = pipeline_settle(line, clock_wall_ms(), bag->effects, bag->outcomes, bag->count, &bag->fault);
+    bag->status = pipeline_settle(line, clock_wall_ms(), bag->effects + bag->first, bag->outcomes + bag->first, bag->settling, &bag->fault);
 }
 
 /* ---- on the courier's ---- */
@@ -101,11 +103,59 @@ static void carry(Bag *bag)
         bag->outcomes[i] = (SmsOutcome){.result = SMS_UNKNOWN, .reason = slice_of(bag->fault.text)};
 }
 
+static Status settle_some(Bag *bag, size_t first, size_t count)
+{
+    bag->first = first;
+    bag->settling = count;
+    Status status = run_there(bag, settle);
+    for (size_t i = first; !status && i < first + count; i++)
+        bag->told[i] = true;
+    return status;
+}
+
+/* The provider's words are the only strange thing in it. What is refused without them is left to a receipt: no store takes it, ever. */
+static void settle_without_words(Bag *bag, size_t i)
+{
+    SmsOutcome *outcome = &bag->outcomes[i];
+    outcome->reason = outcome->code = outcome->message_id = (Slice){0};
+    if (settle_some(bag, i, 1) != STATUS_REJECT)
+        return;
+    bag->told[i] = true;
+    log_line(LOG_ERROR, "what became of a text cannot be written down", LOG_TEXT("action_id", bag->effects[i].action_id),
+             LOG_CSTR("code", bag->fault.code), LOG_CSTR("error", bag->fault.text));
+}
+
+/* One that the store does not take holds up no other one. */
+static void settle_one_by_one(Bag *bag)
+{
+    for (size_t i = 0; i < bag->count; i++) {
+        if (!bag->told[i] && settle_some(bag, i, 1) == STATUS_REJECT)
+            settle_without_words(bag, i);
+    }
+}
+
+static size_t count_untold(const Bag *bag)
+{
+    size_t untold = 0;
+    for (size_t i = 0; i < bag->count; i++)
+        untold += !bag->told[i];
+    return untold;
+}
+
+static void settle_untold(Bag *bag)
+{
+    bool is_whole = count_untold(bag) == bag->count;
+    Status status = is_whole ? settle_some(bag, 0, bag->count) : STATUS_OK;
+    bool is_for_one = status == STATUS_REJECT || (status && bag->fault.is_of_one);
+    if (!is_whole || is_for_one)
+        settle_one_by_one(bag);
+}
+
 /* What came of it is known here alone, so it is told until the ledger has it. Whoever stops us meanwhile leaves it to a receipt. */
 static void settle_at_last(Bag *bag)
 {
-    while (run_there(bag, settle)) {
-        log_line(LOG_WARN, "what became of texts could not be written down; trying again", LOG_NUMBER("texts", (int64_t)bag->count),
+    for (settle_untold(bag); count_untold(bag); settle_untold(bag)) {
+        log_line(LOG_WARN, "what became of texts could not be written down; trying again", LOG_NUMBER("texts", (int64_t)count_untold(bag)),
                  LOG_CSTR("code", bag->fault.code), LOG_CSTR("error", bag->fault.text));
         if (!wait(bag->courier, PAUSE_MS))
             return;
@@ -130,6 +180,7 @@ static int64_t round_trip(Bag *bag)
     if (!bag->count)
         return LOOK_EVERY_MS;
     memset(bag->outcomes, 0, sizeof bag->outcomes);
+    memset(bag->told, 0, sizeof bag->told);
     carry(bag);
     settle_at_last(bag);
     return takes_nothing(bag) ? PAUSE_MS : 0;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/metrics.h"
+#include "base/recent_blocks.h"
 #include "event/phone.h"
 
 /* ---- block ---- */
@@ -58,11 +59,13 @@ static Status check_missed(const Ports *ports, const BlockEntry *entries, size_t
     return fault_set(fault, STATUS_RETRY, FAULT_CACHE_MISSED, "the cache, which alone is asked here, does not know of it: %s", missed->text);
 }
 
-/* The cache first: it is faster, and to block a number that the registry does not know yet is harmless. */
+/* Whoever is about to call or text one of them hears of it before anybody else. The cache first: it is faster, and to block a number that the registry does not know yet is harmless. */
 Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault)
 {
     Fault missed;
     bool has_cache = ports->live.block != NULL;
+    for (size_t i = 0; i < count; i++)
+        recent_blocks_put(entries[i].phone);
     bool has_missed = has_cache && ports->live.block(ports->live.self, entries, count, &missed);
     Status status = ports->registry.block(ports->registry.self, entries, count, results, fault);
     if (status || !has_cache)

@@ -301,10 +301,27 @@ def test_slow_answer_holds_up_no_other_text_of_its_round(make_server):
 
 def test_texts_that_wait_for_a_connection_longer_than_their_lease_go_out_once(make_server):
     with Twilio(lambda text, asked: peers.late(1.2)) as peer:
-        server = make_server(**peer.settings, PLEDGELINE_SMS_CONNECTIONS="1", PLEDGELINE_EFFECT_LEASE="6", PLEDGELINE_BACKOFF_FIRST="0")
+        server = make_server(**peer.settings, PLEDGELINE_SMS_CONNECTIONS="1", PLEDGELINE_EFFECT_LEASE="4", PLEDGELINE_BACKOFF_FIRST="0")
         server.publish("donation-events", *[donation(unique("call"), "winter", unique_phone()) for _ in range(7)])
         until(lambda: len(texts(server, "sent")) + len(texts(server, "unknown")) == 7)
         assert texts(server, "unknown") == [] and len({text.to for text in peer.ledger}) == len(peer.ledger) == 7
+
+
+# More than is kept of an answer, so it is cut: at some byte of a letter, with any number of bytes before it.
+STRANGE_WORDS = {"no UTF-8": b"\xff\xfe bad \x01\x1b[31m", **{f"cut {lead}": json.dumps({"error": "x" * lead + "\u05e9\u20ac" * 200}, ensure_ascii=False).encode()
+                                                              for lead in range(4)}}
+
+
+@pytest.mark.parametrize("body", STRANGE_WORDS.values(), ids=STRANGE_WORDS.keys())
+def test_refusal_in_strange_bytes_is_kept_as_text_and_holds_up_nobody(make_server, body):
+    strange = unique_phone()
+    with Generic(lambda text, asked: peers.saying(400, body) if text.to == strange else None) as peer:
+        server = make_server(**peer.settings)
+        server.publish("donation-events", *[donation(unique("call"), "winter", phone) for phone in (strange, unique_phone(), unique_phone())])
+        reason = one(server, "failed", strange)["failureReason"]
+        assert reason.startswith("answered 400: ") and reason.isprintable()
+        assert [each["failureReason"] for each in server.get("/v1/actions").json()["actions"] if each["status"] == "failed"] == [reason]
+        until(lambda: len(texts(server, "sent")) == 2)
 
 
 def test_rate_is_kept_and_nothing_is_lost_by_it(make_server):

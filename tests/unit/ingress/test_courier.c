@@ -1,0 +1,127 @@
+/* What a courier does when the ledger does not take what became of a text. */
+#include "../line/world.h"
+
+#include <pthread.h>
+
+#include "ingress/courier.h"
+
+typedef struct Desk {
+    World world;
+    Ports ports;
+    Pipeline *line;
+    Slice never; /* the action id that the ledger never takes */
+    Text settled; /* "a(reason) b() " */
+    pthread_mutex_t lock; /* guards what is below */
+    pthread_cond_t changed;
+    int rounds;   /* how often the courier looked for work */
+} Desk;
+
+static Desk *desk;
+
+/* The line's thread is the courier's own here. */
+Status intake_do(Intake *intake, Task *task, Fault *fault)
+{
+    (void)intake, (void)fault;
+    task->run(task, desk->line, &desk->ports);
+    task->finished(task);
+    return STATUS_OK;
+}
+
+/* ---- ports ---- */
+
+static Status look_for_due(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
+{
+    pthread_mutex_lock(&desk->lock);
+    desk->rounds++;
+    pthread_cond_broadcast(&desk->changed);
+    pthread_mutex_unlock(&desk->lock);
+    return desk->world.ports.effects.due(self, now_ms, max, arena, out, ret_count, fault);
+}
+
+/* As PostgreSQL refuses a value: all of them, for one. */
+static Status settle_unless_poisoned(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slice_equal(effects[i].reason, SLICE("poison")) || slice_equal(effects[i].action_id, desk->never))
+            return fault_set(fault, STATUS_REJECT, "value_invalid", "the store does not take this");
+    }
+    for (size_t i = 0; i < count; i++)
+        text_printf(&desk->settled, "%.*s(%.*s) ", SLICE_ARG(effects[i].action_id), SLICE_ARG(effects[i].reason));
+    return desk->world.ports.effects.settle(self, effects, count, now_ms, ret_moved, fault);
+}
+
+static Status refuse_all(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault)
+{
+    (void)self, (void)now_ms, (void)arena, (void)fault;
+    for (size_t i = 0; i < count; i++) {
+        bool is_bad = slice_equal(effects[i].action_id, SLICE("bad"));
+        outcomes[i] = (SmsOutcome){.result = SMS_REFUSED, .reason = is_bad ? SLICE("poison") : SLICE("no")};
+    }
+    return STATUS_OK;
+}
+
+/* ---- a desk with three texts that wait ---- */
+
+static int open_desk(void **state)
+{
+    (void)state;
+    static Desk only;
+    static const char *const ids[] = {"a", "bad", "c"};
+    desk = &only;
+    *desk = (Desk){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    world_init(&desk->world, true, false);
+    desk->settled = text_in(&desk->world.arena);
+    desk->ports = desk->world.ports;
+    desk->ports.effects.due = look_for_due;
+    desk->ports.effects.settle = settle_unless_poisoned;
+    desk->ports.sms.send = refuse_all;
+    desk->line = pipeline_new(&desk->ports, &desk->world.settings);
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        desk->world.effects[desk->world.effect_count++] =
+            (Effect){.action_id = slice_of(ids[i]), .kind = EFFECT_DONATION, .phone = SLICE("+12125550100"), .state = EFFECT_PENDING};
+    return 0;
+}
+
+static int close_desk(void **state)
+{
+    (void)state;
+    pipeline_free(desk->line);
+    world_done(&desk->world);
+    return 0;
+}
+
+/* Until it has settled what it had in hand. */
+static void carry_once(void)
+{
+    Fault fault;
+    Courier *courier = courier_open(NULL, &desk->ports, false, &fault);
+    pthread_mutex_lock(&desk->lock);
+    while (desk->rounds < 2)
+        pthread_cond_wait(&desk->changed, &desk->lock);
+    pthread_mutex_unlock(&desk->lock);
+    courier_close(courier);
+}
+
+static void text_that_the_ledger_does_not_take_loses_its_words_and_holds_up_no_other(void **state)
+{
+    (void)state;
+    carry_once();
+    assert_slice(text_slice(&desk->settled), "a(no) bad() c(no) ");
+}
+
+static void text_that_the_ledger_never_takes_is_given_up(void **state)
+{
+    (void)state;
+    desk->never = SLICE("bad");
+    carry_once();
+    assert_slice(text_slice(&desk->settled), "a(no) c(no) ");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(text_that_the_ledger_does_not_take_loses_its_words_and_holds_up_no_other, open_desk, close_desk),
+        cmocka_unit_test_setup_teardown(text_that_the_ledger_never_takes_is_given_up, open_desk, close_desk),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
