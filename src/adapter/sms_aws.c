@@ -133,10 +133,10 @@ static Status read_message(const SmsSite *site, const SmsCallback *callback, Are
     Status status = read_event(site, callback, arena, &body, fault);
     if (status)
         return status;
-    SmsInbound message = {.id = json_text(json_get(body, "inboundMessageId")), .from = json_text(json_get(body, "originationNumber")),
-                          .to = json_text(json_get(body, "destinationNumber")), .text = json_text(json_get(body, "messageBody")),
+    SmsInbound message = {.id = sms_json_word(json_get(body, "inboundMessageId"), arena), .from = sms_json_word(json_get(body, "originationNumber"), arena),
+                          .to = sms_json_word(json_get(body, "destinationNumber"), arena), .text = sms_json_word(json_get(body, "messageBody"), arena),
                           .at_ms = callback->now_ms};
-    return sms_take_message(ret, message, arena, fault);
+    return sms_take_message(ret, callback, message, arena, fault);
 }
 
 static Status check(const SmsSite *site, Fault *fault)

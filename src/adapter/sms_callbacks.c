@@ -59,14 +59,37 @@ Slice sms_e164(Slice number, Arena *arena)
     return phone_is_e164(whole) ? whole : (Slice){0};
 }
 
-static bool may_be_number(Slice text)
+/* Nobody who could be blocked. */
+static bool is_short_code(Slice from)
 {
-    bool has_plus = text.bytes && text.at[0] == '+';
-    for (size_t i = has_plus; i < text.bytes; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9')
+    for (size_t i = 0; i < from.bytes; i++) {
+        if (from.at[i] < '0' || from.at[i] > '9')
             return false;
     }
-    return text.bytes > 6; /* shorter: a short code */
+    return from.bytes >= 3 && from.bytes <= 6;
+}
+
+/* No text is longer, and what opts out stands at its front. */
+static Slice front(Slice text)
+{
+    if (text.bytes <= TEXT_BYTES_MAX)
+        return text;
+    text.bytes = TEXT_BYTES_MAX;
+    while (text.bytes && utf8_is_continuation((unsigned char)text.at[text.bytes]))
+        text.bytes--;
+    return text;
+}
+
+/* Of what was posted, where it names none: the provider's repeat has the same. */
+static Slice message_id(Slice id, const SmsCallback *callback, Arena *arena)
+{
+    enum { ENOUGH_BYTES = 16 };
+    if (!slice_empty(id) && id.bytes <= WORD_BYTES_MAX)
+        return utf8_plain(id, WORD_BYTES_MAX, arena);
+    uint8_t digest[DIGEST_BYTES];
+    const Slice posted[] = {callback->query, callback->body};
+    digest_sha256(posted, 2, digest);
+    return arena_printf(arena, "posted_%.*s", SLICE_ARG(digest_hex(arena, digest, ENOUGH_BYTES)));
 }
 
 /* What JSON can carry stays as it was written, line ends and all. */
@@ -81,24 +104,27 @@ static Slice carried(Slice text, Arena *arena)
     return at == end ? text : utf8_plain(text, TEXT_BYTES_MAX, arena);
 }
 
-Status sms_take_message(SmsCallbackRead *ret, SmsInbound message, Arena *arena, Fault *fault)
+Status sms_take_message(SmsCallbackRead *ret, const SmsCallback *callback, SmsInbound message, Arena *arena, Fault *fault)
 {
-    if (slice_empty(message.id) || slice_empty(message.from))
-        return sms_malformed(fault, "a message needs an id and a sender");
-    if (message.text.bytes > TEXT_BYTES_MAX)
-        return sms_malformed(fault, "the message is longer than any text");
-    if (!may_be_number(message.from))
+    if (slice_empty(message.from) && slice_empty(message.text))
+        return sms_malformed(fault, "a message needs a sender or a text");
+    if (is_short_code(message.from))
         return STATUS_OK;
-    message.from = sms_e164(message.from, arena);
-    if (slice_empty(message.from))
-        return sms_malformed(fault, "the sender is no phone number");
-    message.id = utf8_plain(message.id, WORD_BYTES_MAX, arena);
-    message.to = utf8_plain(message.to, WORD_BYTES_MAX, arena);
-    message.text = carried(message.text, arena);
+    Slice number = sms_e164(message.from, arena);
+    bool is_number = !slice_empty(number);
+    message.from = is_number ? number : utf8_plain(message.from, WORD_BYTES_MAX, arena);
+    message.to = is_number ? utf8_plain(message.to, WORD_BYTES_MAX, arena) : (Slice){0}; /* ours, which is not to be taken for the sender's */
+    message.id = message_id(message.id, callback, arena);
+    message.text = carried(front(message.text), arena);
     ret->messages = ARENA_NEW(arena, SmsInbound);
     *ret->messages = message;
     ret->message_count = 1;
     return STATUS_OK;
+}
+
+Slice sms_json_word(const Json *value, Arena *arena)
+{
+    return json_is_number(value) ? arena_printf(arena, "%.0f", value->valuedouble) : json_text(value);
 }
 
 bool sms_same_secret(Slice given, Slice wanted)

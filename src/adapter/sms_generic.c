@@ -181,9 +181,9 @@ static Status read_message(const SmsSite *site, const SmsCallback *callback, Are
     Status status = read_json(site, callback, arena, &body, fault);
     if (status)
         return status;
-    SmsInbound message = {.id = json_text(json_get(body, "messageId")), .from = json_text(json_get(body, "phoneNumber")),
-                          .to = json_text(json_get(body, "to")), .text = json_text(json_get(body, "text")), .at_ms = time_of(body, callback->now_ms)};
-    return sms_take_message(ret, message, arena, fault);
+    SmsInbound message = {.id = sms_json_word(json_get(body, "messageId"), arena), .from = sms_json_word(json_get(body, "phoneNumber"), arena),
+                          .to = sms_json_word(json_get(body, "to"), arena), .text = sms_json_word(json_get(body, "text"), arena), .at_ms = time_of(body, callback->now_ms)};
+    return sms_take_message(ret, callback, message, arena, fault);
 }
 
 /* ---- the row ---- */

@@ -168,7 +168,7 @@ static Status read_message(const SmsSite *site, const SmsCallback *callback, Are
     Status status = read_form(site, callback, arena, form, fault);
     SmsInbound message = {.id = form_get(form, "MessageUUID"), .from = form_get(form, "From"), .to = form_get(form, "To"),
                           .text = form_get(form, "Text"), .at_ms = callback->now_ms};
-    return status ? status : sms_take_message(ret, message, arena, fault);
+    return status ? status : sms_take_message(ret, callback, message, arena, fault);
 }
 
 static const char *const needs[] = {"PLIVO_AUTH_ID", "PLIVO_AUTH_TOKEN", NULL};

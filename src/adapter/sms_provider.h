@@ -114,9 +114,12 @@ bool sms_is_ref(Slice ref);
 /* One receipt; one whose ref is none of ours says nothing, and neither does a state of NONE. */
 void sms_take_receipt(SmsCallbackRead *ret, Receipt receipt, Arena *arena);
 
-/* One message. REJECT "callback_malformed" when its sender is no phone number; what has letters, a short code or an operator, is left out,
- * since it is nobody's who could be blocked. */
-Status sms_take_message(SmsCallbackRead *ret, SmsInbound message, Arena *arena, Fault *fault);
+/* One message. The line finds the number in whatever spelling the sender is written, or keeps it all for people: only a short code is left out,
+ * which is nobody's who could be blocked. REJECT "callback_malformed" when it has neither sender nor text. */
+Status sms_take_message(SmsCallbackRead *ret, const SmsCallback *callback, SmsInbound message, Arena *arena, Fault *fault);
+
+/* Its text, also where it is a number: providers write some as they like. */
+Slice sms_json_word(const Json *value, Arena *arena);
 
 /* "12025550123" and "+12025550123" -> "+12025550123"; empty when it is neither. */
 Slice sms_e164(Slice number, Arena *arena);

@@ -103,10 +103,10 @@ static Status read_signed_message(const SmsSite *site, const SmsCallback *callba
     Status status = read_signed_json(site, callback, arena, &body, fault);
     if (status)
         return status;
-    SmsInbound message = {.id = json_text(json_get(body, "message_uuid")), .from = json_text(json_get(body, "from")),
-                          .to = json_text(json_get(body, "to")), .text = json_text(json_get(body, "text")),
+    SmsInbound message = {.id = sms_json_word(json_get(body, "message_uuid"), arena), .from = sms_json_word(json_get(body, "from"), arena),
+                          .to = sms_json_word(json_get(body, "to"), arena), .text = sms_json_word(json_get(body, "text"), arena),
                           .at_ms = time_of(json_text(json_get(body, "timestamp")), callback->now_ms)};
-    return sms_take_message(ret, message, arena, fault);
+    return sms_take_message(ret, callback, message, arena, fault);
 }
 
 /* ---- the SMS API: https://developer.vonage.com/en/getting-started/concepts/signing-messages ---- */
@@ -212,7 +212,7 @@ static Status read_text(const SmsSite *site, const SmsCallback *callback, Arena 
     if (status)
         return status;
     message.at_ms = time_of_form(form, callback->now_ms, arena);
-    return sms_take_message(ret, message, arena, fault);
+    return sms_take_message(ret, callback, message, arena, fault);
 }
 
 /* ---- either ---- */

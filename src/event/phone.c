@@ -1,6 +1,8 @@
 /* Strict where a number is dialled or texted, generous where it is blocked: a wrong guess there costs nothing. */
 #include "event/phone.h"
 
+#include <stdio.h>
+
 enum { DIGITS_MIN = 8, DIGITS_MAX = 15 };
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -269,4 +271,53 @@ size_t phone_salvage(Slice bytes, Slice country_code, Arena *arena, Slice out[PH
     if (!candidates.count)
         add_behind_plus(&candidates, bytes);
     return candidates.count;
+}
+
+/* ---- two spellings of one phone ---- */
+
+/* Countries with the trunk prefix 0 and without a number that begins with a single 0: Google's libphonenumber 9.0.43, nationalPrefix and
+ * the national number patterns; the prefixes stand also in ITU-T's Operational Bulletin 994, "Dialling procedures". Not among
+ * them: +39 and its like, whose 0 is dialled from abroad too, +250, whose numbers may begin with 06, and +7 and +36, which have other prefixes. */
+static const char trunk_codes[] =
+    " 20 27 31 32 33 40 41 43 44 46 49 51 53 54 55 57 58 60 61 62 63 64 66 81 82 84 86 90 91 92 93 94 95 98"
+    " 211 212 213 218 231 232 233 234 243 249 251 252 254 255 256 260 261 262 263 264 265 291"
+    " 353 355 358 359 370 373 374 377 380 381 382 383 385 386 387 389 421 423"
+    " 508 590 591 593 594 595 596 598 686 850 855 856 880 886"
+    " 961 962 963 964 966 967 970 971 972 976 977 994 995 996 ";
+
+static bool has_trunk_prefix(Slice country_code)
+{
+    char word[6];
+    snprintf(word, sizeof word, " %.*s ", SLICE_ARG(country_code));
+    return strstr(trunk_codes, word) != NULL;
+}
+
+/* The country code with '+', and what is behind it. */
+static void split(Slice phone, Slice *ret_country, Slice *ret_rest)
+{
+    size_t code = country_code_bytes((Slice){phone.at + 1, phone.bytes - 1});
+    *ret_country = (Slice){phone.at, 1 + code};
+    *ret_rest = (Slice){phone.at + 1 + code, phone.bytes - 1 - code};
+}
+
+/* Behind "00" is a service, in Japan and Korea for instance, and no trunk prefix. */
+bool phone_has_trunk(Slice phone)
+{
+    Slice country, rest;
+    if (!phone_is_e164(phone) || phone.bytes == 1 + DIGITS_MIN)
+        return false;
+    split(phone, &country, &rest);
+    return rest.at[0] == '0' && rest.at[1] != '0' && has_trunk_prefix((Slice){country.at + 1, country.bytes - 1});
+}
+
+Slice phone_other_spelling(Slice phone, Arena *arena)
+{
+    Slice country, rest;
+    if (!phone_is_e164(phone))
+        return (Slice){0};
+    split(phone, &country, &rest);
+    if (phone_has_trunk(phone))
+        return arena_printf(arena, "%.*s%.*s", SLICE_ARG(country), (int)(rest.bytes - 1), rest.at + 1);
+    Slice other = arena_printf(arena, "%.*s0%.*s", SLICE_ARG(country), SLICE_ARG(rest));
+    return phone_has_trunk(other) ? other : (Slice){0};
 }

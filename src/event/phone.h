@@ -20,5 +20,12 @@ bool phone_names_country(Slice text);
 /* True for 1 to 3 digits, the first not 0. */
 bool phone_is_country_code(Slice text);
 
+/* Whether this E.164 number has the trunk prefix 0 of its country behind the country code, which whoever dials from abroad leaves out:
+ * "+9720501234567". Never where a 0 belongs to the number, as in Italy. */
+bool phone_has_trunk(Slice phone);
+
+/* The other spelling of the same phone: without that 0, or with it. Empty where there is none. */
+Slice phone_other_spelling(Slice phone, Arena *arena);
+
 /* Looks for phone numbers in bytes that nobody can read otherwise: behind a "phoneNumber" key, or else behind a '+'. */
 size_t phone_salvage(Slice bytes, Slice country_code, Arena *arena, Slice out[PHONE_CANDIDATES_MAX]);

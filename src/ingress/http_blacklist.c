@@ -114,7 +114,7 @@ void blacklist_show(Call *call, const Ports *ports)
         answer_problem(call, 400, "phone_invalid", "the number is not E.164: it must be + and 8 to 15 digits, like +972501234567");
         return;
     }
-    if (ports->registry.show(ports->registry.self, phone, call->arena, &entry, &found, &fault)) {
+    if (dnc_show(ports, phone, call->arena, &entry, &found, &fault)) {
         answer_fault(call, 503, &fault);
         return;
     }

@@ -59,8 +59,9 @@ static Status check_missed(const Ports *ports, const BlockEntry *entries, size_t
     return fault_set(fault, STATUS_RETRY, FAULT_CACHE_MISSED, "the cache, which alone is asked here, does not know of it: %s", missed->text);
 }
 
-/* Whoever is about to call or text one of them hears of it before anybody else. The cache first: it is faster, and to block a number that the registry does not know yet is harmless. */
-Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault)
+/* Whoever is about to call or text one of them hears of it before anybody else. The cache first: it is faster, and to block a number that
+ * the registry does not know yet is harmless. */
+static Status block_as_written(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault)
 {
     Fault missed;
     bool has_cache = ports->live.block != NULL;
@@ -77,7 +78,47 @@ Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, Bl
     return STATUS_OK;
 }
 
-Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault)
+static bool is_among(const BlockEntry *entries, size_t count, Slice phone)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slice_equal(entries[i].phone, phone))
+            return true;
+    }
+    return false;
+}
+
+/* Those that are written with a trunk prefix, as others dial them; what is among the entries anyway is not said twice. */
+static Status block_as_dialled(const Ports *ports, const BlockEntry *entries, size_t count, Arena *arena, Fault *fault)
+{
+    BlockEntry *dialled = ARENA_ARRAY(arena, BlockEntry, count);
+    BlockResult *ignored = ARENA_ARRAY(arena, BlockResult, count);
+    size_t dialled_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        Slice phone = phone_has_trunk(entries[i].phone) ? phone_other_spelling(entries[i].phone, arena) : (Slice){0};
+        if (slice_empty(phone) || is_among(entries, count, phone))
+            continue;
+        dialled[dialled_count] = entries[i];
+        dialled[dialled_count++].phone = phone;
+    }
+    return dialled_count ? block_as_written(ports, dialled, dialled_count, ignored, fault) : STATUS_OK;
+}
+
+/* Few numbers are written with a trunk prefix, and all are asked for before they are dialled, nearly always without one. So who blocks writes
+ * the number as it is dialled too, and who asks for that needs one look. It goes first: what fails then is repeated as if nothing had been. */
+Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault)
+{
+    Status status = STATUS_OK;
+    Arena arena = {0};
+    bool has_trunk = false;
+    for (size_t i = 0; i < count; i++)
+        has_trunk |= phone_has_trunk(entries[i].phone);
+    if (has_trunk)
+        status = block_as_dialled(ports, entries, count, &arena, fault);
+    arena_done(&arena);
+    return status ? status : block_as_written(ports, entries, count, results, fault);
+}
+
+static Status unblock_as_written(const Ports *ports, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault)
 {
     Status status = ports->registry.unblock(ports->registry.self, phone, actor, reason, now_ms, ret_was_blocked, fault);
     Fault missed;
@@ -90,6 +131,21 @@ Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, i
         return STATUS_OK;
     return fault_set(fault, STATUS_RETRY, FAULT_CACHE_MISSED, "the number is off the list, but the cache still blocks it: repeat this when"
                      " the cache is back (%s)", missed.text);
+}
+
+/* In both spellings: it is one phone. */
+Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault)
+{
+    Arena arena = {0};
+    bool was_blocked = false, other_was_blocked = false;
+    Slice other = phone_other_spelling(phone, &arena);
+    Status status = unblock_as_written(ports, phone, actor, reason, now_ms, &was_blocked, fault);
+    if (!status && !slice_empty(other))
+        status = unblock_as_written(ports, other, actor, reason, now_ms, &other_was_blocked, fault);
+    arena_done(&arena);
+    if (!status)
+        *ret_was_blocked = was_blocked || other_was_blocked;
+    return status;
 }
 
 /* ---- ask ---- */
@@ -110,7 +166,7 @@ static Status ask_cache_alone(const LivePort *live, const Slice *phones, size_t 
     return STATUS_OK;
 }
 
-Status dnc_are_blocked(const Ports *ports, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault)
+static Status are_blocked_as_written(const Ports *ports, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault)
 {
     CacheAnswer answers[BATCH_MAX];
     Fault missed;
@@ -124,6 +180,44 @@ Status dnc_are_blocked(const Ports *ports, const Slice *phones, size_t count, bo
     return STATUS_OK;
 }
 
+/* Those that are written with a trunk prefix are asked for as they are dialled too. */
+static Status are_blocked_as_dialled(const Ports *ports, const Slice *phones, size_t count, Arena *arena, bool *blocked, Fault *fault)
+{
+    Slice dialled[BATCH_MAX];
+    size_t places[BATCH_MAX], dialled_count = 0;
+    bool answers[BATCH_MAX];
+    for (size_t i = 0; i < count; i++) {
+        if (blocked[i] || !phone_has_trunk(phones[i]))
+            continue;
+        places[dialled_count] = i;
+        dialled[dialled_count++] = phone_other_spelling(phones[i], arena);
+    }
+    if (!dialled_count)
+        return STATUS_OK;
+    Status status = are_blocked_as_written(ports, dialled, dialled_count, answers, fault);
+    for (size_t k = 0; !status && k < dialled_count; k++)
+        blocked[places[k]] = answers[k];
+    return status;
+}
+
+Status dnc_are_blocked(const Ports *ports, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault)
+{
+    Arena arena = {0};
+    Status status = are_blocked_as_written(ports, phones, count, ret_blocked, fault);
+    status = status ? status : are_blocked_as_dialled(ports, phones, count, &arena, ret_blocked, fault);
+    arena_done(&arena);
+    return status;
+}
+
+Status dnc_show(const Ports *ports, Slice phone, Arena *arena, BlockEntry *ret, bool *ret_found, Fault *fault)
+{
+    const RegistryPort *registry = &ports->registry;
+    Status status = registry->show(registry->self, phone, arena, ret, ret_found, fault);
+    if (status || *ret_found || !phone_has_trunk(phone))
+        return status;
+    return registry->show(registry->self, phone_other_spelling(phone, arena), arena, ret, ret_found, fault);
+}
+
 static CacheAnswer ask_cache(const Ports *ports, Slice phone)
 {
     Fault fault;
@@ -133,15 +227,10 @@ static CacheAnswer ask_cache(const Ports *ports, Slice phone)
     return answer;
 }
 
-DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
+static DncAnswer ask_as_written(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
 {
     Fault fault;
     bool blocked = true;
-    *ret_why = (Slice){0};
-    if (!phone_is_e164(phone)) {
-        *ret_why = SLICE("not an E.164 number, so nobody can say");
-        return DNC_BLOCKED;
-    }
     Status status = ports->registry.is_blocked(ports->registry.self, &phone, 1, &blocked, &fault);
     CacheAnswer cache = status || !blocked ? ask_cache(ports, phone) : CACHE_BLOCKED;
     if (cache == CACHE_BLOCKED) {
@@ -152,6 +241,19 @@ DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
         return DNC_CLEAR;
     *ret_why = arena_printf(arena, "the list cannot be read, so nobody can say: %s", fault.text);
     return DNC_UNKNOWN;
+}
+
+DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
+{
+    *ret_why = (Slice){0};
+    if (!phone_is_e164(phone)) {
+        *ret_why = SLICE("not an E.164 number, so nobody can say");
+        return DNC_BLOCKED;
+    }
+    DncAnswer answer = ask_as_written(ports, phone, arena, ret_why);
+    if (answer != DNC_CLEAR || !phone_has_trunk(phone))
+        return answer;
+    return ask_as_written(ports, phone_other_spelling(phone, arena), arena, ret_why);
 }
 
 /* ---- sync ---- */

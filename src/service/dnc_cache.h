@@ -1,5 +1,6 @@
 /* The do-not-call list and its cache, together: the registry is the truth, the cache answers fast and is allowed to say too
- * much, never too little. Where a store has no cache (ports->live.block is NULL) only the registry is asked. */
+ * much, never too little. Where a store has no cache (ports->live.block is NULL) only the registry is asked. A number with the trunk prefix of
+ * its country behind the country code is the same phone as the one without, and either answers for both (phone_has_trunk). */
 #pragma once
 
 #include "ports.h"
@@ -9,6 +10,9 @@
 /* Blocks in the registry, and in the cache as well as it can be reached. At most BATCH_MAX. RETRY FAULT_CACHE_MISSED: the registry
  * has them all, but never says who is blocked, and the cache has not heard of it. */
 Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault);
+
+/* The number's entry, or that of its other spelling. */
+Status dnc_show(const Ports *ports, Slice phone, Arena *arena, BlockEntry *ret, bool *ret_found, Fault *fault);
 
 /* Off the registry's list first, then out of the cache. RETRY "cache_missed": it is still in there; repeat. */
 Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault);

@@ -25,7 +25,7 @@ static Answer ask(const Ports *ports, Slice phone, Arena *arena)
         answer.why = SLICE("not an E.164 number (+ and 8 to 15 digits), so nobody can say");
         return answer;
     }
-    bool is_known = !ports->registry.show(ports->registry.self, phone, arena, &answer.entry, &answer.has_entry, &fault);
+    bool is_known = !dnc_show(ports, phone, arena, &answer.entry, &answer.has_entry, &fault);
     if (is_known && answer.has_entry)
         answer.why = answer.entry.reason;
     else

@@ -1,6 +1,8 @@
 /* The do-not-call list, the record of actions and the audit chain. */
 #include "contract.h"
 
+#include "service/dnc_cache.h"
+
 /* ---- looking ---- */
 
 typedef struct Seen {
@@ -154,6 +156,54 @@ static void is_blocked_answers_each_number(void **state)
     assert_true(blocked[1]);
     assert_false(blocked[2]);
     assert_true(blocked[3]);
+}
+
+/* ---- two spellings of one phone ---- */
+
+static void block_as_written(Contract *c, const char *phone)
+{
+    BlockEntry entry = contract_optout(phone, "a");
+    BlockResult result;
+    must(c, dnc_block(&c->ports, &entry, 1, &result, &c->fault));
+    assert_int_equal(result, BLOCK_ADDED);
+}
+
+/* As every check asks: before a call, before a text, and for a batch. */
+static void assert_blocked_to_all(Contract *c, const char *phone, bool is_blocked)
+{
+    Slice number = slice_of(phone), why;
+    bool blocked = !is_blocked;
+    must(c, dnc_are_blocked(&c->ports, &number, 1, &blocked, &c->fault));
+    assert_true(blocked == is_blocked);
+    assert_true((dnc_ask(&c->ports, number, &c->arena, &why) == DNC_BLOCKED) == is_blocked);
+}
+
+static void optout_of_a_number_with_trunk_zero_blocks_it_as_it_is_dialled(void **state)
+{
+    Contract *c = *state;
+    block_as_written(c, "+9720501234567");
+    assert_blocked_to_all(c, "+972501234567", true);
+    assert_blocked_to_all(c, "+9720501234567", true);
+    assert_blocked_to_all(c, "+9720501234568", false);
+}
+
+static void optout_of_a_number_blocks_it_with_trunk_zero(void **state)
+{
+    Contract *c = *state;
+    block_as_written(c, "+972501234567");
+    assert_blocked_to_all(c, "+972501234567", true);
+    assert_blocked_to_all(c, "+9720501234567", true);
+}
+
+static void whoever_takes_one_spelling_off_takes_off_both(void **state)
+{
+    Contract *c = *state;
+    bool was_blocked = false;
+    block_as_written(c, "+9720501234567");
+    must(c, dnc_unblock(&c->ports, SLICE("+972501234567"), SLICE("ann"), SLICE("asked to"), 5000, &was_blocked, &c->fault));
+    assert_true(was_blocked);
+    assert_blocked_to_all(c, "+972501234567", false);
+    assert_blocked_to_all(c, "+9720501234567", false);
 }
 
 /* ---- unblock ---- */
@@ -476,6 +526,9 @@ int main(void)
         CONTRACT_TEST(entries_by_hand_are_never_repeats),
         CONTRACT_TEST(shown_entry_says_all_that_was_stored),
         CONTRACT_TEST(is_blocked_answers_each_number),
+        CONTRACT_TEST(optout_of_a_number_with_trunk_zero_blocks_it_as_it_is_dialled),
+        CONTRACT_TEST(optout_of_a_number_blocks_it_with_trunk_zero),
+        CONTRACT_TEST(whoever_takes_one_spelling_off_takes_off_both),
         CONTRACT_TEST(removal_leaves_history_and_a_late_duplicate_does_not_block_again),
         CONTRACT_TEST(a_press_after_the_removal_blocks_again_and_only_once),
         CONTRACT_TEST(removal_of_a_clear_number_changes_nothing),

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from support import apart
-from support.events import event, optout
+from support.events import donation, event, optout
 from support.forger import forge
 from support.program import run
 
@@ -183,3 +183,13 @@ def test_repeating_a_donation_that_waits_does_not_use_it_up(server):
     for _ in range(20):
         assert server.request("POST", "/v1/events/donation-events", body, content_type="application/json").status == 202
     assert letters(server.data) == []
+
+
+@pytest.mark.parametrize("blocked, asked", [("+9720501234567", "+972501234567"), ("+972501234567", "+9720501234567"), ("+4402079460000", "+442079460000")])
+def test_number_with_and_without_its_trunk_zero_is_one_phone(server, blocked, asked):
+    server.publish("optout-events", optout("c-1", "w", blocked))
+    assert server.run("blacklist", "check", asked).code != 0
+    assert server.post("/v1/blacklist/check", {"phoneNumber": asked}).json()["blocked"] is True
+    assert server.get("/v1/blacklist/%2B" + asked[1:]).status == 200
+    server.publish("donation-events", donation("c-2", "w", asked))
+    assert [text["status"] for text in server.json("sms", "list", "--limit", "0") if text["status"] != "cancelled"] == []

@@ -367,12 +367,43 @@ def test_stop_by_text_blocks_the_number_and_is_confirmed_by_one_text(make_server
         assert len(peer.ledger) == 1
 
 
-def test_message_of_who_has_no_number_is_answered_and_left_alone(make_server):
+def test_message_of_a_short_code_is_answered_and_left_alone(make_server):
     with Twilio() as peer:
         server = make_server(**peer.settings)
-        for sender in ("AMAZON", "33733", "+12"):
-            assert peer.message(server, sender, "STOP").status in (200, 400)
+        assert peer.message(server, "33733", "STOP").status == 200
         assert server.get("/v1/dlq").json()["messages"] == []
+
+
+@pytest.mark.parametrize("sender", ["AMAZON", "+12", ""])
+def test_stop_of_who_has_no_number_is_kept_for_people_and_blocks_nobody(make_server, sender):
+    with Twilio() as peer:
+        server = make_server(**peer.settings)
+        assert peer.message(server, sender, "STOP").status == 200
+        assert len(server.get("/v1/dlq").json()["messages"]) == 1
+        assert check(server, "+12025550100")["blocked"] is False
+
+
+@pytest.mark.parametrize("sender", ["+1 202 555 0199", "+1-202-555-0199", "(202) 555-0199", "tel:+12025550199", "whatsapp:+12025550199", "0012025550199"])
+@pytest.mark.parametrize("Peer", [Twilio, peers.Generic], **BY_NAME)
+def test_stop_from_a_number_in_another_spelling_blocks_it(make_server, Peer, sender):
+    with Peer() as peer:
+        server = make_server(**peer.settings, PLEDGELINE_COUNTRY_CODE="1")
+        assert peer.message(server, sender, "STOP").status == 200
+        assert check(server, "+12025550199")["blocked"] is True
+
+
+MESSAGES = [{"messageId": 17, "phoneNumber": "+12025550199", "text": "STOP"}, {"phoneNumber": "+12025550199", "text": "STOP"},
+            {"messageId": "a", "phoneNumber": 12025550199, "text": "STOP"}, {"messageId": "x" * 200, "phoneNumber": "+12025550199", "text": "STOP"},
+            {"messageId": "b", "phoneNumber": "+12025550199", "text": "STOP" + " " * 9000}]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=["number for an id", "no id", "number for a phone", "long id", "long text"])
+def test_stop_is_done_however_the_provider_writes_its_fields(make_server, message):
+    with peers.Generic() as peer:
+        server = make_server(**peer.settings)
+        answer = peer.send(server, "inbound", message)
+        assert answer.status == 200, answer.said
+        assert check(server, "+12025550199")["blocked"] is True
 
 
 @pytest.mark.parametrize("text", ["stop", "Stop 🙏", "STOP\n\nSent from my phone", "STOP\x00", "STOP \udcff"],

@@ -191,6 +191,65 @@ static void plivos_example_of_version_2_is_believed(void **state)
     config_done(&config);
 }
 
+/* ---- messages ---- */
+
+static SmsInbound message_of(Arena *arena, SmsInbound message, Slice body)
+{
+    SmsCallback callback = posted("POST", "/v1/sms/inbound/generic", "", body, no_headers);
+    SmsCallbackRead read = {0};
+    Fault fault;
+    assert_int_equal(sms_take_message(&read, &callback, message, arena, &fault), STATUS_OK);
+    return read.message_count ? *read.messages : (SmsInbound){0};
+}
+
+static Slice sender_of(Arena *arena, const char *from)
+{
+    return message_of(arena, (SmsInbound){.id = SLICE("m"), .from = slice_of(from), .text = SLICE("STOP")}, SLICE("x")).from;
+}
+
+static void sender_in_any_spelling_is_handed_on(void **state)
+{
+    assert_slice(sender_of(*state, "12025550141"), "+12025550141");
+    static const char *const spellings[] = {"+12025550141", "+1 202 555 0141", "(202) 555-0143", "whatsapp:+12025550145", "0012025550146", "5550146", "AMAZON", "+12", "12"};
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
+        assert_slice(sender_of(*state, spellings[i]), spellings[i]);
+}
+
+static void short_code_is_left_out(void **state)
+{
+    static const char *const codes[] = {"911", "33733", "123456"};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        assert_int_equal(sender_of(*state, codes[i]).bytes, 0);
+}
+
+static void message_without_an_id_has_one_of_what_was_posted(void **state)
+{
+    SmsInbound message = {.from = SLICE("+12025550141"), .text = SLICE("STOP")};
+    Slice id = message_of(*state, message, SLICE("x")).id;
+    assert_true(id.bytes > 0);
+    assert_true(slice_equal(id, message_of(*state, message, SLICE("x")).id));
+    assert_false(slice_equal(id, message_of(*state, message, SLICE("y")).id));
+}
+
+static void text_that_is_too_long_is_cut_between_characters(void **state)
+{
+    char text[9000];
+    memset(text, 'a', sizeof text);
+    memcpy(text, "STOP\n", 5);
+    memcpy(text + 8191, "\xc3\xa9", 2);
+    Slice cut = message_of(*state, (SmsInbound){.id = SLICE("m"), .from = SLICE("+12025550141"), .text = {text, sizeof text}}, SLICE("x")).text;
+    assert_int_equal(cut.bytes, 8191);
+    assert_memory_equal(cut.at, text, 8191);
+}
+
+static void message_of_nobody_that_says_nothing_is_malformed(void **state)
+{
+    SmsCallback callback = posted("POST", "/v1/sms/inbound/generic", "", SLICE("{}"), no_headers);
+    SmsCallbackRead read = {0};
+    Fault fault;
+    assert_code(sms_take_message(&read, &callback, (SmsInbound){.id = SLICE("m")}, *state, &fault), &fault, "callback_malformed");
+}
+
 /* ---- classes ---- */
 
 static SmsClass class_of_delivery(Arena *arena, const char *code)
@@ -234,6 +293,11 @@ int main(void)
         cmocka_unit_test(plivos_example_of_a_query_is_believed),
         cmocka_unit_test(plivos_example_for_another_url_or_form_is_forged),
         cmocka_unit_test(plivos_example_of_version_2_is_believed),
+        cmocka_unit_test(sender_in_any_spelling_is_handed_on),
+        cmocka_unit_test(short_code_is_left_out),
+        cmocka_unit_test(message_without_an_id_has_one_of_what_was_posted),
+        cmocka_unit_test(text_that_is_too_long_is_cut_between_characters),
+        cmocka_unit_test(message_of_nobody_that_says_nothing_is_malformed),
         cmocka_unit_test(codes_of_vonage_have_their_class),
     };
     return cmocka_run_group_tests(tests, open_arena, close_arena);

@@ -137,6 +137,40 @@ static void numbers_are_found_in_bytes_that_are_no_json(void **state)
     arena_done(&arena);
 }
 
+static void number_with_and_without_its_trunk_zero_is_one_phone(void **state)
+{
+    (void)state;
+    static const struct { const char *with, *without; } rows[] = {
+        {"+9720501234567", "+972501234567"}, {"+4402079460000", "+442079460000"}, {"+49030123456", "+4930123456"}, {"+8109012345678", "+819012345678"},
+        {"+353012345678", "+35312345678"}, {"+610412345678", "+61412345678"},
+    };
+    Arena arena;
+    arena_init(&arena);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_true(phone_has_trunk(slice_of(rows[i].with)));
+        assert_false(phone_has_trunk(slice_of(rows[i].without)));
+        assert_slice(phone_other_spelling(slice_of(rows[i].with), &arena), rows[i].without);
+        assert_slice(phone_other_spelling(slice_of(rows[i].without), &arena), rows[i].with);
+    }
+    arena_done(&arena);
+}
+
+/* Italy, San Marino, Ivory Coast; countries without a trunk 0; a Rwandan number; a Japanese service; too long and too short for another. */
+static void zero_that_is_no_trunk_prefix_makes_no_other_spelling(void **state)
+{
+    (void)state;
+    static const char *const numbers[] = {"+390612345678", "+39612345678", "+3780549123456", "+2250712345678", "+12025550123", "+102025550123", "+4512345678",
+                                          "+79161234567", "+250061234567", "+810077123456", "+972501234567890", "+97201234", "972501234567", ""};
+    Arena arena;
+    arena_init(&arena);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        assert_false(phone_has_trunk(slice_of(numbers[i])));
+        if (phone_other_spelling(slice_of(numbers[i]), &arena).bytes)
+            fail_msg("%s has another spelling", numbers[i]);
+    }
+    arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +178,7 @@ int main(void)
         cmocka_unit_test(the_number_is_found_whatever_is_around_it), cmocka_unit_test(a_zero_that_belongs_to_the_number_stays),
         cmocka_unit_test(national_forms_are_read_with_the_country_code), cmocka_unit_test(only_plus_and_00_name_a_country),
         cmocka_unit_test(a_trunk_zero_in_brackets_gives_both_readings), cmocka_unit_test(numbers_are_found_in_bytes_that_are_no_json),
+        cmocka_unit_test(number_with_and_without_its_trunk_zero_is_one_phone), cmocka_unit_test(zero_that_is_no_trunk_prefix_makes_no_other_spelling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
