@@ -159,5 +159,13 @@ static Status read_message(const SmsSite *site, const SmsCallback *callback, Are
 
 static const char *const needs[] = {"TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", NULL};
 
-const SmsProvider sms_twilio = {.name = "twilio", .needs = needs, .signs_url = true, .request = request, .answer = answer,
+static Status check(const SmsSite *site, Fault *fault)
+{
+    if (*site->config->sms_from || *site->config->twilio_messaging_service_sid)
+        return STATUS_OK;
+    return fault_set(fault, STATUS_REJECT, "setting_missing",
+                     "PLEDGELINE_SMS_PROVIDERS names twilio, which needs PLEDGELINE_SMS_FROM or TWILIO_MESSAGING_SERVICE_SID");
+}
+
+const SmsProvider sms_twilio = {.name = "twilio", .needs = needs, .signs_url = true, .check = check, .request = request, .answer = answer,
                                 .read_receipt = read_receipt, .read_message = read_message};

@@ -243,3 +243,9 @@ const IvrMenu *ivr_menu_of(const IvrMenus *menus, Slice campaign_id)
     }
     return &menus->standard;
 }
+
+Slice ivr_menu_name(const IvrMenus *menus, Slice campaign_id)
+{
+    const IvrMenu *menu = ivr_menu_of(menus, campaign_id);
+    return menu == &menus->standard && !slice_empty(campaign_id) ? (Slice){0} : menu->name;
+}

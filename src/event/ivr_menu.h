@@ -33,3 +33,5 @@ const char *ivr_prompt_name(IvrPrompt prompt);
 Status ivr_menus_parse(Slice text, Slice donation_key, Arena *arena, IvrMenus *ret, Fault *fault);
 
 const IvrMenu *ivr_menu_of(const IvrMenus *menus, Slice campaign_id);
+/* What texts call it; empty = by its id. The default names calls of no campaign, and never a campaign that the file does not list. */
+Slice ivr_menu_name(const IvrMenus *menus, Slice campaign_id);

@@ -45,7 +45,7 @@ CallIdentity call_identity(AgiCall *call, const IvrMenus *menus)
     if (slice_empty(identity.phone))
         identity.phone = number_of_caller(callerid, dnid);
     if (slice_empty(identity.campaign_name) && menus)
-        identity.campaign_name = ivr_menu_of(menus, identity.campaign_id)->name;
+        identity.campaign_name = ivr_menu_name(menus, identity.campaign_id);
     identity.phone_is_e164 = phone_is_e164(identity.phone);
     return identity;
 }

@@ -97,6 +97,22 @@ bool is_record_cursor(Slice value)
     return read_record_cursor(value, &cursor);
 }
 
+static bool read_text_cursor(Slice value, int64_t *ret_ms, Slice *ret_id)
+{
+    const char *dot = value.bytes ? memchr(value.at, '.', value.bytes) : NULL;
+    if (!dot || !read_number((Slice){value.at, (size_t)(dot - value.at)}, ret_ms))
+        return false;
+    *ret_id = (Slice){dot + 1, (size_t)(value.at + value.bytes - dot - 1)};
+    return *ret_ms && ret_id->bytes;
+}
+
+bool is_text_cursor(Slice value)
+{
+    int64_t ms;
+    Slice id;
+    return read_text_cursor(value, &ms, &id);
+}
+
 /* ---- values that fit ---- */
 
 size_t call_limit(Call *call)
@@ -130,6 +146,16 @@ CdrCursor call_record_cursor(Call *call, const char *name)
     if (!slice_empty(value))
         read_record_cursor(value, &cursor);
     return cursor;
+}
+
+void call_text_cursor(Call *call, const char *name, int64_t *ret_ms, Slice *ret_id)
+{
+    int64_t ms;
+    Slice id;
+    if (!read_text_cursor(call_query(call, name), &ms, &id))
+        return;
+    *ret_ms = ms;
+    *ret_id = id;
 }
 
 /* ---- the check ---- */

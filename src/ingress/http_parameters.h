@@ -21,6 +21,7 @@ bool is_phone(Slice value);
 bool is_time(Slice value);
 bool is_position(Slice value);
 bool is_record_cursor(Slice value);
+bool is_text_cursor(Slice value);
 bool is_action_type(Slice value);
 bool is_letter_state(Slice value);
 bool is_no(Slice value);
@@ -30,3 +31,5 @@ size_t call_limit(Call *call);
 int64_t call_time(Call *call, const char *name);     /* ms since 1970 */
 int64_t call_position(Call *call, const char *name); /* of a row */
 CdrCursor call_record_cursor(Call *call, const char *name);
+/* A text's time and action id; as they were when none was given. */
+void call_text_cursor(Call *call, const char *name, int64_t *ret_ms, Slice *ret_id);

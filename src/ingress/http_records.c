@@ -1,4 +1,4 @@
-/* Recorded actions and the outbox over HTTP. */
+/* Recorded actions and texts over HTTP. */
 #include "base/clock.h"
 #include "event/phone.h"
 #include "event/read.h"
@@ -10,7 +10,6 @@ typedef struct Listing {
     Text json;
     size_t count, limit;
     Slice last;
-    int64_t last_row;
     Arena *arena;
 } Listing;
 
@@ -96,12 +95,12 @@ void actions_put(Call *call, const Ports *ports)
 
 /* ---- texts ---- */
 
-static bool add_sms(void *context, const SmsRecord *record)
+static bool add_text(void *context, const ListedText *text)
 {
     Listing *listing = context;
     text_add(&listing->json, listing->count++ ? SLICE(",\n") : SLICE("\n"));
-    print_sms(&listing->json, record);
-    listing->last_row = record->row;
+    print_text(&listing->json, text);
+    listing->last = arena_printf(listing->arena, "%lld.%.*s", (long long)text->effect.created_ms, SLICE_ARG(text->effect.action_id));
     return true;
 }
 
@@ -109,12 +108,11 @@ void sms_list(Call *call, const Ports *ports)
 {
     Fault fault;
     Listing listing = begin(call, "messages");
-    SmsFilter filter = {.campaign_id = call_query(call, "campaignId"), .phone = call_query(call, "phoneNumber"), .limit = listing.limit,
-                        .before_row = call_position(call, "cursor")};
-    if (!ports->sms.list)
-        answer_problem(call, 404, "no_outbox", "the gateway in use keeps no list");
-    else if (ports->sms.list(ports->sms.self, &filter, add_sms, &listing, &fault))
+    TextsFilter filter = {.campaign_id = call_query(call, "campaignId"), .phone = call_query(call, "phoneNumber"), .limit = listing.limit,
+                          .state = TEXTS_OF_ALL_STATES};
+    call_text_cursor(call, "cursor", &filter.before.at_ms, &filter.before.action_id);
+    if (texts_list(ports, &filter, add_text, &listing, &fault))
         answer_fault(call, 503, &fault);
     else
-        finish(call, &listing, arena_printf(call->arena, "%lld", (long long)listing.last_row));
+        finish(call, &listing, listing.last);
 }

@@ -26,7 +26,7 @@ static const Parameter action_page[] = {
     LIMIT(1000, 10000), CURSOR(NULL, NEXT_PAGE), END};
 static const Parameter sms_page[] = {
     TEXT_NAMED("campaignId", "only this campaign"), PHONE_NAMED("phoneNumber", "only to this number"), LIMIT(1000, 10000),
-    CURSOR(is_position, NEXT_PAGE), END};
+    CURSOR(is_text_cursor, NEXT_PAGE), END};
 static const Parameter gift_page[] = {
     TEXT_NAMED("campaignId", "only this campaign"), TEXT_NAMED("callId", "only of this call"), TEXT_NAMED("ref", "only of this link"),
     {"matched", "no", is_no, "no: only those of which nobody knows whose they are", 0, 0},
@@ -55,7 +55,7 @@ const Route routes[] = {
     {"POST", "/sns/raw/{topic}", ROLE_PROVEN, ROUTE_NOW, sns_push_raw, none, "the same with raw message delivery; `PLEDGELINE_SNS_RAW_SECRET` is the proof",
      "the event as JSON", "200 it is durable; 401, 403, 503", false},
     {"POST", "/v1/sms/receipts/{provider}", ROLE_PROVEN, ROUTE_NOW, sms_callback, NULL, "what a provider of texts says of one; its signature is the proof",
-     "as the provider posts it", "200 it is durable, in TwiML; 400 it is none, 403 not believed, 404 no such provider is set, 503 come again", false},
+     "as the provider posts it", "200 it is durable: `{}`, for Twilio empty TwiML; 400 it is none, 403 not believed, 404 no such provider is set, 503 come again", false},
     {"GET", "/v1/sms/receipts/{provider}", ROLE_PROVEN, ROUTE_NOW, sms_callback, NULL, "the same, for providers that put it into the query", "", "as above", false},
     {"POST", "/v1/sms/inbound/{provider}", ROLE_PROVEN, ROUTE_NOW, sms_callback, NULL, "a person's message, like STOP", "as the provider posts it", "as above", false},
     {"GET", "/v1/sms/inbound/{provider}", ROLE_PROVEN, ROUTE_NOW, sms_callback, NULL, "the same, for providers that put it into the query", "", "as above", false},
@@ -83,7 +83,7 @@ const Route routes[] = {
      "201 the action with `result` `added`, 200 `known`, 422", false},
     {"POST", "/terminate-call", ROLE_SERVICE, ROUTE_CALL, call_terminate, none, "end a call, as the original system's Asterisk Worker does",
      "`{callId}`", "200 `{callId,terminated}`, 404 there is no such call, 503 nobody can say: try again", false},
-    {"GET", "/v1/sms", ROLE_READER, ROUTE_READ, sms_list, sms_page, "texts in the outbox, newest first", "", "200 `{messages,nextCursor}`", false},
+    {"GET", "/v1/sms", ROLE_READER, ROUTE_READ, sms_list, sms_page, "texts that were asked for, newest first; without those that were cancelled", "", "200 `{messages,nextCursor}`", false},
     {"GET", "/v1/cdrs", ROLE_READER, ROUTE_READ, cdrs_list, record_page, "call records, newest first", "",
      "200 `{records,nextCursor}`; with `Accept: text/csv` or `application/x-ndjson` a stream of all", false},
     {"GET", "/v1/cdrs/{callId}", ROLE_READER, ROUTE_READ, cdrs_show, none, "one call record, and what came of it", "",

@@ -88,11 +88,14 @@ static Posted *posted_of(const SmsCallbackRead *read, const SmsCallback *callbac
 
 /* ---- answers ---- */
 
-/* Twilio takes what stands here for what is to be done; the others look at the code alone. */
+/* Twilio takes what stands here for what is to be done; the others look at the code, and read at most JSON. */
 static void answer_taken(Call *call)
 {
     metric_add(METRIC_SMS_CALLBACKS_TAKEN, 1);
-    answer_text(call, 200, "text/xml", SLICE("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>\n"));
+    if (slice_equal(call->parts[0], SLICE("twilio")))
+        answer_text(call, 200, "text/xml", SLICE("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>\n"));
+    else
+        answer_text(call, 200, "application/json", SLICE("{}\n"));
 }
 
 static void finished(Call *call)

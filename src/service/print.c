@@ -1,24 +1,19 @@
 /* One writer for the JSON that HTTP and the command line show. */
 #include "service/print.h"
 
-void print_sms(Text *out, const SmsRecord *record)
+/* null where nobody knows: 0 would be a price. */
+static void add_cost(Text *out, int64_t cost_micros)
 {
-    text_add_byte(out, '{');
-    json_add_text_member(out, "id", record->id);
-    json_add_text_member(out, "actionId", record->action_id);
-    json_add_text_member(out, "callId", record->call_id);
-    json_add_text_member(out, "campaignId", record->campaign_id);
-    json_add_text_member(out, "contactId", record->contact_id);
-    json_add_text_member(out, "phoneNumber", record->phone);
-    json_add_text_member(out, "message", record->message);
-    json_add_text_member(out, "status", record->status);
-    json_add_time_member(out, "queuedAt", record->queued_ms);
-    json_add_text_member(out, "failureReason", record->failure_reason);
-    text_add_byte(out, '}');
+    json_add_key(out, "costMicros");
+    if (cost_micros)
+        text_printf(out, "%lld", (long long)cost_micros);
+    else
+        text_add_literal(out, "null");
 }
 
-void print_effect(Text *out, const Effect *effect)
+void print_text(Text *out, const ListedText *text)
 {
+    const Effect *effect = &text->effect;
     text_add_byte(out, '{');
     json_add_text_member(out, "id", effect->message_id);
     json_add_text_member(out, "actionId", effect->action_id);
@@ -30,7 +25,7 @@ void print_effect(Text *out, const Effect *effect)
     json_add_text_member(out, "contactId", effect->contact_id);
     json_add_text_member(out, "phoneNumber", effect->phone);
     json_add_text_member(out, "message", effect->message);
-    json_add_text_member(out, "status", slice_of(effect_state_name(effect->state)));
+    json_add_text_member(out, "status", text->status);
     json_add_time_member(out, "queuedAt", effect->created_ms);
     json_add_text_member(out, "failureReason", effect->reason);
     json_add_text_member(out, "provider", effect->provider);
@@ -39,7 +34,7 @@ void print_effect(Text *out, const Effect *effect)
     json_add_text_member(out, "receipt", slice_of(receipt_state_name(effect->receipt)));
     json_add_time_member(out, "deliveredAt", effect->receipt == RECEIPT_DELIVERED ? effect->delivered_ms : 0);
     json_add_number_member(out, "segments", effect->segments);
-    json_add_number_member(out, "costMicros", effect->cost_micros);
+    add_cost(out, effect->cost_micros);
     text_add_byte(out, '}');
 }
 

@@ -2,11 +2,10 @@
 #pragma once
 
 #include "event/print.h"
-#include "ports.h"
+#include "service/texts.h"
 
-void print_sms(Text *out, const SmsRecord *record);
-/* A text as the ledger has it, or a call that speaks one: the same, with its kind and what its provider says of it. */
-void print_effect(Text *out, const Effect *effect);
+/* A text, or a call that speaks one, with what its provider says of it. */
+void print_text(Text *out, const ListedText *text);
 void print_spool_item(Text *out, const SpoolItem *item, bool with_body); /* a body that is not valid UTF-8 goes out as bodyBase64 */
 void print_audit_entry(Text *out, const AuditEntry *entry);
 /* {"campaignId":…,"lastActivity":…,"counters":{…}} with the original system's counters always there, 0 when unset */

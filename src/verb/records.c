@@ -1,4 +1,4 @@
-/* What was done: texts in the outbox, and the audit log that proves it. */
+/* What was done: texts, and the audit log that proves it. */
 #include <stdio.h>
 
 #include "service/carried_proof.h"
@@ -23,46 +23,60 @@ static int finish(Desk *desk, Listing *listing, Status status, const Fault *faul
 
 /* ---- texts ---- */
 
-static const Column sms_columns[] = {
-    {"queued", COLUMN_TEXT}, {"phone", COLUMN_TEXT}, {"campaign", COLUMN_TEXT}, {"call", COLUMN_TEXT}, {"status", COLUMN_TEXT}, {"message", COLUMN_WIDE},
+static const Column columns_of_outbox[] = {
+    {"queued", COLUMN_TEXT}, {"phone", COLUMN_TEXT}, {"campaign", COLUMN_TEXT}, {"call", COLUMN_TEXT}, {"status", COLUMN_TEXT},
+    {"message", COLUMN_WIDE},
 };
 
-static const Column ledger_columns[] = {
+static const Column columns_of_ledger[] = {
     {"queued", COLUMN_TEXT}, {"phone", COLUMN_TEXT}, {"campaign", COLUMN_TEXT}, {"call", COLUMN_TEXT}, {"kind", COLUMN_TEXT},
-    {"status", COLUMN_TEXT}, {"provider", COLUMN_TEXT}, {"receipt", COLUMN_TEXT}, {"class", COLUMN_TEXT}, {"message", COLUMN_WIDE},
+    {"status", COLUMN_TEXT}, {"reason", COLUMN_WIDE}, {"provider", COLUMN_TEXT}, {"receipt", COLUMN_TEXT}, {"class", COLUMN_TEXT},
+    {"message", COLUMN_WIDE},
 };
 
-static bool list_sms(void *context, const SmsRecord *record)
+static void add_row(Listing *listing, const ListedText *text, const Slice *cells)
 {
-    Listing *listing = context;
-    arena_reset(&listing->arena);
-    const Slice cells[] = {cell_time(&listing->arena, record->queued_ms), record->phone, record->campaign_id, record->call_id,
-                           record->status, record->message};
     Text json = text_in(&listing->arena);
-    print_sms(&json, record);
+    print_text(&json, text);
     output_row(listing->output, cells, text_slice(&json));
-    return true;
 }
 
-/* A text as the ledger has it: the only one who knows where the gateway keeps no list, and what nobody knows the end of. */
-static bool list_effect(void *context, const Effect *effect)
+/* "pending: quiet hours where the number is" */
+static Slice status_and_reason(const ListedText *text, Arena *arena)
+{
+    if (slice_empty(text->effect.reason))
+        return text->status;
+    return arena_printf(arena, "%.*s: %.*s", SLICE_ARG(text->status), SLICE_ARG(text->effect.reason));
+}
+
+static bool list_of_outbox(void *context, const ListedText *text)
 {
     Listing *listing = context;
+    const Effect *effect = &text->effect;
     arena_reset(&listing->arena);
     const Slice cells[] = {cell_time(&listing->arena, effect->created_ms), effect->phone, effect->campaign_id, effect->call_id,
-                           slice_of(effect_kind_name(effect->kind)), slice_of(effect_state_name(effect->state)), effect->provider,
-                           slice_of(receipt_state_name(effect->receipt)), slice_of(sms_class_name(effect->sms_class)), effect->message};
-    Text json = text_in(&listing->arena);
-    print_effect(&json, effect);
-    output_row(listing->output, cells, text_slice(&json));
+                           status_and_reason(text, &listing->arena), effect->message};
+    add_row(listing, text, cells);
     return true;
 }
 
-/* -1: any, or none was asked for. False when there is no such state. */
+static bool list_of_ledger(void *context, const ListedText *text)
+{
+    Listing *listing = context;
+    const Effect *effect = &text->effect;
+    arena_reset(&listing->arena);
+    const Slice cells[] = {cell_time(&listing->arena, effect->created_ms), effect->phone, effect->campaign_id, effect->call_id,
+                           slice_of(effect_kind_name(effect->kind)), text->status, effect->reason, effect->provider,
+                           slice_of(receipt_state_name(effect->receipt)), slice_of(sms_class_name(effect->sms_class)), effect->message};
+    add_row(listing, text, cells);
+    return true;
+}
+
+/* TEXTS_OF_ALL_STATES when none was asked for. False when there is no such state. */
 static bool read_state(const Invocation *invocation, int *ret)
 {
     Slice name = invocation_option_slice(invocation, "state");
-    *ret = -1;
+    *ret = TEXTS_OF_ALL_STATES;
     if (slice_empty(name))
         return true;
     for (EffectState state = EFFECT_PENDING; state <= EFFECT_UNKNOWN; state++) {
@@ -72,35 +86,28 @@ static bool read_state(const Invocation *invocation, int *ret)
     return *ret >= 0;
 }
 
-static Status list_outbox(const Invocation *invocation, const Ports *ports, const SmsFilter *filter, Listing *listing, Fault *fault)
+/* People get a short table where texts go to our outbox: no provider says anything of those. */
+static Status list_texts(const Invocation *invocation, const Ports *ports, const TextsFilter *filter, Listing *listing, Fault *fault)
 {
-    listing->output = output_open(invocation, sms_columns, sizeof sms_columns / sizeof *sms_columns, "no texts");
-    return ports->sms.list(ports->sms.self, filter, list_sms, listing, fault);
-}
-
-static Status list_ledger(const Invocation *invocation, const Ports *ports, const SmsFilter *filter, int state, Listing *listing, Fault *fault)
-{
-    EffectFilter in_ledger = {.campaign_id = filter->campaign_id, .phone = filter->phone, .state = state, .limit = filter->limit};
-    listing->output = output_open(invocation, ledger_columns, sizeof ledger_columns / sizeof *ledger_columns, "no texts");
-    return ports->effects.list(ports->effects.self, &in_ledger, list_effect, listing, fault);
+    bool is_short = ports->sms.list && filter->state == TEXTS_OF_ALL_STATES && invocation->output == OUTPUT_TABLE;
+    listing->output = is_short ? output_open(invocation, columns_of_outbox, sizeof columns_of_outbox / sizeof *columns_of_outbox, "no texts")
+                               : output_open(invocation, columns_of_ledger, sizeof columns_of_ledger / sizeof *columns_of_ledger, "no texts");
+    return texts_list(ports, filter, is_short ? list_of_outbox : list_of_ledger, listing, fault);
 }
 
 int sms_list_verb(const Invocation *invocation)
 {
     Fault fault;
-    int state;
-    if (!read_state(invocation, &state))
+    TextsFilter filter = {.campaign_id = invocation_option_slice(invocation, "campaign"), .phone = invocation_option_slice(invocation, "phone")};
+    if (!read_state(invocation, &filter.state))
         return verb_usage("--state is pending, claimed, sending, sent, failed, cancelled or unknown");
-    SmsFilter filter = {.campaign_id = invocation_option_slice(invocation, "campaign"), .phone = invocation_option_slice(invocation, "phone")};
     if (invocation_number(invocation, "limit", 20, &filter.limit, &fault))
         return verb_fail(&fault);
     Desk desk;
     if (!desk_open_to_read(&desk, invocation))
         return EXIT_FAILED;
-    const Ports *ports = &desk.app.ports;
     Listing listing = {0};
-    Status status = ports->sms.list && state < 0 ? list_outbox(invocation, ports, &filter, &listing, &fault)
-                                                 : list_ledger(invocation, ports, &filter, state, &listing, &fault);
+    Status status = list_texts(invocation, &desk.app.ports, &filter, &listing, &fault);
     return finish(&desk, &listing, status, &fault);
 }
 

@@ -89,6 +89,9 @@ Status agi_service_open(AgiService *service, const Config *config, Slice country
     status = status ? status : open_speech(service, config, fault);
     if (status)
         return status;
+    if (!*config->menu)
+        log_line(LOG_WARN, "PLEDGELINE_MENU is not set: a call that asks for its menu is left to the dialplan, and nobody is spoken to",
+                 LOG_CSTR("leftAlone", "agi://HOST/ivr agi://HOST/speak"));
     settings.menus = *config->menu ? &service->menus : NULL;
     settings.speech = service->speech;
     service->agi = agi_open(&settings, intake, checks, service->journal, fault);

@@ -39,7 +39,7 @@ static const Option dlq_options[] = {
 static const Option dlq_change_options[] = {{"all", NULL, "all dead letters"}, END};
 static const Option sms_options[] = {
     {"campaign", "ID", "only this campaign"}, {"phone", "NUMBER", "only to this number"},
-    {"state", "NAME", "from the ledger, in order of action ids: pending, sending, sent, failed, cancelled or unknown"},
+    {"state", "NAME", "pending, claimed, sending, sent, failed, cancelled or unknown, as the ledger says (default: all but cancelled)"},
     {"limit", "N", "how many at most (default 20; 0 = all)"}, END};
 static const Option gifts_options[] = {
     {"campaign", "ID", "only of this campaign"}, {"call", "ID", "only of this call"},
@@ -77,7 +77,7 @@ const Verb verbs[] = {
     {"dlq", "show", "ID", 1, 1, "One dead letter with its body", "dlq show 17", NULL, dlq_show_verb},
     {"dlq", "redrive", "[ID...]", 0, -1, "Try dead letters again", "dlq redrive --all", dlq_change_options, dlq_redrive_verb},
     {"dlq", "drop", "[ID...]", 0, -1, "Delete dead letters for good", "dlq drop 17", dlq_change_options, dlq_drop_verb},
-    {"sms", "list", "", 0, 0, "Texts in the outbox, newest first; with a gateway outside, those of the ledger", "sms list --state unknown", sms_options, sms_list_verb},
+    {"sms", "list", "", 0, 0, "Texts that were asked for, newest first, with what became of them", "sms list --state unknown", sms_options, sms_list_verb},
     {"gifts", "list", "", 0, 0, "Gifts that donation pages told of, newest first", "gifts list --campaign winter-appeal-2024", gifts_options, gifts_list_verb},
     {"actions", "list", "", 0, 0, "Recorded actions, newest first: donation links and opt-outs", "actions list --call test-call", actions_options, actions_list_verb},
     {"audit", "verify", "", 0, 0, "Check the chain of the audit log, and the do-not-call list against it; names what is wrong", "audit verify", NULL, audit_verify_verb},

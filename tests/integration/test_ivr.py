@@ -339,6 +339,22 @@ def test_settings_that_cannot_work_are_refused_at_the_start(tmp_path, settings, 
     assert refused.code != 0 and said in refused.err
 
 
+def test_start_without_a_menu_says_that_calls_will_find_none(make_server):
+    server = make_server(PLEDGELINE_AGI="127.0.0.1:0")
+    until(lambda: any("PLEDGELINE_MENU is not set" in line for line in list(server.log)))
+
+
+def test_campaign_that_the_menu_does_not_list_is_called_by_its_id_in_the_text(make_server, tmp_path):
+    menu = {"default": {**MENU["default"], "name": "Charity"}, "campaigns": {"winter": {"name": "Winter Appeal"}}}
+    server, phone = make_server(**agi_settings(tmp_path, menu)), unique_phone()
+    with AgiCall(agi_port(server), **{**of_person("c1", phone), "PLEDGELINE_CAMPAIGN_ID": "spring", "PLEDGELINE_CAMPAIGN_NAME": ""}) as person:
+        person.next_act()
+        person.press("1")
+        person.to_the_end()
+    [text] = until(lambda: texts_to(server, phone))
+    assert "spring" in text["message"] and "Charity" not in text["message"]
+
+
 def test_menu_that_breaks_the_rules_is_refused_with_its_place(tmp_path):
     text = json.dumps({"default": {"prompts": PROMPTS, "pause_ms": 2500}}, indent=1)
     refused = run(tmp_path / "data", "serve", PORT=0, **agi_settings(tmp_path, text))

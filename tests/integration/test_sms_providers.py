@@ -55,7 +55,7 @@ def test_press_is_one_text_and_its_receipt_marks_it_delivered(make_server, Peer)
         sent = one(server, "sent", phone)
         assert (sent["id"], sent["provider"], sent["ref"], sent["receipt"]) == (text.id, peer.name, text.ref, None)
         answer = peer.receipt(server, text)
-        assert (answer.status, answer.said) == (200, peers.NO_REPLY)
+        assert (answer.status, answer.said) == (200, peer.thanked)
         sent = one(server, "sent", phone)
         assert sent["receipt"] == "delivered" and sent["deliveredAt"] and sent["failureReason"] is None
         assert len(peer.ledger) == 1
@@ -359,7 +359,7 @@ def test_stop_by_text_blocks_the_number_and_is_confirmed_by_one_text(make_server
         server = make_server(**peer.settings)
         for _ in range(2):
             answer = peer.message(server, "+12025550199", "Stop")
-            assert (answer.status, answer.said) == (200, peers.NO_REPLY)
+            assert (answer.status, answer.said) == (200, peer.thanked)
         assert check(server, "+12025550199")["blocked"] is True
         text = the_text(peer)
         assert text.to == "+12025550199" and "unsubscribed" in text.text
@@ -434,6 +434,64 @@ def test_whatever_strangers_post_is_refused_and_changes_nothing(make_server, Pee
         assert server.get("/v1/dlq").json()["messages"] == [] and server.get("/healthz").status == 200
 
 
+# ---- what is listed ----
+
+def as_json(done):
+    return json.loads(done.out)
+
+
+def test_texts_of_a_provider_are_listed_newest_first_wherever_somebody_looks(make_server):
+    with Twilio() as peer:
+        server = make_server(**peer.settings)
+        phones = [press(server) for _ in range(3)]
+        for phone in phones:
+            one(server, "sent", phone)
+        newest_first = phones[::-1]
+        without_settings = as_json(run(server.data, "sms", "list", "--output", "json"))
+        for listed in (server.json("sms", "list"), without_settings, server.get("/v1/sms").json()["messages"]):
+            assert [text["phoneNumber"] for text in listed] == newest_first
+            assert {(text["status"], text["provider"], text["costMicros"]) for text in listed} == {("sent", "twilio", None)}
+            assert all(text["message"] == the_one.text for text, the_one in zip(listed, [peer.texts_to(phone)[0] for phone in newest_first]))
+        assert [text["phoneNumber"] for text in server.json("sms", "list", "--limit", "1")] == newest_first[:1]
+        assert [text["phoneNumber"] for text in server.json("sms", "list", "--state", "sent", "--limit", "2")] == newest_first[:2]
+
+
+def test_pages_of_texts_say_each_once(make_server):
+    with Twilio() as peer:
+        server = make_server(**peer.settings)
+        phones = [press(server) for _ in range(5)]
+        found, cursor = [], ""
+        while cursor is not None:
+            page = server.get(f"/v1/sms?limit=2{cursor and '&cursor=' + cursor}").json()
+            found += [text["phoneNumber"] for text in page["messages"]]
+            cursor = page["nextCursor"]
+        assert found == phones[::-1]
+
+
+def test_list_says_why_a_text_waits(make_server):
+    with Twilio(lambda text, asked: peers.saying(503)) as peer:
+        server = make_server(**peer.settings)
+        phone = press(server)
+        until(lambda: [text for text in server.json("sms", "list") if text["phoneNumber"] == phone and text["failureReason"]])
+        [text] = server.json("sms", "list")
+        assert text["status"] == "pending"
+        for done in (server.run("sms", "list"), run(server.data, "sms", "list"), run(server.data, "sms", "list", "--output", "csv")):
+            assert text["failureReason"] in done.out, done
+
+
+def test_text_of_outbox_and_ledger_is_listed_once_beside_those_of_a_provider(make_server):
+    with Twilio() as peer:
+        server = make_server(**peer.settings)
+        phone = press(server)
+        one(server, "sent", phone)
+        server.stop()
+        other = "+12125550177"
+        event = json.dumps(donation("later", "winter", other))
+        assert run(server.data, "publish", "--topic", "donation-events", "--message", event, PLEDGELINE_QUIET_HOURS="").code == 0
+        listed = as_json(run(server.data, "sms", "list", "--output", "json"))
+        assert [(text["phoneNumber"], text["status"]) for text in listed] == [(other, "queued"), (phone, "sent")]
+
+
 # ---- settings ----
 
 WRONG = [
@@ -442,6 +500,7 @@ WRONG = [
     ({"TWILIO_AUTH_TOKEN": ""}, "which needs TWILIO_AUTH_TOKEN"),
     ({"PLEDGELINE_SMS_PROVIDERS": "vonage"}, "VONAGE_API_SECRET"),
     ({"PLEDGELINE_SMS_FROM": "12=x"}, "PLEDGELINE_SMS_FROM"),
+    ({"PLEDGELINE_SMS_FROM": ""}, "PLEDGELINE_SMS_FROM or TWILIO_MESSAGING_SERVICE_SID"),
     ({"PLEDGELINE_PUBLIC_URL": "texts.example.org"}, "PLEDGELINE_PUBLIC_URL"),
     ({"PLEDGELINE_SMS_CONNECTIONS": "0"}, "PLEDGELINE_SMS_CONNECTIONS"),
     ({"PLEDGELINE_SMS_PRICES_FILE": "/nowhere.csv"}, "PLEDGELINE_SMS_PRICES_FILE"),

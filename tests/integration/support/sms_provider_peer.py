@@ -59,7 +59,7 @@ def is_gsm(text):
 
 class SmsPeer(HttpPeer):
     """One provider. Requests that are not exactly right go to `wrong` and are answered 400."""
-    name, keys = None, {}
+    name, keys, thanked = None, {}, "{}\n"
 
     def __init__(self, script=lambda text, asked: None):
         self.script, self.ledger, self.wrong, self.asked = script, [], [], itertools.count()
@@ -143,6 +143,7 @@ def late(seconds):
 
 class Twilio(SmsPeer):
     name, url_setting = "twilio", "PLEDGELINE_TWILIO_URL"
+    thanked = NO_REPLY
     keys = {"TWILIO_ACCOUNT_SID": "AC00000000000000000000000000000001", "TWILIO_AUTH_TOKEN": "twilio-auth-token-1", "PLEDGELINE_SMS_FROM": "+12025550100"}
 
     def read(self, request):

@@ -47,7 +47,15 @@ static void campaign_takes_from_the_default_what_it_does_not_say(void **state)
     assert_int_equal(winter->donate, '2');
     assert_int_equal(winter->opt_out, '*');
     assert_slice(ivr_menu_of(&menus, SLICE("s"))->name, "");
-    assert_slice(ivr_menu_of(&menus, SLICE("none"))->name, "All");
+}
+
+static void campaign_that_is_not_listed_is_not_called_by_the_name_of_the_default(void **state)
+{
+    IvrMenus menus;
+    assert_int_equal(parse("{\"default\": {\"name\": \"All\", " PROMPTS "}, \"campaigns\": {\"w\": {\"name\": \"Winter\"}}}", *state, &menus, NULL), STATUS_OK);
+    assert_slice(ivr_menu_name(&menus, SLICE("w")), "Winter");
+    assert_slice(ivr_menu_name(&menus, SLICE("none")), "");
+    assert_slice(ivr_menu_name(&menus, SLICE("")), "All");
 }
 
 static void what_is_wrong_is_named_with_its_place(void **state)
@@ -98,7 +106,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shortest_menu_has_the_usual_keys_and_times), cmocka_unit_test(donation_key_is_the_setting_where_the_menu_does_not_say),
-        cmocka_unit_test(campaign_takes_from_the_default_what_it_does_not_say), cmocka_unit_test(what_is_wrong_is_named_with_its_place),
+        cmocka_unit_test(campaign_takes_from_the_default_what_it_does_not_say),
+        cmocka_unit_test(campaign_that_is_not_listed_is_not_called_by_the_name_of_the_default), cmocka_unit_test(what_is_wrong_is_named_with_its_place),
     };
     return cmocka_run_group_tests(tests, open_arena, close_arena);
 }
