@@ -75,11 +75,11 @@ void breaker_answered(Breaker *breaker)
     pthread_mutex_lock(&breaker->lock);
     bool came_back = breaker->is_away;
     int64_t away_ms = clock_wall_ms() - breaker->away_since_ms;
-    breaker->is_away = false;
+    breaker->is_away = breaker->is_expected = false;
     breaker->failures = 0;
     pthread_mutex_unlock(&breaker->lock);
     if (came_back)
-        log_line(LOG_INFO, "store is back", LOG_CSTR("store", breaker->name), LOG_NUMBER("away_ms", away_ms));
+        log_line(LOG_INFO, "dependency is back", LOG_CSTR("dependency", breaker->name), LOG_NUMBER("away_ms", away_ms));
 }
 
 void breaker_failed(Breaker *breaker, const Fault *why)
@@ -89,12 +89,13 @@ void breaker_failed(Breaker *breaker, const Fault *why)
     if (goes)
         breaker->away_since_ms = clock_wall_ms();
     breaker->is_away = true;
+    breaker->is_expected = false;
     breaker->why = *why;
     int64_t now_ms = clock_elapsed_ms(), pause = pause_ms(++breaker->failures), took = took_ms(breaker, now_ms);
     breaker->asked_at_ms = now_ms + (pause > took ? pause : took);
     pthread_mutex_unlock(&breaker->lock);
     if (goes)
-        log_line(LOG_ERROR, "store is away", LOG_CSTR("store", breaker->name), LOG_CSTR("code", why->code), LOG_CSTR("error", why->text));
+        log_line(LOG_ERROR, "dependency is away", LOG_CSTR("dependency", breaker->name), LOG_CSTR("code", why->code), LOG_CSTR("error", why->text));
 }
 
 bool breaker_is_away(Breaker *breaker)
@@ -121,15 +122,23 @@ void breaker_refused(Breaker *breaker, const Fault *why)
     breaker->refusal = *why;
     pthread_mutex_unlock(&breaker->lock);
     if (is_news)
-        log_line(LOG_ERROR, "store refuses", LOG_CSTR("store", breaker->name), LOG_CSTR("code", why->code), LOG_CSTR("error", why->text));
+        log_line(LOG_ERROR, "dependency refuses", LOG_CSTR("dependency", breaker->name), LOG_CSTR("code", why->code), LOG_CSTR("error", why->text));
 }
+
+void breaker_expect(Breaker *breaker)
+{
+    breaker->is_expected = true;
+    fault_set(&breaker->why, STATUS_RETRY, "not_reached", "%s was not reached yet", breaker->name);
+}
+
+void breaker_heed(Breaker *breaker, Breaker *other) { breaker->heeded = other; }
 
 bool breaker_is_unwell(Breaker *breaker, Fault *ret_why)
 {
     pthread_mutex_lock(&breaker->lock);
-    bool is_away = breaker->is_away, is_unwell = is_away || refused_lately(breaker, clock_elapsed_ms());
+    bool is_away = breaker->is_away || breaker->is_expected, is_unwell = is_away || refused_lately(breaker, clock_elapsed_ms());
     if (is_unwell)
         *ret_why = is_away ? breaker->why : breaker->refusal;
     pthread_mutex_unlock(&breaker->lock);
-    return is_unwell;
+    return is_unwell || (breaker->heeded && breaker_is_unwell(breaker->heeded, ret_why));
 }
