@@ -1,5 +1,5 @@
-/* What we depend on beyond a network, a store or a telephone exchange, and that may be away. After a failure it is left alone for a while, which doubles with each further
- * one and is never shorter than the failure took, so that a dead store does not cost a time-out for every event. One line in the
+/* What we depend on beyond a network, a store or a telephone exchange, and that may be away. After a failure it is left alone for a
+ * while, which doubles with each further one and is never shorter than the failure took, so that a dead store does not cost a time-out for every event. One line in the
  * log when it goes, one when it comes back. Every function may be called on any thread; none blocks. */
 #pragma once
 

@@ -14,8 +14,8 @@
 enum { WITHIN_SECOND_MS = 999, PAIRS_APART_MS = 2000, DIGEST_SHOWN_BYTES = 16 };
 
 typedef enum CdrColumn {
-    COLUMN_CALL, COLUMN_CAMPAIGN, COLUMN_CONTACT, COLUMN_PHONE, COLUMN_CHANNEL, COLUMN_OTHER, COLUMN_START, COLUMN_ANSWER, COLUMN_END, COLUMN_DISPOSITION,
-    COLUMN_UNIQUEID, COLUMN_LINKEDID, CDR_COLUMNS,
+    COLUMN_CALL, COLUMN_CAMPAIGN, COLUMN_CONTACT, COLUMN_PHONE, COLUMN_CHANNEL, COLUMN_OTHER, COLUMN_START, COLUMN_ANSWER, COLUMN_END,
+    COLUMN_DISPOSITION, COLUMN_UNIQUEID, COLUMN_LINKEDID, CDR_COLUMNS,
 } CdrColumn;
 
 /* Where they are, counted from 1; 0 = nowhere. cdr_csv adds columns by options of cdr.conf: loguniqueid, loguserfield, newcdrcolumns.
@@ -24,8 +24,8 @@ static const struct CdrFormat {
     size_t cells;
     uint8_t at[CDR_COLUMNS];
 } formats[] = {
-#define MASTER .at[COLUMN_CAMPAIGN] = 1, .at[COLUMN_PHONE] = 3, .at[COLUMN_CHANNEL] = 6, .at[COLUMN_OTHER] = 7, .at[COLUMN_START] = 10, .at[COLUMN_ANSWER] = 11, \
-               .at[COLUMN_END] = 12, .at[COLUMN_DISPOSITION] = 15
+#define MASTER .at[COLUMN_CAMPAIGN] = 1, .at[COLUMN_PHONE] = 3, .at[COLUMN_CHANNEL] = 6, .at[COLUMN_OTHER] = 7, .at[COLUMN_START] = 10, \
+               .at[COLUMN_ANSWER] = 11, .at[COLUMN_END] = 12, .at[COLUMN_DISPOSITION] = 15
     {16, MASTER},
     {17, MASTER, .at[COLUMN_UNIQUEID] = 17},
     {18, MASTER, .at[COLUMN_UNIQUEID] = 17},

@@ -80,8 +80,8 @@ Status ari_read_url(const char *url, Arena *arena, AriSettings *ret, Fault *faul
     bool is_read = take_apart(url, arena, &place) && is_ari(place.path, arena), is_tls = is_read && !strcmp(place.scheme, "https");
     if (!is_read || (!is_tls && strcmp(place.scheme, "http")))
         return fault_set(fault, STATUS_REJECT, "setting_value",
-                         "PLEDGELINE_ARI_URL must be http://user:password@host:8088/ari, or https://, its path with /ari at the end, special characters"
-                         " percent-encoded");
+                         "PLEDGELINE_ARI_URL must be http://user:password@host:8088/ari, or https://, its path with /ari at the end,"
+                         " special characters percent-encoded");
     *ret = (AriSettings){.host = place.host, .port = port_of(&place, is_tls ? 8089 : 8088), .is_tls = is_tls,
                          .path = without_slash(place.path, arena), .user = place.user, .password = place.password};
     return STATUS_OK;
