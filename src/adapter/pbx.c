@@ -19,8 +19,16 @@ bool pbx_is_channel(Slice id)
     return true;
 }
 
+static Fault placed(const Pbx *pbx, const Fault *fault)
+{
+    Fault why = *fault;
+    fault_place(&why, pbx->settings.kind == PBX_ARI ? "PLEDGELINE_ARI_URL" : "PLEDGELINE_AMI_URL");
+    return why;
+}
+
 void pbx_judge(const Pbx *pbx, PbxAnswer answer, const Fault *fault)
 {
+    Fault why;
     switch (answer) {
     case PBX_DONE:
     case PBX_NO_CHANNEL:
@@ -29,11 +37,13 @@ void pbx_judge(const Pbx *pbx, PbxAnswer answer, const Fault *fault)
         breaker_answered(pbx->settings.breaker);
         return;
     case PBX_REFUSED:
-        breaker_refused(pbx->settings.breaker, fault);
+        why = placed(pbx, fault);
+        breaker_refused(pbx->settings.breaker, &why);
         return;
     case PBX_AWAY:
     case PBX_SILENT:
-        breaker_failed(pbx->settings.breaker, fault);
+        why = placed(pbx, fault);
+        breaker_failed(pbx->settings.breaker, &why);
         return;
     }
 }

@@ -55,10 +55,10 @@ static int64_t patience_ms(int64_t deadline_ms)
     return left_ms > 1 ? left_ms : 1;
 }
 
-static PbxAnswer refused(PbxAnswer answer, const HttpAnswer *said, Fault *fault)
+static PbxAnswer refused(const Place *place, PbxAnswer answer, const HttpAnswer *said, Fault *fault)
 {
     Slice words = {said->body.at, said->body.bytes < 100 ? said->body.bytes : 100};
-    fault_set(fault, STATUS_RETRY, "asterisk_refuses", "Asterisk's ARI answers %ld: %.*s", said->code, SLICE_ARG(words));
+    fault_set(fault, STATUS_RETRY, "asterisk_refuses", "%.*s answers %ld: %.*s", SLICE_ARG(place->base_url), said->code, SLICE_ARG(words));
     return answer;
 }
 
@@ -69,13 +69,13 @@ static bool is_about_channel(Slice body)
            slice_holds(body, SLICE("\"Provided variable was not found\""));
 }
 
-static PbxAnswer read_answer(const HttpAnswer *said, Fault *fault)
+static PbxAnswer read_answer(const Place *place, const HttpAnswer *said, Fault *fault)
 {
     if (said->code >= 200 && said->code <= 299)
         return PBX_DONE;
     if (said->code == 404 && is_about_channel(said->body))
         return PBX_NO_CHANNEL;
-    return refused(said->code >= 500 ? PBX_FAILED : PBX_REFUSED, said, fault);
+    return refused(place, said->code >= 500 ? PBX_FAILED : PBX_REFUSED, said, fault);
 }
 
 /* Asks once; the connection is made anew when it is broken. */
@@ -87,7 +87,7 @@ static PbxAnswer ask(Link *link, const char *method, Slice path, Slice body, int
                            .timeout_ms = patience_ms(deadline_ms), .answer_bytes_max = 16 * 1024 * 1024, .once = body.bytes > 0};
     if (http_client_ask(link->client, &request, arena, ret, fault))
         return ret->maybe_taken ? PBX_SILENT : PBX_AWAY;
-    return read_answer(ret, fault);
+    return read_answer(link->place, ret, fault);
 }
 
 static Slice channel_path(Slice channel, const char *rest, Arena *arena)

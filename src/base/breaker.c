@@ -87,7 +87,7 @@ void breaker_answered(Breaker *breaker)
     breaker->failures = 0;
     pthread_mutex_unlock(&breaker->lock);
     if (came_back)
-        log_line(LOG_INFO, "store is back", LOG_CSTR("store", breaker->name), LOG_NUMBER("away_ms", away_ms));
+        log_line(LOG_INFO, "dependency is back", LOG_CSTR("dependency", breaker->name), LOG_NUMBER("away_ms", away_ms));
 }
 
 void breaker_failed(Breaker *breaker, const Fault *why)
@@ -102,7 +102,7 @@ void breaker_failed(Breaker *breaker, const Fault *why)
     breaker->asked_at_ms = now_ms + (pause > took ? pause : took);
     pthread_mutex_unlock(&breaker->lock);
     if (goes)
-        log_line(LOG_ERROR, "store is away", LOG_CSTR("store", breaker->name), LOG_CSTR("code", why->code), LOG_CSTR("error", why->text));
+        log_line(LOG_ERROR, "dependency is away", LOG_CSTR("dependency", breaker->name), LOG_CSTR("code", why->code), LOG_CSTR("error", why->text));
 }
 
 bool breaker_is_away(Breaker *breaker)
@@ -129,8 +129,10 @@ void breaker_refused(Breaker *breaker, const Fault *why)
     breaker->refusal = *why;
     pthread_mutex_unlock(&breaker->lock);
     if (is_news)
-        log_line(LOG_ERROR, "store refuses", LOG_CSTR("store", breaker->name), LOG_CSTR("code", why->code), LOG_CSTR("error", why->text));
+        log_line(LOG_ERROR, "dependency refuses", LOG_CSTR("dependency", breaker->name), LOG_CSTR("code", why->code), LOG_CSTR("error", why->text));
 }
+
+void breaker_heed(Breaker *breaker, Breaker *other) { breaker->heeded = other; }
 
 bool breaker_is_unwell(Breaker *breaker, Fault *ret_why)
 {
@@ -139,5 +141,5 @@ bool breaker_is_unwell(Breaker *breaker, Fault *ret_why)
     if (is_unwell)
         *ret_why = is_out ? breaker->why : breaker->refusal;
     pthread_mutex_unlock(&breaker->lock);
-    return is_unwell;
+    return is_unwell || (breaker->heeded && breaker_is_unwell(breaker->heeded, ret_why));
 }

@@ -1,5 +1,5 @@
-/* A store beyond a network that may be away. After a failure it is left alone for a while, which doubles with each further
- * one and is never shorter than the failure took, so that a dead store does not cost a time-out for every event. One line in the
+/* What we depend on beyond a network, a store or a telephone exchange, and that may be away. After a failure it is left alone for a
+ * while, which doubles with each further one and is never shorter than the failure took, so that a dead store does not cost a time-out for every event. One line in the
  * log when it goes, one when it comes back. Every function may be called on any thread; none blocks. */
 #pragma once
 
@@ -20,6 +20,7 @@ typedef struct Breaker {
     Fault why;
     int64_t refused_at_ms;/* elapsed time when it last said that it cannot; 0 = never */
     Fault refusal;
+    struct Breaker *heeded; /* NULL = none */
 } Breaker;
 
 /* name is borrowed. */
@@ -44,6 +45,9 @@ void breaker_failed(Breaker *breaker, const Fault *why);
 
 /* It answered that it cannot do what it is there for: its memory or disk is full. It is asked on. */
 void breaker_refused(Breaker *breaker, const Fault *why);
+
+/* For readyz, before others know of it: it is unwell while the other one is, which asks the same place and more often. That outlives it. */
+void breaker_heed(Breaker *breaker, Breaker *other);
 
 /* For readyz: true and why while it is away or awaited, and for a quarter of a minute after it refused something. */
 bool breaker_is_unwell(Breaker *breaker, Fault *ret_why);

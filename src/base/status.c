@@ -33,6 +33,13 @@ Status fault_set(Fault *fault, Status status, const char *code, const char *form
     return status;
 }
 
+Status fault_place(Fault *fault, const char *where)
+{
+    Fault inner = *fault;
+    snprintf(fault->text, sizeof fault->text, "%.80s: %.150s", where, inner.text);
+    return fault->status;
+}
+
 const char *status_name(Status status)
 {
     static const char *const names[] = {"ok", "reject", "retry", "fatal"};

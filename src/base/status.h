@@ -25,4 +25,7 @@ Status fault_set(Fault *fault, Status status, const char *code, const char *form
     __attribute__((format(printf, 4, 5)));
 
 /* "ok", "reject", "retry", "fatal" */
+/* Says in front of what went wrong where it did: "PLEDGELINE_AMI_URL: ". */
+Status fault_place(Fault *fault, const char *where);
+
 const char *status_name(Status status);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "event/ivr.h"
+#include "ingress/call_feed.h"
 #include "ingress/intake.h"
 #include "ingress/optout_journal.h"
 #include "ingress/readers.h"
@@ -18,7 +19,7 @@ typedef struct AgiSettings {
     const IvrMenus *menus;   /* NULL: there are no recorded calls here */
     Slice donation_key;      /* what donation-events may name as their key */
     Slice country_code;      /* of numbers in national form, for the check */
-    bool reports_calls;      /* call-events are made here: nobody else follows the PBX */
+    const CallFeed *feed;    /* call-events are made here while it does not follow the PBX; NULL: always */
     Speech *speech;          /* NULL: no texts are spoken here */
 } AgiSettings;
 

@@ -38,6 +38,7 @@ CallIdentity call_identity(AgiCall *call, const IvrMenus *menus)
         .call_id = FIRST_OF(call, CALL_ID_BYTES_MAX, AGI_ARGUMENT_1, AGI_CALL_ID, AGI_LINKEDID, AGI_UNIQUEID),
         .campaign_id = FIRST_OF(call, CAMPAIGN_ID_BYTES_MAX, AGI_ARGUMENT_2, AGI_CAMPAIGN_ID),
         .contact_id = FIRST_OF(call, CALL_ID_BYTES_MAX, AGI_ARGUMENT_3, AGI_CONTACT_ID),
+        .linkedid = FIRST_OF(call, CALL_ID_BYTES_MAX, AGI_LINKEDID),
         .phone = FIRST_OF(call, NUMBER_BYTES_MAX, AGI_ARGUMENT_4, AGI_PHONE),
         .campaign_name = FIRST_OF(call, CAMPAIGN_NAME_BYTES_MAX, AGI_CAMPAIGN_NAME),
         .numbers = arena_printf(&call->arena, "%.*s %.*s", SLICE_ARG(callerid), SLICE_ARG(dnid)),
@@ -105,9 +106,17 @@ static Text open_call_event(const CallIdentity *identity, Slice type, int64_t no
     return json;
 }
 
+static void add_event_id(const CallIdentity *identity, Text *json, const char *what, Arena *arena)
+{
+    Slice id = arena_printf(arena, "%.*s/%s", SLICE_ARG(identity->linkedid), what);
+    if (!slice_empty(identity->linkedid))
+        json_add_text_member(json, "eventId", utf8_plain(id, CALL_ID_BYTES_MAX, arena));
+}
+
 Slice event_of_answer(const CallIdentity *identity, int64_t now_ms, Arena *arena)
 {
     Text json = open_call_event(identity, SLICE("call_answered"), now_ms, arena);
+    add_event_id(identity, &json, "answered", arena);
     json_add_text_member(&json, "status", SLICE("answered"));
     return close_event(identity, &json);
 }
@@ -122,6 +131,7 @@ Slice event_of_key(const CallIdentity *identity, char key, int64_t now_ms, Arena
 Slice event_of_end(const CallIdentity *identity, Slice outcome, int64_t seconds, int64_t now_ms, Arena *arena)
 {
     Text json = open_call_event(identity, SLICE("call_ended"), now_ms, arena);
+    add_event_id(identity, &json, "ended", arena);
     json_add_text_member(&json, "status", SLICE("completed"));
     json_add_text_member(&json, "outcome", outcome);
     json_add_number_member(&json, "duration", seconds);

@@ -5,6 +5,7 @@
 
 typedef struct CallIdentity {
     Slice call_id, campaign_id, contact_id, campaign_name;
+    Slice linkedid;       /* of the call's first channel; empty = Asterisk has not said it */
     Slice phone;          /* the person's number, as it was given; empty = nobody has said it */
     Slice numbers;        /* every number that the call has, for an opt-out without one of its own */
     bool phone_is_e164;
@@ -17,6 +18,7 @@ CallIdentity call_identity(AgiCall *call, const IvrMenus *menus);
 Slice event_of_donation(const CallIdentity *identity, char key, Slice told_key, int64_t now_ms, Arena *arena);
 Slice event_of_optout(const CallIdentity *identity, char key, int64_t now_ms, Arena *arena);
 
+/* An answer and an end have the event ids of whoever follows the PBX (call_news.h): told twice they are one. */
 Slice event_of_answer(const CallIdentity *identity, int64_t now_ms, Arena *arena);
 Slice event_of_key(const CallIdentity *identity, char key, int64_t now_ms, Arena *arena);
 Slice event_of_end(const CallIdentity *identity, Slice outcome, int64_t seconds, int64_t now_ms, Arena *arena);

@@ -14,8 +14,7 @@ static void begin(AgiCall *call)
     RecordedCall *recorded = ARENA_NEW(&call->arena, RecordedCall);
     Slice campaign_id = slice_empty(call->values[AGI_ARGUMENT_2]) ? call->values[AGI_CAMPAIGN_ID] : call->values[AGI_ARGUMENT_2];
     recorded_init(recorded, call, ivr_menu_of(settings->menus, campaign_id), true, false);
-    recorded->reports = settings->reports_calls;
-    recorded->reports_outcome = !settings->reports_calls;
+    recorded->reports = true;
     recorded_begin(recorded);
 }
 

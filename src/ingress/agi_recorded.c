@@ -14,11 +14,20 @@ static void post(RecordedCall *recorded, Slice topic, Slice body, AgiCall *call,
     agi_outbox_post(agi_outbox(recorded->call->agi), topic, body, call, settled);
 }
 
-/* Where nobody else does. */
 static void report(RecordedCall *recorded, Slice body)
 {
     if (recorded->reports)
         post(recorded, SLICE("call-events"), body, NULL, NULL);
+}
+
+static bool is_followed(const RecordedCall *recorded) { return call_feed_follows(agi_settings(recorded->call->agi)->feed); }
+
+static void report_answer(RecordedCall *recorded)
+{
+    AgiCall *call = recorded->call;
+    if (!recorded->has_reported_answer)
+        report(recorded, event_of_answer(&recorded->identity, call->began_ms, &call->arena));
+    recorded->has_reported_answer = true;
 }
 
 /* ---- the end, as it is told ---- */
@@ -30,6 +39,13 @@ static Slice outcome_of(const Ivr *ivr)
     return ivr->is_stored ? SLICE("converted") : SLICE("answered");
 }
 
+/* Who followed the answer may be away by now, so both are told. */
+static void report_whole(RecordedCall *recorded, Slice outcome, int64_t lasted_ms, int64_t now_ms)
+{
+    report_answer(recorded);
+    report(recorded, event_of_end(&recorded->identity, outcome, lasted_ms / 1000, now_ms, &recorded->call->arena));
+}
+
 static void report_end(RecordedCall *recorded)
 {
     AgiCall *call = recorded->call;
@@ -37,9 +53,10 @@ static void report_end(RecordedCall *recorded)
         return;
     int64_t now_ms = clock_wall_ms(), lasted_ms = now_ms > call->began_ms ? now_ms - call->began_ms : 0;
     Slice outcome = outcome_of(&recorded->ivr);
-    report(recorded, event_of_end(&recorded->identity, outcome, lasted_ms / 1000, now_ms, &call->arena));
-    if (recorded->reports_outcome && !slice_equal(outcome, SLICE("answered")))
-        post(recorded, SLICE("call-events"), event_of_outcome(&recorded->identity, outcome, now_ms, &call->arena), NULL, NULL);
+    if (recorded->is_left_alone)
+        report_whole(recorded, outcome, lasted_ms, now_ms);
+    else if (!slice_equal(outcome, SLICE("answered")))
+        report(recorded, event_of_outcome(&recorded->identity, outcome, now_ms, &call->arena));
     log_line(LOG_INFO, "call over", LOG_TEXT("callId", recorded->identity.call_id), LOG_TEXT("campaignId", recorded->identity.campaign_id),
              LOG_PHONE("phone", recorded->identity.phone_is_e164 ? recorded->identity.phone : (Slice){0}), LOG_TEXT("outcome", outcome),
              LOG_CSTR("keys", recorded->keys), LOG_NUMBER("milliseconds", lasted_ms));
@@ -142,7 +159,8 @@ static void take_key(RecordedCall *recorded, char key)
         recorded->keys[count] = key;
     metric_add(opts_out ? METRIC_AGI_KEYS_OPT_OUT : donates ? METRIC_AGI_KEYS_DONATE : METRIC_AGI_KEYS_OTHER, 1);
     take_step(recorded, ivr_step(&recorded->ivr, IVR_KEY, key));
-    report(recorded, event_of_key(&recorded->identity, key, clock_wall_ms(), &recorded->call->arena));
+    if (!is_followed(recorded))
+        report(recorded, event_of_key(&recorded->identity, key, clock_wall_ms(), &recorded->call->arena));
 }
 
 static bool is_key(long result) { return result > 0 && result < 128 && strchr("0123456789*#ABCD", (int)result); }
@@ -212,7 +230,8 @@ void recorded_init(RecordedCall *recorded, AgiCall *call, const IvrMenu *menu, b
 
 void recorded_begin(RecordedCall *recorded)
 {
-    report(recorded, event_of_answer(&recorded->identity, recorded->call->began_ms, &recorded->call->arena));
+    if (!is_followed(recorded))
+        report_answer(recorded);
     take_step(recorded, ivr_step(&recorded->ivr, IVR_BEGIN, 0));
 }
 
@@ -222,5 +241,6 @@ void recorded_ended(RecordedCall *recorded)
 {
     ivr_step(&recorded->ivr, IVR_GONE, 0);
     recorded->is_ended = true;
+    recorded->is_left_alone = !is_followed(recorded);
     report_end(recorded);
 }

@@ -13,8 +13,9 @@ typedef struct RecordedCall {
     bool is_asking;     /* whether the call is still there, after a prompt that could not be played */
     bool is_broken;     /* a prompt of the menu is missing */
     bool waits_for_optout, is_ended;
-    bool reports;       /* call-events */
-    bool reports_outcome; /* what came of a call that others follow, who cannot know it */
+    bool reports;       /* call-events, as far as nobody follows the PBX, and what came of the call, which who follows cannot know */
+    bool has_reported_answer;
+    bool is_left_alone; /* it is over, and nobody followed the PBX by then */
     int64_t pressed_ms; /* elapsed time of the press that opted out */
     char keys[17];      /* the first ones, as a text */
     void (*heard)(struct RecordedCall *recorded);  /* NULL: nobody wants to know that the message was */

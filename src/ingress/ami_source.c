@@ -58,8 +58,8 @@ static Status list(void *self, int64_t deadline_ms, void (*visit)(void *context,
     AmiMessage message;
     Status status = ami_ask(source->ami, fields, 1, deadline_ms, &message, fault);
     if (!status && !ami_is_success(&message))
-        status = fault_set(fault, STATUS_RETRY, "asterisk_refuses", "Asterisk's AMI does not list its channels to us: %.*s",
-                           SLICE_ARG(ami_value(&message, "Message")));
+        status = fault_set(fault, STATUS_RETRY, "asterisk_refuses", "AMI on %s:%d does not list its channels to us: %.*s",
+                           source->settings.host, source->settings.port, SLICE_ARG(ami_value(&message, "Message")));
     for (bool is_complete = false; !status && !is_complete;) {
         status = ami_next_event(source->ami, deadline_ms, &message, fault);
         if (status)

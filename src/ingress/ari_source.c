@@ -40,7 +40,8 @@ static Status ask(const AriSource *source, const char *method, Slice path, Slice
     if (status)
         return status;
     if (answer.code < 200 || answer.code > 299)
-        return fault_set(fault, STATUS_REJECT, "ari_refused", "Asterisk's ARI answers %ld to %s %.*s", answer.code, method, SLICE_ARG(path));
+        return fault_set(fault, STATUS_REJECT, "ari_refused", "ARI on %s:%d answers %ld to %s %.*s", source->settings.host,
+                         source->settings.port, answer.code, method, SLICE_ARG(path));
     return ret_json ? json_parse(answer.body, arena, ret_json, fault) : STATUS_OK;
 }
 
@@ -73,7 +74,11 @@ static Status open_socket(AriSource *source, int64_t deadline_ms, Fault *fault)
     Slice target = arena_printf(&source->arena, "%s/events?app=%.*s&subscribeAll=true", settings->path, SLICE_ARG(source->application));
     WebSocketSettings wanted = {.stream = {.host = settings->host, .port = settings->port, .is_tls = settings->is_tls}, .target = target,
                                 .authorization = source->authorization, .message_bytes_max = MESSAGE_BYTES_MAX};
-    return websocket_open(&wanted, deadline_ms, &source->socket, fault);
+    Status status = websocket_open(&wanted, deadline_ms, &source->socket, fault);
+    if (status && !strcmp(fault->code, "websocket_unauthorized"))
+        return fault_set(fault, status, "ari_login", "ARI on %s:%d refuses the login of %.60s", settings->host, settings->port, settings->user);
+    bool names_host = !slice_starts_with(slice_of(fault->code), SLICE("websocket_"));
+    return !status || names_host ? status : fault_place(fault, arena_printf(&source->arena, "ARI on %s:%d", settings->host, settings->port).at);
 }
 
 /* An Asterisk that is older than the filter (before 13.26 and 16.3), or a user that may only read, sends all of its events: they are
@@ -171,7 +176,8 @@ static Status check(void *self, int64_t deadline_ms, Fault *fault)
     const AriSource *source = self;
     int64_t silent_ms = clock_elapsed_ms() - websocket_heard_ms(source->socket);
     if (silent_ms > PBX_SILENCE_MS)
-        return fault_set(fault, STATUS_RETRY, "silent", "Asterisk's ARI has not been heard of for %lld s", (long long)silent_ms / 1000);
+        return fault_set(fault, STATUS_RETRY, "silent", "ARI on %s:%d has not been heard of for %lld s",
+                         source->settings.host, source->settings.port, (long long)silent_ms / 1000);
     return websocket_ping(source->socket, deadline_ms, fault);
 }
 

@@ -17,12 +17,13 @@ enum { CONNECT_MS = 5000, LIST_MS = 5000, TICK_MS = 250, CHECK_EVERY_MS = 3000, 
 
 struct CallFeed {
     PbxSource source;
+    const char *setting; /* that says where it is */
     LiveCalls *calls;
     Outbox *outbox;
     Breaker breaker;
     pthread_t thread;
     bool is_open; /* it has a thread */
-    atomic_bool is_stopping;
+    atomic_bool is_stopping, follows;
     int64_t heard_ms; /* wall time of the last sign of life */
 };
 
@@ -116,6 +117,12 @@ static void wait_a_moment(void)
     nanosleep(&pause, NULL);
 }
 
+static void say_whether_it_follows(CallFeed *feed, bool follows)
+{
+    feed->follows = follows;
+    metric_set(METRIC_ASTERISK_FOLLOWED, follows);
+}
+
 static void *run(void *argument)
 {
     CallFeed *feed = argument;
@@ -129,11 +136,11 @@ static void *run(void *argument)
         Status status = connect_and_list(feed, &fault);
         if (!status) {
             breaker_answered(&feed->breaker);
-            metric_set(METRIC_ASTERISK_FOLLOWED, 1);
+            say_whether_it_follows(feed, true);
             status = follow(feed, &fault);
         }
-        metric_set(METRIC_ASTERISK_FOLLOWED, 0);
-        if (status)
+        say_whether_it_follows(feed, false);
+        if (status && fault_place(&fault, feed->setting))
             breaker_failed(&feed->breaker, &fault);
         feed->source.disconnect(feed->source.self);
     }
@@ -177,7 +184,7 @@ Status call_feed_open(const CallFeedSettings *settings, Intake *intake, CallFeed
     CallFeed *feed = calloc(1, sizeof *feed);
     if (!feed)
         abort();
-    *feed = (CallFeed){.source = source, .heard_ms = clock_wall_ms()};
+    *feed = (CallFeed){.source = source, .setting = *settings->ari_url ? "PLEDGELINE_ARI_URL" : "PLEDGELINE_AMI_URL", .heard_ms = clock_wall_ms()};
     LiveCallsSettings live = {.map = settings->map, .tell = put, .look_up = look_up, .context = feed};
     feed->calls = live_calls_new(&live);
     init_breaker(&feed->breaker);
@@ -214,5 +221,7 @@ void call_feed_free(CallFeed *feed)
     breaker_done(&feed->breaker);
     free(feed);
 }
+
+bool call_feed_follows(const CallFeed *feed) { return feed && feed->follows; }
 
 Breaker *call_feed_breaker(CallFeed *feed) { return &feed->breaker; }

@@ -20,5 +20,8 @@ void call_feed_stop(CallFeed *feed);
 /* Once nobody looks at its breaker any more. NULL is fine. */
 void call_feed_free(CallFeed *feed);
 
+/* Any thread: whether what happens now is heard. A connection that dropped without a word is found out after a while. NULL follows nothing. */
+bool call_feed_follows(const CallFeed *feed);
+
 /* For readyz: "asterisk_events". */
 Breaker *call_feed_breaker(CallFeed *feed);

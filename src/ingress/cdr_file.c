@@ -5,16 +5,17 @@
 
 #include "base/clock.h"
 #include "base/csv_read.h"
+#include "base/digest.h"
 #include "event/event.h"
 #include "event/phone.h"
 #include "ingress/call_news.h"
 
 /* A row says seconds: its end stands for each, so that a time which was told exactly, and is no later, is the one that stays. */
-enum { WITHIN_SECOND_MS = 999, HALVES_APART_MS = 2000 };
+enum { WITHIN_SECOND_MS = 999, PAIRS_APART_MS = 2000, DIGEST_SHOWN_BYTES = 16 };
 
 typedef enum CdrColumn {
-    COLUMN_CALL, COLUMN_CAMPAIGN, COLUMN_CONTACT, COLUMN_PHONE, COLUMN_CHANNEL, COLUMN_START, COLUMN_ANSWER, COLUMN_END, COLUMN_DISPOSITION,
-    COLUMN_UNIQUEID, COLUMN_LINKEDID, CDR_COLUMNS,
+    COLUMN_CALL, COLUMN_CAMPAIGN, COLUMN_CONTACT, COLUMN_PHONE, COLUMN_CHANNEL, COLUMN_OTHER, COLUMN_START, COLUMN_ANSWER, COLUMN_END,
+    COLUMN_DISPOSITION, COLUMN_UNIQUEID, COLUMN_LINKEDID, CDR_COLUMNS,
 } CdrColumn;
 
 /* Where they are, counted from 1; 0 = nowhere. cdr_csv adds columns by options of cdr.conf: loguniqueid, loguserfield, newcdrcolumns.
@@ -23,8 +24,8 @@ static const struct CdrFormat {
     size_t cells;
     uint8_t at[CDR_COLUMNS];
 } formats[] = {
-#define MASTER .at[COLUMN_CAMPAIGN] = 1, .at[COLUMN_PHONE] = 3, .at[COLUMN_CHANNEL] = 6, .at[COLUMN_START] = 10, .at[COLUMN_ANSWER] = 11, \
-               .at[COLUMN_END] = 12, .at[COLUMN_DISPOSITION] = 15
+#define MASTER .at[COLUMN_CAMPAIGN] = 1, .at[COLUMN_PHONE] = 3, .at[COLUMN_CHANNEL] = 6, .at[COLUMN_OTHER] = 7, .at[COLUMN_START] = 10, \
+               .at[COLUMN_ANSWER] = 11, .at[COLUMN_END] = 12, .at[COLUMN_DISPOSITION] = 15
     {16, MASTER},
     {17, MASTER, .at[COLUMN_UNIQUEID] = 17},
     {18, MASTER, .at[COLUMN_UNIQUEID] = 17},
@@ -42,28 +43,36 @@ static const struct { Slice disposition, status; } dispositions[] = {
     {SLICE_INIT("FAILED"), SLICE_INIT("CHANUNAVAIL")}, {SLICE_INIT("CONGESTION"), SLICE_INIT("CONGESTION")},
 };
 
+typedef struct Row {
+    Slice cells[CDR_COLUMNS];
+    Slice status;
+    int64_t start_ms, answer_ms, end_ms;
+    struct Row *following; /* of the same call */
+} Row;
+
 /* A call as its rows tell it. The key comes first: a tree of them is searched by it. */
 typedef struct FileCall {
-    Slice key;
-    Slice channel; /* of its first row */
-    CallNews news;
+    Slice key, channel; /* of the row that gave it its key */
+    Row *first, *last;
+    struct FileCall *joined;    /* the call that this one turned out to be */
     struct FileCall *following;
 } FileCall;
+
+/* A Local pair while it lasted. Asterisk counts its pairs from 0 again when it starts, so a name stands for one only at one time. */
+typedef struct Pair {
+    Slice key;
+    FileCall *call;
+    int64_t from_ms, until_ms;
+} Pair;
 
 typedef struct Reading {
     const CdrFileSettings *settings;
     Arena *arena;
     CdrFileReport *report;
-    void *calls, *halves; /* trees: by linked id; the last Local pair of each name */
+    void *calls, *pairs; /* trees: calls by their id; the last pair of each name */
     FileCall *first, **end;
     size_t line;
 } Reading;
-
-typedef struct Row {
-    Slice cells[CDR_COLUMNS];
-    Slice status;
-    int64_t start_ms, answer_ms, end_ms;
-} Row;
 
 /* ---- rows ---- */
 
@@ -147,22 +156,66 @@ static bool read_row(const Reading *reading, const Slice *cells, size_t count, R
 
 static int compare(const void *a, const void *b) { return slice_compare(*(const Slice *)a, *(const Slice *)b); }
 
-static FileCall *find(void *const *root, Slice key)
+static void *find(void *const *root, Slice key)
 {
     void *const *node = tfind(&key, root, compare);
     return node ? *node : NULL;
 }
 
-static FileCall *call_new(Reading *reading, void **root, Slice key)
+static void keep(void **root, void *node)
+{
+    if (!tsearch(node, root, compare))
+        abort();
+}
+
+static FileCall *call_new(Reading *reading)
 {
     FileCall *call = ARENA_NEW(reading->arena, FileCall);
-    call->key = key;
-    if (!tsearch(call, root, compare))
-        abort();
     *reading->end = call;
     reading->end = &call->following;
     reading->report->calls++;
     return call;
+}
+
+static FileCall *whole_of(FileCall *call)
+{
+    while (call->joined)
+        call = call->joined;
+    return call;
+}
+
+static void append(FileCall *call, Row *first, Row *last)
+{
+    if (call->last)
+        call->last->following = first;
+    else
+        call->first = first;
+    call->last = last;
+}
+
+static FileCall *join(Reading *reading, FileCall *call, FileCall *other)
+{
+    if (call == other)
+        return call;
+    if (other->first)
+        append(call, other->first, other->last);
+    other->joined = call;
+    reading->report->calls--;
+    return call;
+}
+
+/* What tells a row's channel from every other: a name alone comes again. */
+static Slice digest_of(const Reading *reading, const Row *row)
+{
+    const Slice parts[] = {row->cells[COLUMN_START], SLICE("\n"), row->cells[COLUMN_CHANNEL]};
+    uint8_t digest[DIGEST_BYTES];
+    digest_sha256(parts, sizeof parts / sizeof *parts, digest);
+    return arena_printf(reading->arena, "cdr-%.*s", SLICE_ARG(digest_hex(reading->arena, digest, DIGEST_SHOWN_BYTES)));
+}
+
+static Slice own_id(const Reading *reading, const Row *row)
+{
+    return slice_empty(row->cells[COLUMN_UNIQUEID]) ? digest_of(reading, row) : row->cells[COLUMN_UNIQUEID];
 }
 
 /* "Local/s@out-00000003;1" without its half; empty for any other channel. */
@@ -174,44 +227,88 @@ static Slice pair_of(Slice channel)
 
 static bool is_second_half(Slice channel) { return !slice_empty(pair_of(channel)) && channel.at[channel.bytes - 1] == '2'; }
 
-/* Asterisk counts its pairs from 0 again when it starts, so two of one name are one only when they began together. */
-static FileCall *call_of_pair(Reading *reading, Slice pair, int64_t start_ms)
+static bool is_at_one_time(const Pair *pair, const Row *row)
 {
-    FileCall *call = find(&reading->halves, pair);
-    int64_t apart_ms = call ? llabs(call->news.created_ms - start_ms) : 0;
-    if (call && apart_ms <= HALVES_APART_MS)
-        return call;
-    if (call)
-        tdelete(call, &reading->halves, compare);
-    return call_new(reading, &reading->halves, pair);
+    return row->start_ms <= pair->until_ms + PAIRS_APART_MS && row->end_ms >= pair->from_ms - PAIRS_APART_MS;
 }
 
-/* NULL when the row is none. */
-static FileCall *call_of(Reading *reading, const Row *row)
+static void pair_new(Reading *reading, Slice name, const Row *row, FileCall *call)
 {
-    Slice linkedid = row->cells[COLUMN_LINKEDID], uniqueid = row->cells[COLUMN_UNIQUEID], channel = row->cells[COLUMN_CHANNEL];
-    Slice pair = slice_empty(linkedid) ? pair_of(channel) : (Slice){0}, id = slice_empty(linkedid) ? uniqueid : linkedid;
-    if (!slice_empty(pair))
-        return call_of_pair(reading, pair, row->start_ms);
-    if (slice_empty(id))
-        id = arena_printf(reading->arena, "%.*s@%lld", SLICE_ARG(channel), (long long)row->start_ms / 1000);
+    Pair *pair = ARENA_NEW(reading->arena, Pair);
+    *pair = (Pair){.key = name, .call = call, .from_ms = row->start_ms, .until_ms = row->end_ms};
+    keep(&reading->pairs, pair);
+}
+
+/* call: what is known of the row's already; NULL = nothing. */
+static FileCall *call_of_pair(Reading *reading, Slice name, const Row *row, FileCall *call)
+{
+    Pair *pair = find(&reading->pairs, name);
+    if (pair && is_at_one_time(pair, row)) {
+        pair->from_ms = row->start_ms < pair->from_ms ? row->start_ms : pair->from_ms;
+        pair->until_ms = row->end_ms > pair->until_ms ? row->end_ms : pair->until_ms;
+        FileCall *found = whole_of(pair->call);
+        return call ? join(reading, found, call) : found;
+    }
+    if (pair)
+        tdelete(pair, &reading->pairs, compare);
+    call = call ? call : call_new(reading);
+    pair_new(reading, name, row, call);
+    return call;
+}
+
+static FileCall *call_of_id(Reading *reading, Slice id, Slice channel)
+{
     FileCall *call = find(&reading->calls, id);
-    bool is_strange = call && slice_empty(linkedid) && !slice_equal(call->channel, channel);
-    if (is_strange) {
+    if (call)
+        return whole_of(call);
+    call = call_new(reading);
+    call->key = id;
+    call->channel = channel;
+    keep(&reading->calls, call);
+    return call;
+}
+
+/* Of a channel that is no half of a pair. NULL when its id cannot be one. */
+static FileCall *call_of_channel(Reading *reading, const Row *row)
+{
+    Slice id = own_id(reading, row), channel = row->cells[COLUMN_CHANNEL];
+    const FileCall *known = find(&reading->calls, id);
+    if (known && !slice_equal(known->channel, channel)) {
         complain(reading, 0, "its unique id is another channel's, too: is that column the userfield? Then set loguniqueid in cdr.conf");
         return NULL;
     }
-    return call ? call : call_new(reading, &reading->calls, id);
+    return call_of_id(reading, id, channel);
+}
+
+/* A row has a channel, and the one that it was connected to; the other half of either may have a row of its own. */
+static FileCall *call_of(Reading *reading, const Row *row)
+{
+    if (!slice_empty(row->cells[COLUMN_LINKEDID]))
+        return call_of_id(reading, row->cells[COLUMN_LINKEDID], row->cells[COLUMN_CHANNEL]);
+    Slice own = pair_of(row->cells[COLUMN_CHANNEL]), other = pair_of(row->cells[COLUMN_OTHER]);
+    FileCall *call = slice_empty(own) ? call_of_channel(reading, row) : call_of_pair(reading, own, row, NULL);
+    return call && !slice_empty(other) ? call_of_pair(reading, other, row, call) : call;
 }
 
 /* ---- what a row says of its call ---- */
 
-/* Of a Local pair the first half is the call's first channel. */
-static Slice linkedid_of(const Row *row)
+/* The call's first channel is no second half, and began first. */
+static bool is_before(const Row *row, const Row *other)
 {
-    if (!slice_empty(row->cells[COLUMN_LINKEDID]))
-        return row->cells[COLUMN_LINKEDID];
-    return is_second_half(row->cells[COLUMN_CHANNEL]) ? (Slice){0} : row->cells[COLUMN_UNIQUEID];
+    Slice channel = row->cells[COLUMN_CHANNEL], other_channel = other->cells[COLUMN_CHANNEL];
+    if (is_second_half(channel) != is_second_half(other_channel))
+        return is_second_half(other_channel);
+    if (row->start_ms != other->start_ms)
+        return row->start_ms < other->start_ms;
+    return slice_compare(channel, other_channel) < 0;
+}
+
+static Slice linkedid_of(const Reading *reading, const FileCall *call)
+{
+    const Row *first = call->first;
+    for (const Row *row = first; row; row = row->following)
+        first = is_before(row, first) ? row : first;
+    return slice_empty(first->cells[COLUMN_LINKEDID]) ? own_id(reading, first) : first->cells[COLUMN_LINKEDID];
 }
 
 /* Empty when it is no number, or one that could be several. */
@@ -227,11 +324,8 @@ static void keep_text(Slice *kept, Slice text) { *kept = slice_empty(*kept) ? te
 
 static void keep_earlier(int64_t *kept, int64_t value) { *kept = value && (!*kept || value < *kept) ? value : *kept; }
 
-static void add_row(const Reading *reading, FileCall *call, const Row *row)
+static void add_row(const Reading *reading, CallNews *news, const Row *row)
 {
-    CallNews *news = &call->news;
-    keep_text(&call->channel, row->cells[COLUMN_CHANNEL]);
-    keep_text(&news->linkedid, linkedid_of(row));
     keep_text(&news->call_id, row->cells[COLUMN_CALL]);
     keep_text(&news->variables[VARIABLE_CAMPAIGN_ID], row->cells[COLUMN_CAMPAIGN]);
     keep_text(&news->variables[VARIABLE_CONTACT_ID], row->cells[COLUMN_CONTACT]);
@@ -244,30 +338,31 @@ static void add_row(const Reading *reading, FileCall *call, const Row *row)
 
 static void take_line(Reading *reading, const Slice *cells, size_t count)
 {
-    Row row;
+    Row *row = ARENA_NEW(reading->arena, Row);
     if (count == 1 && slice_empty(cells[0]))
         return;
     reading->report->rows++;
-    FileCall *call = read_row(reading, cells, count, &row) ? call_of(reading, &row) : NULL;
+    FileCall *call = read_row(reading, cells, count, row) ? call_of(reading, row) : NULL;
     if (call)
-        add_row(reading, call, &row);
+        append(call, row, row);
     else
         reading->report->bad_rows++;
 }
 
 /* ---- what is told ---- */
 
-static void tell_call(const Reading *reading, FileCall *call, Arena *arena)
+static void tell_call(const Reading *reading, const FileCall *call, Arena *arena)
 {
-    CallNews *news = &call->news;
-    keep_text(&news->linkedid, call->key);
-    keep_text(&news->call_id, news->linkedid);
-    keep_text(&news->variables[VARIABLE_CAMPAIGN_ID], reading->settings->campaign_id);
-    if (slice_empty(news->variables[VARIABLE_CAMPAIGN_ID])) {
+    CallNews news = {.linkedid = linkedid_of(reading, call)};
+    for (const Row *row = call->first; row; row = row->following)
+        add_row(reading, &news, row);
+    keep_text(&news.call_id, news.linkedid);
+    keep_text(&news.variables[VARIABLE_CAMPAIGN_ID], reading->settings->campaign_id);
+    if (slice_empty(news.variables[VARIABLE_CAMPAIGN_ID])) {
         reading->report->nameless++;
         return;
     }
-    call_news_tell(news, arena, reading->settings->tell, reading->settings->context);
+    call_news_tell(&news, arena, reading->settings->tell, reading->settings->context);
     arena_reset(arena);
 }
 
@@ -285,9 +380,11 @@ void cdr_file_read(Slice csv, const CdrFileSettings *settings, Arena *arena, Cdr
         take_line(&reading, cells, count);
     Arena of_one_call;
     arena_init(&of_one_call);
-    for (FileCall *call = reading.first; call; call = call->following)
-        tell_call(&reading, call, &of_one_call);
+    for (const FileCall *call = reading.first; call; call = call->following) {
+        if (!call->joined)
+            tell_call(&reading, call, &of_one_call);
+    }
     arena_done(&of_one_call);
     tdestroy(reading.calls, forget);
-    tdestroy(reading.halves, forget);
+    tdestroy(reading.pairs, forget);
 }

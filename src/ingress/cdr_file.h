@@ -1,8 +1,9 @@
 /* Call records that an Asterisk has written into files, as messages of `call-events`: Master.csv of cdr_csv (with or without its optional
  * columns), and the mapping of examples/asterisk/cdr_custom.conf, which also says call, campaign, contact and number. Pure.
  *
- * The rows of one call are one call: those with one linkedid, the halves of a Local pair, and the attempts of one Dial. The messages have
- * the event ids of whoever followed the call, so what was told of it already stays, and what was missed is filled in. */
+ * The rows of one call are one call: those with one linkedid, the halves of a Local pair, whoever is connected to a half, and the attempts of
+ * one Dial. Its id is never the name of a channel, which comes again after a restart. The messages have the event ids of whoever followed the call, so
+ * what was told of it already stays, and what was missed is filled in. */
 #pragma once
 
 #include "base/arena.h"

@@ -68,13 +68,20 @@ static const char *without_slash(const char *path, Arena *arena)
     return arena_copy(arena, kept).at;
 }
 
+static bool is_ari(const char *path, Arena *arena)
+{
+    Slice kept = slice_of(without_slash(path, arena)), end = SLICE("/ari");
+    return kept.bytes >= end.bytes && !memcmp(kept.at + kept.bytes - end.bytes, end.at, end.bytes);
+}
+
 Status ari_read_url(const char *url, Arena *arena, AriSettings *ret, Fault *fault)
 {
     Place place = {0};
-    bool is_read = take_apart(url, arena, &place), is_tls = is_read && !strcmp(place.scheme, "https");
+    bool is_read = take_apart(url, arena, &place) && is_ari(place.path, arena), is_tls = is_read && !strcmp(place.scheme, "https");
     if (!is_read || (!is_tls && strcmp(place.scheme, "http")))
         return fault_set(fault, STATUS_REJECT, "setting_value",
-                         "PLEDGELINE_ARI_URL must be http://user:password@host:8088/ari, or https://, with special characters percent-encoded");
+                         "PLEDGELINE_ARI_URL must be http://user:password@host:8088/ari, or https://, its path with /ari at the end,"
+                         " special characters percent-encoded");
     *ret = (AriSettings){.host = place.host, .port = port_of(&place, is_tls ? 8089 : 8088), .is_tls = is_tls,
                          .path = without_slash(place.path, arena), .user = place.user, .password = place.password};
     return STATUS_OK;

@@ -16,7 +16,7 @@ typedef struct AriSettings {
     const char *user, *password;
 } AriSettings;
 
-/* http://user:password@host[:8088]/ari, or https:// (8089). The same. */
+/* http://user:password@host[:8088]/ari, or https:// (8089), with a path before /ari where http.conf has a prefix. The same. */
 Status ari_read_url(const char *url, Arena *arena, AriSettings *ret, Fault *fault);
 /* "http://host:8088/ari", and the value of the header Authorization that goes with it (RFC 7617). */
 Slice ari_base_url(const AriSettings *settings, Arena *arena);

@@ -37,11 +37,14 @@ static void complain(void *context, size_t line, size_t column, const char *why)
 
 static void say_what_was_read(const CdrFileReport *report)
 {
-    verb_note("%lld rows are %lld calls", (long long)report->rows, (long long)report->calls);
+    bool is_row = report->rows == 1, is_bad_row = report->bad_rows == 1, is_nameless = report->nameless == 1;
+    verb_note("%lld %s %lld %s", (long long)report->rows, is_row ? "row is" : "rows are", (long long)report->calls,
+              report->calls == 1 ? "call" : "calls");
     if (report->bad_rows)
-        verb_note("%lld rows could not be read and were left out", (long long)report->bad_rows);
+        verb_note("%lld %s left out", (long long)report->bad_rows, is_bad_row ? "row could not be read and was" : "rows could not be read and were");
     if (report->nameless)
-        verb_note("%lld calls name no campaign and were left out: --campaign ID takes them in", (long long)report->nameless);
+        verb_note("%lld %s left out: --campaign ID takes %s in", (long long)report->nameless,
+                  is_nameless ? "call names no campaign and was" : "calls name no campaign and were", is_nameless ? "it" : "them");
 }
 
 /* *ret_zone NULL: UTC. */

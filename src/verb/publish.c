@@ -260,8 +260,8 @@ static int summary(const Publishing *publishing, Status status, const Fault *fau
 {
     const char *where = publishing->desk.client ? arena_copy(publishing->invocation->arena, publishing->desk.server).at
                                                 : publishing->invocation->config->data_folder;
-    verb_note("%lld accepted (%lld of them duplicates), %lld rejected; to %s", (long long)publishing->accepted,
-              (long long)publishing->duplicates, (long long)publishing->rejected, where);
+    verb_note("%lld %s accepted (%lld of them duplicates), %lld rejected; to %s", (long long)publishing->accepted,
+              publishing->accepted == 1 ? "message" : "messages", (long long)publishing->duplicates, (long long)publishing->rejected, where);
     if (publishing->waiting)
         verb_note("%lld of them could not be done yet and wait: pledgeline serve tries them again, pledgeline dlq list --waiting shows why",
                   (long long)publishing->waiting);

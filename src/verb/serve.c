@@ -107,7 +107,8 @@ static Status open_couriers(Service *service, Fault *fault)
     return status || !settings->calls_are_carried ? status : open_courier(service, true, fault);
 }
 
-/* Another name for readyz, beside those of the stores. */
+/* Another name for readyz, beside those of the stores. Whoever ends calls asks Asterisk rarely, the feed all the time: what it finds holds
+ * for both. */
 static void watch_feed(Service *service)
 {
     Breaker *const *stores = app_breakers(&service->app);
@@ -119,6 +120,10 @@ static void watch_feed(Service *service)
         abort();
     memcpy(service->watched, stores, sizeof *stores * count);
     service->watched[count] = call_feed_breaker(service->feed);
+    for (size_t i = 0; i < count; i++) {
+        if (!strcmp(stores[i]->name, *service->config->ari_url ? "asterisk_ari" : "asterisk_ami"))
+            breaker_heed(stores[i], call_feed_breaker(service->feed));
+    }
     service->breakers = service->watched;
 }
 
@@ -223,7 +228,8 @@ Status service_open_http(Service *service, Fault *fault)
     status = status ? status : open_feed(service, fault);
     status = status ? status : open_http(service, fault);
     if (!status && !service->is_worker)
-        status = agi_service_open(&service->agi, service->config, service->app.settings.event.country_code, service->intake, service->checks, fault);
+        status = agi_service_open(&service->agi, service->config, service->app.settings.event.country_code, service->feed, service->intake,
+                                  service->checks, fault);
     return status ? status : announce(service, fault);
 }
 
@@ -252,8 +258,8 @@ void service_close(Service *service)
     readers_free(service->hang_ups);
     readers_free(service->lookups);
     click_queue_free(service->clicks);
-    call_feed_free(service->feed);
     agi_service_close(&service->agi);
+    call_feed_free(service->feed);
     caretaker_close(service->caretaker);
     app_close(&service->care);
     intake_free(service->intake);

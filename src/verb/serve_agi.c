@@ -79,10 +79,10 @@ static void say_where(const AgiService *service)
     log_line(LOG_INFO, "taking calls", LOG_CSTR("address", url));
 }
 
-Status agi_service_open(AgiService *service, const Config *config, Slice country_code, Intake *intake, Readers *checks, Fault *fault)
+Status agi_service_open(AgiService *service, const Config *config, Slice country_code, const CallFeed *feed, Intake *intake, Readers *checks,
+                        Fault *fault)
 {
-    AgiSettings settings = {.donation_key = slice_of(config->donation_key), .country_code = country_code,
-                            .reports_calls = !*config->ari_url && !*config->ami_url /* else the feed of these does */};
+    AgiSettings settings = {.donation_key = slice_of(config->donation_key), .country_code = country_code, .feed = feed};
     if (!is_on(config))
         return STATUS_OK;
     Status status = read_addresses(service, config, &settings.listen, &settings.allowed, fault);

@@ -15,8 +15,9 @@ typedef struct AgiService {
 /* Looks at the settings and reads the menu file. What is open after a failure, too, is closed by the functions below. */
 Status agi_service_read(AgiService *service, const Config *config, Fault *fault);
 Status agi_service_open_journal(AgiService *service, const Config *config, Intake *intake, Fault *fault);
-/* country_code: of numbers in national form. */
-Status agi_service_open(AgiService *service, const Config *config, Slice country_code, Intake *intake, Readers *checks, Fault *fault);
+/* country_code: of numbers in national form. feed: NULL where no PBX is followed; outlives it. */
+Status agi_service_open(AgiService *service, const Config *config, Slice country_code, const CallFeed *feed, Intake *intake, Readers *checks,
+                        Fault *fault);
 
 /* Before intake_stop, and after it with the readers stopped. */
 void agi_service_stop(AgiService *service);

@@ -167,7 +167,7 @@ def test_call_that_ends_while_the_link_is_down_is_closed_by_inference(make_serve
     for call_id in (kept, fresh):
         pbx.ami.ask("Hangup", Channel=call_id, Cause=16)
         assert ended(server, call_id)["inferred"] is False
-    assert len(lines(server, "store is away", FEED)) == len(lines(server, "store is back", FEED)) == 1
+    assert len(lines(server, "dependency is away", FEED)) == len(lines(server, "dependency is back", FEED)) == 1
 
 
 def test_link_that_is_silent_is_given_up_and_made_anew(make_server, pbx, exchange, hop):
@@ -215,7 +215,20 @@ def test_wrong_secret_is_named_once(make_server, pbx, exchange):
     server = make_server(**exchange.settings(secret="wrong-secret-of-ours"))
     until(lambda: is_away(server, FEED))
     assert "wrong-secret" not in json.dumps(server.get("/readyz").json()) + "".join(server.log)
-    until(lambda: len(lines(server, "store is away", FEED)) == 1)
+    place = f"PLEDGELINE_{exchange.kind.upper()}_URL: {exchange.kind.upper()} on 127.0.0.1:{exchange.port} refuses the login of pledgeline"
+    dependencies = until(lambda: (found := server.get("/readyz").json()["dependencies"])[FEED]["code"] != "not_connected" and found)
+    assert dependencies[FEED]["detail"].startswith(place) and dependencies[exchange.name]["detail"].startswith(place)
+    until(lambda: len(lines(server, "dependency is away", FEED)) == 1)
+
+
+def test_asterisk_that_was_never_reached_is_not_said_to_be_well(make_server, pbx, exchange, hop):
+    hop.swallow()
+    server = make_server(**exchange.settings(hop.port))
+    assert is_away(server, FEED) and is_away(server, exchange.name)
+    hop.reset()
+    hop.heal()
+    following(server)
+    until(lambda: not is_away(server, FEED) and not is_away(server, exchange.name))
 
 
 # ---- several observers ----

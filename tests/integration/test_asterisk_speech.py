@@ -160,6 +160,7 @@ REFUSED = {
     "no exchange": ({"PLEDGELINE_AMI_URL": ""}, "PLEDGELINE_DIAL"),
     "two who speak": ({"TTS_FALLBACK_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:tts"}, "TTS_FALLBACK_TOPIC_ARN"),
     "no URL of AMI": ({"PLEDGELINE_AMI_URL": "ami://user:geheim@host/path"}, "PLEDGELINE_AMI_URL"),
+    "URL without the path of ARI": ({"PLEDGELINE_ARI_URL": "http://user:geheim@host:8088"}, "/ari"),
     "no URL of ARI": ({"PLEDGELINE_ARI_URL": "http://host:8088/ari?api_key=user:geheim"}, "PLEDGELINE_ARI_URL"),
 }
 

@@ -1,6 +1,9 @@
 """Call records that a real Asterisk has written become those of Pledgeline, once, and agree with those of whoever followed the calls."""
+import csv
 import json
 from datetime import datetime
+import random
+import re
 
 import pytest
 from support.events import unique_phone
@@ -53,8 +56,43 @@ def test_import_that_is_repeated_changes_nothing(pbx, tmp_path):
     call_everybody(pbx)
     imported(tmp_path / "data", pbx, "--campaign", "spring")
     before = records(tmp_path / "data")
-    assert "13 accepted (13 of them duplicates)" in imported(tmp_path / "data", pbx, "--campaign", "spring")
+    assert "13 messages accepted (13 of them duplicates)" in imported(tmp_path / "data", pbx, "--campaign", "spring")
     assert records(tmp_path / "data") == before
+
+
+def rows_of(pbx):
+    with open(pbx.folder / "log" / MASTER, newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def write_rows(path, rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
+    return path
+
+
+def a_month_later(row):
+    later = lambda text: re.sub(r"^(\d{4})-\d\d-\d\d ", lambda day: f"{int(day[1]) + 1}-01-15 ", text)  # noqa: E731
+    return [*row[:9], *map(later, row[9:12]), *row[12:16], *(f"later-{cell}" for cell in row[16:17]), *row[17:]]
+
+
+@pytest.mark.parametrize("columns", [16, 17, 18])
+def test_file_whose_channel_names_come_again_leaves_the_earlier_calls_alone(pbx, tmp_path, columns):
+    """They are dialled as the examples do it, through two Local pairs: a row of each half that runs a dialplan."""
+    for callee in CALLEES:
+        pbx.originate(unique_phone(), callee, through="dial-unasked", context="own-ivr", timeout_s=2)
+    until(lambda: len({row["channel"] for row in pbx.cdrs()}) == 3 * len(CALLEES))
+    rows = [row[:columns] for row in rows_of(pbx)]
+    data, random_order = tmp_path / "data", random.Random(columns)
+    first = write_rows(tmp_path / "first.csv", random_order.sample(rows, len(rows)))
+    second = write_rows(tmp_path / "second.csv", [a_month_later(row) for row in random_order.sample(rows, len(rows))])
+    done = run(data, "cdr", "import", first, "--campaign", "spring")
+    assert done.code == 0 and f"{len(rows)} rows are {len(CALLEES)} calls" in done.err, done
+    before = records(data)
+    assert run(data, "cdr", "import", second, "--campaign", "autumn").code == 0
+    after = records(data)
+    assert {call_id: after[call_id] for call_id in before} == before and len(after) == 2 * len(before)
+    assert not any("Local/" in call_id for call_id in after)
 
 
 def test_mapping_of_the_example_names_the_campaign_itself(pbx, tmp_path):
@@ -103,7 +141,7 @@ def test_row_that_cannot_be_read_is_named_and_the_others_are_taken(pbx, tmp_path
     path.write_text(rows[0].replace(pbx.cdrs()[0]["start"], "2026-13-01 00:00:00") + "".join(rows[1:]))
     done = run(tmp_path / "data", "cdr", "import", path, "--campaign", "spring")
     assert done.code == 1
-    assert f"{path} line 1, column 10: the start is no time" in done.err and "1 rows could not be read" in done.err
+    assert f"{path} line 1, column 10: the start is no time" in done.err and "1 row could not be read and was left out" in done.err
     assert len(records(tmp_path / "data")) == 6
 
 

@@ -151,7 +151,7 @@ def test_donations_that_wait_for_their_campaign_hold_up_no_optout(moto, make_con
     until(lambda: consumer.metric('pledgeline_sqs_messages_total{what="given_back"}') >= 60, said(consumer, queue))
     queue.send(notification("optout-events", optout(unique("call"), unique("campaign"), phone)))
     until(lambda: look.is_blocked(consumer, phone), said(consumer, queue))
-    assert not log_of(consumer, "store is away")
+    assert not log_of(consumer, "dependency is away")
 
 
 # ---- order ----

@@ -98,7 +98,7 @@ def test_worker_that_refuses_is_one_line_in_the_log_and_no_record(server, worker
     until(lambda: len(worker.asked) == 2)
     press_9(server, "c3")
     assert until(lambda: ended(server)) == ["c3"]
-    assert len(lines(server, "store refuses", "asterisk_worker")) == 1
+    assert len(lines(server, "dependency refuses", "asterisk_worker")) == 1
 
 
 def test_worker_is_asked_before_the_registry_answers(make_server, worker):
@@ -131,7 +131,7 @@ def test_worker_that_is_down_delays_no_opt_out(make_server):
         assert all(press_9(server, phone=phone).status == 200 for phone in phones)
         assert time.monotonic() - began < DEADLINE_S
         assert all(check(server, phone)["blocked"] for phone in phones)
-        until(lambda: lines(server, "store is away", "asterisk_worker"))
+        until(lambda: lines(server, "dependency is away", "asterisk_worker"))
         assert ended(server) == []
         assert server.get("/readyz").status == 200
 

@@ -2,6 +2,7 @@
 import pytest
 from support.agi import agi_port
 from support.events import unique_phone
+from support.peer_asterisk import Exchange
 from support.program import PATIENCE_S
 from support.prompts import heard, write_menu
 from support.stores import check, until
@@ -91,6 +92,37 @@ def test_call_without_an_id_of_a_dialer_goes_by_the_id_that_its_channels_share(l
     server, pbx = line
     call = pbx.originate(unique_phone(), "press", keys="9", waits=0.4, PLEDGELINE_CALL_ID=None)
     assert ended_record(server, call)["outcome"] == "opted_out"
+
+
+def whole(server, call_id):
+    """What a record says, but for times, and for what only who follows can know: the hang-up's cause and when it began to ring."""
+    found = ended_record(server, call_id)
+    assert found["startTime"] <= found["answerTime"] < found["endTime"] and not found["inferred"]
+    assert found["duration"] >= found["billsec"] > 0
+    known = ("callId", "campaignId", "contactId", "phoneNumber", "status", "outcome", "dtmfInputs", "inferred")
+    return {name: found[name] for name in known}
+
+
+@pytest.mark.parametrize("kind", ["ami", "ari"])
+def test_record_is_the_same_and_complete_whether_asterisk_is_followed_or_refuses_us(make_server, make_pbx, make_line, tmp_path, kind):
+    """One Asterisk, and what its call says goes to the one server by AGI; whether that also follows it is up to the secret."""
+    server, pbx = make_line()
+    told = {}
+    settings = {"PLEDGELINE_AGI": pbx.agi_port, "PLEDGELINE_MENU": tmp_path / "prompts" / "menu.json"}
+    for secret in ("change-me", "wrong-secret"):
+        server.stop()
+        server = make_server(**settings, **Exchange(kind, pbx).settings(secret=secret))
+        feed = until(lambda: (found := server.get("/readyz").json()["dependencies"]["asterisk_events"]) == "ok" or
+                     found["code"] != "not_connected" and found)  # noqa: B023
+        assert (feed is True) == (secret == "change-me")
+        call = pbx.originate("+12025550177", "press", keys="1", waits=1.2, contact="c-1", call_id=f"{kind}-call")
+        pbx.ami.until("Hangup", Uniqueid=call)
+        until(lambda: server.get(f"/v1/cdrs/{call}").status == 200)  # noqa: B023
+        told[secret] = whole(server, call)
+        counters = server.get("/v1/campaigns/winter/live").json()["counters"]
+        told[secret]["counters"] = {name: counters.get(name) for name in ("answered", "completed", "converted", "donations")}
+    assert told["change-me"] == told["wrong-secret"]
+    assert (told["change-me"]["outcome"], told["change-me"]["dtmfInputs"]) == ("converted", ["1"])
 
 
 def test_missing_recording_of_who_calls_ends_the_call_and_is_told(make_line, tmp_path):

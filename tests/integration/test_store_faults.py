@@ -134,7 +134,7 @@ def heal(world):
 
 
 def words_of(world, store):
-    return [len(lines(world.server, words, store)) for words in ("store is away", "store is back")]
+    return [len(lines(world.server, words, store)) for words in ("dependency is away", "dependency is back")]
 
 
 # ---- a store goes and comes back ----

@@ -255,7 +255,7 @@ def test_optout_while_the_registry_is_away(server, settings, stores):
     assert server.run("blacklist", "check", PHONE).code == 3
     assert server.run("audit", "verify").code == 0
     assert not is_away(server, "postgresql")
-    assert len(lines(server, "store is away", "postgresql")) == 1 == len(lines(server, "store is back", "postgresql"))
+    assert len(lines(server, "dependency is away", "postgresql")) == 1 == len(lines(server, "dependency is back", "postgresql"))
 
 
 def test_who_cannot_be_asked_about_anywhere_is_blocked(make_server, settings, stores):

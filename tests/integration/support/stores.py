@@ -73,4 +73,4 @@ def nothing_waits(server):
 
 
 def lines(server, message, store):
-    return [line for line in server.log if f'"{message}"' in line and f'"store":"{store}"' in line]
+    return [line for line in server.log if f'"{message}"' in line and f'"dependency":"{store}"' in line]

@@ -57,8 +57,9 @@ static Slice said(World *world, size_t event, const char *key)
 }
 
 /* Columns of Master.csv from the channel on. */
-#define ROW(account, channel, start, answer, end, disposition, more) \
-    "\"" account "\",\"12025550100\",\"+12025550123\",\"callees\",\"\"\"Winter Appeal\"\" <12025550100>\",\"" channel "\",\"\",\"Wait\",\"120\"," \
+#define ROW(account, channel, start, answer, end, disposition, more) DIALLED(account, channel, "", start, answer, end, disposition, more)
+#define DIALLED(account, channel, other, start, answer, end, disposition, more) \
+    "\"" account "\",\"12025550100\",\"+12025550123\",\"callees\",\"\"\"Winter Appeal\"\" <12025550100>\",\"" channel "\",\"" other "\",\"Wait\",\"120\"," \
     "\"2026-11-21 " start "\"," answer ",\"2026-11-21 " end "\",2,1,\"" disposition "\",\"DOCUMENTATION\"" more "\n"
 #define AT(time) "\"2026-11-21 " time "\""
 
@@ -91,6 +92,46 @@ static void pair_of_the_same_name_after_a_restart_is_another_call(void **state)
     assert_slice(said(world, 3, "outcome"), "no_answer");
 }
 
+/* Dialled through one Local pair, whose second half dials the other. Rows come in the order in which channels end. */
+#define THROUGH_TWO_PAIRS(id, id_2, id_4) \
+    DIALLED("", "Local/1@out-00;2", "Local/1@in-01;1", "17:46:50", AT("17:47:20"), "17:47:26", "ANSWERED", id_2) \
+    ROW("", "Local/1@in-01;2", "17:47:10", AT("17:47:20"), "17:47:26", "ANSWERED", id_4) \
+    ROW("", "Local/1@out-00;1", "17:46:50", AT("17:47:20"), "17:47:27", "ANSWERED", id)
+
+static void pair_that_a_half_is_connected_to_belongs_to_its_call(void **state)
+{
+    static const char *const files[] = {
+        THROUGH_TWO_PAIRS(",\"u1\"", ",\"u2\"", ",\"u4\""),
+        ROW("", "Local/1@in-01;2", "17:47:10", AT("17:47:20"), "17:47:26", "ANSWERED", ",\"u4\"")
+        ROW("", "Local/1@out-00;1", "17:46:50", AT("17:47:20"), "17:47:27", "ANSWERED", ",\"u1\"")
+        DIALLED("", "Local/1@out-00;2", "Local/1@in-01;1", "17:46:50", AT("17:47:20"), "17:47:26", "ANSWERED", ",\"u2\""),
+        ROW("", "Local/1@in-01;2", "17:47:10", AT("17:47:20"), "17:47:26", "ANSWERED", ",\"u4\"")
+        DIALLED("", "PJSIP/desk-00", "Local/1@in-01;1", "17:46:50", AT("17:47:20"), "17:47:27", "ANSWERED", ",\"u1\""),
+    };
+    World *world = *state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        world->count = 0;
+        read_file(world, files[i]);
+        assert_int_equal(world->report.calls, 1);
+        assert_int_equal(world->report.bad_rows, 0);
+        assert_int_equal(world->count, 3);
+        assert_slice(said(world, 0, "callId"), "u1");
+        assert_slice(said(world, 2, "timestamp"), "2026-11-21T17:47:27.999Z");
+    }
+}
+
+static void call_without_an_id_is_known_by_its_first_channel_and_when_it_began(void **state)
+{
+    World *world = *state;
+    read_file(world, THROUGH_TWO_PAIRS("", "", ""));
+    assert_int_equal(world->report.calls, 1);
+    Slice id = said(world, 0, "callId");
+    assert_true(slice_starts_with(id, SLICE("cdr-")));
+    assert_null(memmem(id.at, id.bytes, "Local", 5));
+    read_file(world, ROW("", "Local/1@out-00;1", "18:46:50", "", "18:47:27", "BUSY", ""));
+    assert_false(slice_equal(said(world, 3, "callId"), id));
+}
+
 static void every_known_number_of_columns_is_read(void **state)
 {
     static const char *const more[] = {"", ",\"u1\"", ",\"u1\",\"field\"", ",\"peer\",\"u1\",7", ",\"u1\",\"peer\",\"u1\",7", ",\"u1\",\"field\",\"peer\",\"u1\",7"};
@@ -100,7 +141,7 @@ static void every_known_number_of_columns_is_read(void **state)
         Slice row = SLICE(ROW("", "PJSIP/trunk-01", "17:46:50", "", "17:46:56", "FAILED", ""));
         read_file(world, arena_printf(&world->arena, "%.*s%s\n", (int)row.bytes - 1, row.at, more[i]).at);
         assert_int_equal(world->count, 2);
-        assert_slice(said(world, 0, "callId"), i ? "u1" : "PJSIP/trunk-01@1795283210");
+        assert_slice(said(world, 0, "callId"), i ? "u1" : "cdr-489f88f04c1ec70acee155dd93a4210b");
         assert_slice(said(world, 1, "outcome"), "failed");
     }
 }
@@ -177,6 +218,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(halves_of_a_local_pair_are_one_call_of_the_first),
         TEST(pair_of_the_same_name_after_a_restart_is_another_call),
+        TEST(pair_that_a_half_is_connected_to_belongs_to_its_call),
+        TEST(call_without_an_id_is_known_by_its_first_channel_and_when_it_began),
         TEST(every_known_number_of_columns_is_read),
         TEST(mapping_of_ours_names_call_campaign_contact_and_number),
         TEST(account_code_is_the_campaign_and_without_any_a_call_is_left_out),

@@ -35,7 +35,7 @@ static Status look_for_due(void *self, int64_t now_ms, size_t max, Arena *arena,
     desk->rounds++;
     pthread_cond_broadcast(&desk->changed);
     pthread_mutex_unlock(&desk->lock);
-    return desk->world.ports.effects.due(self, now_ms, max, arena, out, ret_count, fault);
+    return desk->world.ports.effects.due(self, false, now_ms, max, arena, out, ret_count, fault);
 }
 
 /* As PostgreSQL refuses a value: all of them, for one. */

@@ -100,8 +100,8 @@ static void url_of_ari_is_taken_apart(void **state)
     assert_int_equal(ari_read_url("http://u:p%20w@[::1]/ari/", *state, &settings, NULL), STATUS_OK);
     assert_slice(ari_base_url(&settings, *state), "http://[::1]:8088/ari");
     assert_slice(ari_authorization(&settings, *state), "Basic dTpwIHc=");
-    assert_int_equal(ari_read_url("https://u:p@pbx.example:443", *state, &settings, NULL), STATUS_OK);
-    assert_slice(ari_base_url(&settings, *state), "https://pbx.example:443");
+    assert_int_equal(ari_read_url("https://u:p@pbx.example:443/prefix/ari", *state, &settings, NULL), STATUS_OK);
+    assert_slice(ari_base_url(&settings, *state), "https://pbx.example:443/prefix/ari");
 }
 
 static void url_that_is_none_is_refused_and_not_shown(void **state)
@@ -119,6 +119,9 @@ static void url_that_is_none_is_refused_and_not_shown(void **state)
     AriSettings settings;
     assert_int_equal(ari_read_url("ami://u:p@pbx", *state, &settings, NULL), STATUS_REJECT);
     assert_int_equal(ari_read_url("http://pbx:8088/ari", *state, &settings, NULL), STATUS_REJECT);
+    assert_int_equal(ari_read_url("http://u:p@pbx:8088", *state, &settings, NULL), STATUS_REJECT);
+    assert_int_equal(ari_read_url("http://u:p@pbx:8088/", *state, &settings, NULL), STATUS_REJECT);
+    assert_int_equal(ari_read_url("http://u:p@pbx:8088/safari", *state, &settings, NULL), STATUS_REJECT);
     assert_int_equal(ari_read_url("http://u:p@pbx:8088/ari?app=x", *state, &settings, NULL), STATUS_REJECT);
 }
 
