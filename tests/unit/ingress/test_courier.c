@@ -29,13 +29,13 @@ Status intake_do(Intake *intake, Task *task, Fault *fault)
 
 /* ---- ports ---- */
 
-static Status look_for_due(void *self, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
+static Status look_for_due(void *self, bool calls, int64_t now_ms, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
 {
     pthread_mutex_lock(&desk->lock);
     desk->rounds++;
     pthread_cond_broadcast(&desk->changed);
     pthread_mutex_unlock(&desk->lock);
-    return desk->world.ports.effects.due(self, false, now_ms, max, arena, out, ret_count, fault);
+    return desk->world.ports.effects.due(self, calls, now_ms, max, arena, out, ret_count, fault);
 }
 
 /* As PostgreSQL refuses a value: all of them, for one. */
