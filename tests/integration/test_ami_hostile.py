@@ -66,8 +66,7 @@ def test_stranger_costs_no_opt_out_and_ends_no_call(make_server, kind):
     server = make_server(PLEDGELINE_AMI_URL=stranger.url)
     try:
         assert server.post("/v1/events/optout-events", optout("c1", "w", unique_phone())).status == 200
-        until(lambda: is_away(server, "asterisk_ami"))
-        assert named in server.get("/readyz").json()["dependencies"]["asterisk_ami"]["detail"]
+        until(lambda: is_away(server, "asterisk_ami") and named in server.get("/readyz").json()["dependencies"]["asterisk_ami"]["detail"])
         assert server.get("/v1/actions?actionType=optout_call_terminated").json()["actions"] == []
         assert b"\r\nSecret: secret\r\n" in stranger.heard or len(sayings) < 3
     finally:

@@ -184,7 +184,7 @@ def test_asterisk_that_was_killed_delays_no_opt_out_and_is_found_again(server, p
     assert all(press_9(server, unique("dead"), phone).status == 200 for phone in phones)
     assert time.monotonic() - began < DEADLINE_S
     assert all(check(server, phone)["blocked"] for phone in phones)
-    until(lambda: is_away(server, exchange.name))
+    until(lambda: lines(server, "dependency is away", exchange.name))
     assert server.get("/readyz").status == 200
     pbx.start()
     call_id = live_call(pbx)
@@ -196,7 +196,7 @@ def test_asterisk_that_was_killed_delays_no_opt_out_and_is_found_again(server, p
     until(is_ended)
     until(lambda: channels(pbx) == [])
     until(lambda: not is_away(server, exchange.name))
-    assert len(lines(server, "dependency is away", exchange.name)) == len(lines(server, "dependency is back", exchange.name)) == 1
+    until(lambda: len(lines(server, "dependency is away", exchange.name)) == len(lines(server, "dependency is back", exchange.name)) == 1)
 
 
 def test_connection_that_broke_unseen_is_made_anew_for_the_next_call(hop, make_server, pbx, exchange):
