@@ -249,6 +249,7 @@ def test_path_that_is_not_aris_is_named_and_ends_nothing(make_server, pbx):
     server = make_server(PLEDGELINE_ARI_URL=pbx.ari_url.replace("/ari", "/air/ari"))
     assert press_9(server, "over-long-ago").status == 200
     until(lambda: "404" in str(server.get("/readyz").json()["dependencies"]["asterisk_ari"]))
+    until(lambda: lines(server, "dependency refuses", "asterisk_ari"))  # who was asked to end it, and not only who follows
     assert ended(server) == []
 
 
