@@ -280,7 +280,7 @@ def test_record_that_a_majority_has_not_confirmed_is_not_counted_yet(world):
     proxy.add_to_answer("update", NO_MAJORITY)
     proxy.answer("find", NOTHING_FOUND, when=asks_for_a_majority)
     load.publish()
-    until(lambda: all(message["attempts"] > 1 for message in world.server.get("/v1/dlq?state=waiting").json()["messages"]))
+    until(lambda: (waiting := world.server.get("/v1/dlq?state=waiting").json()["messages"]) and all(message["attempts"] > 1 for message in waiting))
     assert not load.counters()["total_attempts"] and not nothing_waits(world.server)
     proxy.heal()
     load.settle()
