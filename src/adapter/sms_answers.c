@@ -15,9 +15,9 @@ SmsReply sms_accepted(Slice id)
     return (SmsReply){.outcome = {.result = SMS_ACCEPTED, .message_id = id}};
 }
 
-static bool has_word(Slice words, Slice word)
+bool sms_has_word(const char *separated, Slice word)
 {
-    while (words.bytes) {
+    for (Slice words = slice_of(separated); words.bytes;) {
         const char *blank = memchr(words.at, ' ', words.bytes);
         size_t bytes = blank ? (size_t)(blank - words.at) : words.bytes, skipped = bytes + (blank != NULL);
         if (slice_equal((Slice){words.at, bytes}, word))
@@ -29,7 +29,7 @@ static bool has_word(Slice words, Slice word)
 
 const SmsCodes *sms_codes_find(const SmsCodes *table, Slice code)
 {
-    while (table->codes && !has_word(slice_of(table->codes), code))
+    while (table->codes && !sms_has_word(table->codes, code))
         table++;
     return table->codes ? table : NULL;
 }

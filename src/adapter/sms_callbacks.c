@@ -2,6 +2,7 @@
 #include "adapter/sms_provider.h"
 #include "base/digest.h"
 #include "base/utf8.h"
+#include "event/link.h"
 #include "event/phone.h"
 
 enum { TEXT_BYTES_MAX = 8 * 1024, WORD_BYTES_MAX = 128, REASON_BYTES_MAX = 300 };
@@ -31,19 +32,18 @@ Slice sms_callback_query(const SmsCallback *callback, const char *name, Arena *a
     return form_read(callback->query, arena, form, &ignored) ? (Slice){0} : form_get(form, name);
 }
 
-bool sms_is_ref(Slice ref)
+void sms_judge_receipt(Receipt *receipt, Slice word, const SmsStates *states, const SmsCodes *codes)
 {
-    for (size_t i = 0; i < ref.bytes; i++) {
-        char c = ref.at[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-            return false;
-    }
-    return ref.bytes == REF_BYTES;
+    while (states->words && !sms_has_word(states->words, word))
+        states++;
+    receipt->state = states->words ? states->state : RECEIPT_NONE;
+    if (receipt->state == RECEIPT_UNDELIVERED)
+        receipt->sms_class = sms_class_of_code(codes, receipt->code);
 }
 
 void sms_take_receipt(SmsCallbackRead *ret, Receipt receipt, Arena *arena)
 {
-    if (receipt.state == RECEIPT_NONE || !sms_is_ref(receipt.ref))
+    if (receipt.state == RECEIPT_NONE || !link_is_ref(receipt.ref))
         return;
     receipt.message_id = utf8_plain(receipt.message_id, WORD_BYTES_MAX, arena);
     receipt.code = utf8_plain(receipt.code, WORD_BYTES_MAX, arena);

@@ -62,15 +62,6 @@ static bool is_json(const Config *config) { return strstr(config->sms_http_conte
 
 /* ---- sending ---- */
 
-static Slice trimmed(Slice line)
-{
-    while (line.bytes && strchr(" \r\t", line.at[0]))
-        line = (Slice){line.at + 1, line.bytes - 1};
-    while (line.bytes && strchr(" \r\t", line.at[line.bytes - 1]))
-        line.bytes--;
-    return line;
-}
-
 /* "Name: value" lines, or separated by '|'. What is put in is of letters that no header minds. */
 static const char *const *headers_of(const Config *config, const SmsJob *job, Arena *arena)
 {
@@ -79,7 +70,7 @@ static const char *const *headers_of(const Config *config, const SmsJob *job, Ar
     size_t count = 0;
     for (const char *at = config->sms_http_headers; *at && count < HEADERS_MAX;) {
         size_t bytes = strcspn(at, "|\n");
-        Slice line = trimmed((Slice){at, bytes});
+        Slice line = slice_trim((Slice){at, bytes}, " \r\t");
         if (line.bytes)
             headers[count++] = fill(line, &plain, escape_nothing, arena).at;
         at += bytes + (at[bytes] != 0);

@@ -139,6 +139,10 @@ static Status read_form(const SmsSite *site, const SmsCallback *callback, Arena 
 }
 
 /* https://www.plivo.com/docs/messaging/api/message/message-status-callbacks */
+static const SmsStates states[] = {
+    {"delivered", RECEIPT_DELIVERED}, {"undelivered failed rejected", RECEIPT_UNDELIVERED}, {"sent", RECEIPT_UNDERWAY}, {0},
+};
+
 static Status read_receipt(const SmsSite *site, const SmsCallback *callback, Arena *arena, SmsCallbackRead *ret, Fault *fault)
 {
     Form *form = ARENA_NEW(arena, Form);
@@ -150,14 +154,7 @@ static Status read_receipt(const SmsSite *site, const SmsCallback *callback, Are
         return sms_malformed(fault, "a receipt needs a Status");
     Receipt receipt = {.ref = sms_callback_query(callback, "ref", arena), .message_id = form_get(form, "MessageUUID"), .code = code, .reason = said,
                        .at_ms = callback->now_ms};
-    if (slice_equal(said, SLICE("delivered")))
-        receipt.state = RECEIPT_DELIVERED;
-    else if (slice_equal(said, SLICE("undelivered")) || slice_equal(said, SLICE("failed")) || slice_equal(said, SLICE("rejected")))
-        receipt.state = RECEIPT_UNDELIVERED;
-    else if (slice_equal(said, SLICE("sent")))
-        receipt.state = RECEIPT_UNDERWAY;
-    if (receipt.state == RECEIPT_UNDELIVERED)
-        receipt.sms_class = sms_class_of_code(codes, code);
+    sms_judge_receipt(&receipt, said, states, codes);
     sms_take_receipt(ret, receipt, arena);
     return STATUS_OK;
 }

@@ -90,6 +90,9 @@ SmsReply sms_refused_by_http(const HttpAnswer *answer, Arena *arena);
 /* True for codes of HTTP that mean the same with everybody: 429, 3xx and 5xx. */
 bool sms_reply_to_code(const HttpAnswer *answer, int64_t now_ms, Arena *arena, SmsReply *ret);
 
+/* Whether `word` is one of the words, which are separated by blanks. */
+bool sms_has_word(const char *words, Slice word);
+
 /* Tables end with NULL codes. The row that has the code, or NULL. */
 const SmsCodes *sms_codes_find(const SmsCodes *table, Slice code);
 /* UNKNOWN for one that is not in the table. */
@@ -108,8 +111,14 @@ Status sms_callback_form(const SmsCallback *callback, Arena *arena, Form *ret, F
 /* The value of a parameter of the query; empty when there is none. */
 Slice sms_callback_query(const SmsCallback *callback, const char *name, Arena *arena);
 
-/* Whether a ref has the form of one. */
-bool sms_is_ref(Slice ref);
+/* What a provider calls the states of a text; words that are not in it say nothing. */
+typedef struct SmsStates {
+    const char *words; /* separated by blanks; NULL ends the table */
+    ReceiptState state;
+} SmsStates;
+
+/* Fills in the state that `word` says, and the class of what is undelivered by its code. */
+void sms_judge_receipt(Receipt *receipt, Slice word, const SmsStates *states, const SmsCodes *codes);
 
 /* One receipt; one whose ref is none of ours says nothing, and neither does a state of NONE. */
 void sms_take_receipt(SmsCallbackRead *ret, Receipt receipt, Arena *arena);

@@ -28,15 +28,6 @@ struct SmsSenders {
 
 /* ---- the rows ---- */
 
-static Slice trimmed(Slice text)
-{
-    while (text.bytes && text.at[0] == ' ')
-        text = (Slice){text.at + 1, text.bytes - 1};
-    while (text.bytes && text.at[text.bytes - 1] == ' ')
-        text.bytes--;
-    return text;
-}
-
 static bool is_prefix(Slice prefix)
 {
     if (slice_equal(prefix, SLICE("*")))
@@ -55,8 +46,8 @@ static bool read_row(Slice text, Row *ret)
         *ret = (Row){.prefix = SLICE("*"), .sender = text};
         return true;
     }
-    Slice key = trimmed((Slice){text.at, (size_t)(equals - text.at)});
-    Slice sender = trimmed((Slice){equals + 1, (size_t)(text.at + text.bytes - equals - 1)});
+    Slice key = slice_trim((Slice){text.at, (size_t)(equals - text.at)}, " ");
+    Slice sender = slice_trim((Slice){equals + 1, (size_t)(text.at + text.bytes - equals - 1)}, " ");
     const char *colon = key.bytes ? memchr(key.at, ':', key.bytes) : NULL;
     Slice provider = {key.at, colon ? (size_t)(colon - key.at) : 0};
     Slice prefix = colon ? (Slice){colon + 1, (size_t)(key.at + key.bytes - colon - 1)} : key;
@@ -70,7 +61,7 @@ static Status read_rows(SmsSenders *senders, const char *rows, Fault *fault)
     while (rest.bytes) {
         const char *comma = memchr(rest.at, ',', rest.bytes);
         size_t bytes = comma ? (size_t)(comma - rest.at) : rest.bytes, skipped = bytes + (comma != NULL);
-        Slice text = trimmed((Slice){rest.at, bytes});
+        Slice text = slice_trim((Slice){rest.at, bytes}, " ");
         rest = (Slice){rest.at + skipped, rest.bytes - skipped};
         if (slice_empty(text))
             continue;

@@ -117,18 +117,9 @@ static Status read_form(const SmsSite *site, const SmsCallback *callback, Arena 
 }
 
 /* https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks */
-static ReceiptState state_of(Slice status)
-{
-    static const struct { Slice status; ReceiptState state; } states[] = {
-        {SLICE_INIT("delivered"), RECEIPT_DELIVERED}, {SLICE_INIT("read"), RECEIPT_DELIVERED}, {SLICE_INIT("undelivered"), RECEIPT_UNDELIVERED},
-        {SLICE_INIT("failed"), RECEIPT_UNDELIVERED}, {SLICE_INIT("canceled"), RECEIPT_UNDELIVERED}, {SLICE_INIT("sent"), RECEIPT_UNDERWAY},
-    };
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-        if (slice_equal(status, states[i].status))
-            return states[i].state;
-    }
-    return RECEIPT_NONE;
-}
+static const SmsStates states[] = {
+    {"delivered read", RECEIPT_DELIVERED}, {"undelivered failed canceled", RECEIPT_UNDELIVERED}, {"sent", RECEIPT_UNDERWAY}, {0},
+};
 
 static Status read_receipt(const SmsSite *site, const SmsCallback *callback, Arena *arena, SmsCallbackRead *ret, Fault *fault)
 {
@@ -139,10 +130,9 @@ static Status read_receipt(const SmsSite *site, const SmsCallback *callback, Are
     Slice said = form_get(form, "MessageStatus"), id = form_get(form, "MessageSid"), code = form_get(form, "ErrorCode");
     if (slice_empty(said) || slice_empty(id))
         return sms_malformed(fault, "a receipt needs MessageSid and MessageStatus");
-    Receipt receipt = {.ref = sms_callback_query(callback, "ref", arena), .message_id = id, .state = state_of(said), .code = code, .reason = said,
+    Receipt receipt = {.ref = sms_callback_query(callback, "ref", arena), .message_id = id, .code = code, .reason = said,
                        .at_ms = callback->now_ms};
-    if (receipt.state == RECEIPT_UNDELIVERED)
-        receipt.sms_class = sms_class_of_code(codes, code);
+    sms_judge_receipt(&receipt, said, states, codes);
     sms_take_receipt(ret, receipt, arena);
     return STATUS_OK;
 }

@@ -71,6 +71,10 @@ static int64_t time_of(Slice text, int64_t otherwise_ms)
     return time_parse(text, &ms) ? ms : otherwise_ms;
 }
 
+static const SmsStates message_states[] = {
+    {"delivered read", RECEIPT_DELIVERED}, {"rejected undeliverable", RECEIPT_UNDELIVERED}, {"submitted", RECEIPT_UNDERWAY}, {0},
+};
+
 /* {"message_uuid":"…","timestamp":"…","status":"rejected","client_ref":"…","error":{"type":"…#1180","title":"1180","detail":"…"}} */
 static Status read_status(const SmsSite *site, const SmsCallback *callback, Arena *arena, SmsCallbackRead *ret, Fault *fault)
 {
@@ -85,14 +89,7 @@ static Status read_status(const SmsSite *site, const SmsCallback *callback, Aren
     Receipt receipt = {.ref = json_text(json_get(body, "client_ref")), .message_id = json_text(json_get(body, "message_uuid")),
                        .code = vonage_code_of_type(json_text(json_get(error, "type"))), .reason = said,
                        .at_ms = time_of(json_text(json_get(body, "timestamp")), callback->now_ms)};
-    if (slice_equal(said, SLICE("delivered")) || slice_equal(said, SLICE("read")))
-        receipt.state = RECEIPT_DELIVERED;
-    else if (slice_equal(said, SLICE("rejected")) || slice_equal(said, SLICE("undeliverable")))
-        receipt.state = RECEIPT_UNDELIVERED;
-    else if (slice_equal(said, SLICE("submitted")))
-        receipt.state = RECEIPT_UNDERWAY;
-    if (receipt.state == RECEIPT_UNDELIVERED)
-        receipt.sms_class = sms_class_of_code(vonage_message_codes, receipt.code);
+    sms_judge_receipt(&receipt, said, message_states, vonage_message_codes);
     sms_take_receipt(ret, receipt, arena);
     return STATUS_OK;
 }
@@ -173,18 +170,10 @@ static int64_t time_of_form(const Form *form, int64_t otherwise_ms, Arena *arena
     return time_of(arena_printf(arena, "%.10sT%.8sZ", text.at, text.at + 11), otherwise_ms);
 }
 
-static ReceiptState state_of(Slice status)
-{
-    static const struct { Slice status; ReceiptState state; } states[] = {
-        {SLICE_INIT("delivered"), RECEIPT_DELIVERED}, {SLICE_INIT("accepted"), RECEIPT_UNDERWAY}, {SLICE_INIT("expired"), RECEIPT_UNDELIVERED},
-        {SLICE_INIT("failed"), RECEIPT_UNDELIVERED}, {SLICE_INIT("rejected"), RECEIPT_UNDELIVERED},
-    };
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-        if (slice_equal(status, states[i].status))
-            return states[i].state;
-    }
-    return RECEIPT_NONE; /* buffered, unknown */
-}
+/* Of buffered and unknown nothing follows. */
+static const SmsStates receipt_states[] = {
+    {"delivered", RECEIPT_DELIVERED}, {"accepted", RECEIPT_UNDERWAY}, {"expired failed rejected", RECEIPT_UNDELIVERED}, {0},
+};
 
 static Status read_delivery(const SmsSite *site, const SmsCallback *callback, Arena *arena, SmsCallbackRead *ret, Fault *fault)
 {
@@ -195,10 +184,9 @@ static Status read_delivery(const SmsSite *site, const SmsCallback *callback, Ar
     Slice said = form_get(form, "status");
     if (slice_empty(said))
         return sms_malformed(fault, "a receipt needs a status");
-    Receipt receipt = {.ref = form_get(form, "client-ref"), .message_id = form_get(form, "messageId"), .state = state_of(said), .reason = said,
+    Receipt receipt = {.ref = form_get(form, "client-ref"), .message_id = form_get(form, "messageId"), .reason = said,
                        .code = form_get(form, "err-code"), .at_ms = time_of_form(form, callback->now_ms, arena)};
-    if (receipt.state == RECEIPT_UNDELIVERED)
-        receipt.sms_class = sms_class_of_code(receipt_codes, receipt.code);
+    sms_judge_receipt(&receipt, said, receipt_states, receipt_codes);
     sms_take_receipt(ret, receipt, arena);
     return STATUS_OK;
 }

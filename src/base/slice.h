@@ -46,6 +46,16 @@ static inline bool slice_holds(Slice slice, Slice part)
     return slice.bytes >= part.bytes && slice.at && memmem(slice.at, slice.bytes, part.at, part.bytes) != NULL;
 }
 
+/* Without these bytes at its beginning and at its end. */
+static inline Slice slice_trim(Slice slice, const char *bytes)
+{
+    while (slice.bytes && slice.at[0] && strchr(bytes, slice.at[0]))
+        slice = (Slice){slice.at + 1, slice.bytes - 1};
+    while (slice.bytes && slice.at[slice.bytes - 1] && strchr(bytes, slice.at[slice.bytes - 1]))
+        slice.bytes--;
+    return slice;
+}
+
 /* 64-bit FNV-1a with a final mix. Stable on disk: the embedded store indexes calls by it. Not for security. */
 static inline uint64_t slice_hash(Slice slice)
 {

@@ -80,7 +80,6 @@ bool cdr_has_implausible_times(const Cdr *cdr);
 /* The same document's columns for CSV, RFC 4180, cells made safe for spreadsheets. */
 void cdr_print_csv_header(Text *out);
 void cdr_print_csv(const Cdr *cdr, Arena *arena, Text *out);
-void csv_add_cell(Text *out, Slice cell);
 
 /* ---- counters are a projection of the CDR ---- */
 

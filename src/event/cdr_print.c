@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "event/cdr.h"
+#include "event/csv.h"
 
 static void add_seconds(Text *out, const char *key, int64_t seconds)
 {
@@ -122,21 +123,7 @@ static const char *const csv_columns[] = {
     "billsec", "dtmfInputs", "actionsTriggered", "cost", "currency", "inferred",
 };
 
-void cdr_print_csv_header(Text *out)
-{
-    for (size_t i = 0; i < sizeof csv_columns / sizeof *csv_columns; i++)
-        text_printf(out, "%s%s", i ? "," : "", csv_columns[i]);
-    text_add_literal(out, "\r\n");
-}
-
-static Slice time_cell(int64_t unix_ms, Arena *arena)
-{
-    if (!unix_ms)
-        return (Slice){0};
-    char *printed = arena_alloc(arena, TIME_TEXT_BYTES);
-    time_print(unix_ms, printed);
-    return slice_of(printed);
-}
+void cdr_print_csv_header(Text *out) { csv_add_header(out, csv_columns, sizeof csv_columns / sizeof *csv_columns); }
 
 static Slice seconds_cell(int64_t seconds, Arena *arena)
 {
@@ -161,7 +148,7 @@ void cdr_print_csv(const Cdr *cdr, Arena *arena, Text *out)
 {
     const Slice cells[] = {
         cdr->call_id, cdr->campaign_id, cdr->contact_id, cdr->phone, cdr->status, cdr->outcome,
-        time_cell(cdr->start_ms, arena), time_cell(cdr->answer_ms, arena), time_cell(cdr->end_ms, arena),
+        csv_time(cdr->start_ms, arena), csv_time(cdr->answer_ms, arena), csv_time(cdr->end_ms, arena),
         seconds_cell(cdr->duration_s, arena), seconds_cell(cdr->billsec_s, arena),
         list_cell(cdr, CALL_DTMF, arena), list_cell(cdr, CALL_ACTION, arena),
         arena_printf(arena, "%.6f", (double)cdr->cost_micros / 1e6), cdr->currency,

@@ -1,6 +1,8 @@
 /* CSV cells by RFC 4180, safe to open in a spreadsheet: what could be read as a formula gets an apostrophe in front. A phone
  * number stays as it is: no formula does anything with a plus and digits, and a dialler must be able to read the file. */
-#include "event/cdr.h"
+#include "event/csv.h"
+
+#include "base/clock.h"
 #include "event/phone.h"
 
 static bool starts_formula(Slice cell)
@@ -32,4 +34,20 @@ void csv_add_cell(Text *out, Slice cell)
             text_add_byte(out, cell.at[i]);
     }
     text_add_byte(out, '"');
+}
+
+void csv_add_header(Text *out, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        text_printf(out, "%s%s", i ? "," : "", names[i]);
+    text_add_literal(out, "\r\n");
+}
+
+Slice csv_time(int64_t unix_ms, Arena *arena)
+{
+    if (!unix_ms)
+        return (Slice){0};
+    char *printed = arena_alloc(arena, TIME_TEXT_BYTES);
+    time_print(unix_ms, printed);
+    return slice_of(printed);
 }

@@ -2,7 +2,8 @@
 #include "event/gift.h"
 
 #include "base/clock.h"
-#include "event/cdr.h"
+#include "event/csv.h"
+#include "event/event.h"
 
 enum { WHOLE_DIGITS_MAX = 12, DECIMALS_MAX = 6 };
 
@@ -216,28 +217,14 @@ static const char *const csv_columns[] = {
     "donationId", "status", "amount", "refunded", "currency", "campaignId", "callId", "contactId", "ref", "givenAt", "refundedAt", "receivedAt",
 };
 
-void gift_print_csv_header(Text *out)
-{
-    for (size_t i = 0; i < sizeof csv_columns / sizeof *csv_columns; i++)
-        text_printf(out, "%s%s", i ? "," : "", csv_columns[i]);
-    text_add_literal(out, "\r\n");
-}
-
-static Slice time_cell(int64_t unix_ms, Arena *arena)
-{
-    if (!unix_ms)
-        return (Slice){0};
-    char *printed = arena_alloc(arena, TIME_TEXT_BYTES);
-    time_print(unix_ms, printed);
-    return slice_of(printed);
-}
+void gift_print_csv_header(Text *out) { csv_add_header(out, csv_columns, sizeof csv_columns / sizeof *csv_columns); }
 
 void gift_print_csv(const Gift *gift, Arena *arena, Text *out)
 {
     const Slice cells[] = {
         gift->id, status_of(gift), amount_of(gift->given_micros, arena), amount_of(gift->refunded_micros, arena), gift->currency,
         gift->campaign_id, gift->call_id, gift->contact_id, gift->ref,
-        time_cell(gift->given_ms, arena), time_cell(gift->refunded_ms, arena), time_cell(gift->received_ms, arena),
+        csv_time(gift->given_ms, arena), csv_time(gift->refunded_ms, arena), csv_time(gift->received_ms, arena),
     };
     _Static_assert(sizeof cells / sizeof *cells == sizeof csv_columns / sizeof *csv_columns, "a cell for each column");
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {

@@ -26,6 +26,16 @@ Slice link_ref(Slice secret, Slice action_id, Arena *arena)
     return digest_hex(arena, digest, ID_BYTES);
 }
 
+bool link_is_ref(Slice text)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        char c = text.at[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+            return false;
+    }
+    return text.bytes == 2 * ID_BYTES;
+}
+
 Slice link_personal(Slice base_url, Slice secret, Slice action_id, Arena *arena)
 {
     uint8_t token[TOKEN_BYTES] = {TOKEN_VERSION}, digest[DIGEST_BYTES];

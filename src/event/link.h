@@ -10,6 +10,9 @@ Slice link_personal(Slice base_url, Slice secret, Slice action_id, Arena *arena)
  * there are no links. */
 Slice link_ref(Slice secret, Slice action_id, Arena *arena);
 
+/* Whether the text has the form of one. */
+bool link_is_ref(Slice text);
+
 /* True when the token was made with this secret; its id goes to ret_id. */
 bool link_verify(Slice token, Slice secret, uint8_t ret_id[16]);
 

@@ -1,23 +1,12 @@
 #include "event/pair_lines.h"
 
-static Slice trim(Slice text)
-{
-    while (text.bytes && strchr(" \t\r\"", text.at[0])) {
-        text.at++;
-        text.bytes--;
-    }
-    while (text.bytes && strchr(" \t\r\"", text.at[text.bytes - 1]))
-        text.bytes--;
-    return text;
-}
-
 static Pair split(Slice line)
 {
     const char *comma = memchr(line.at, ',', line.bytes);
     if (!comma)
         return (Pair){0};
     size_t at = (size_t)(comma - line.at);
-    return (Pair){trim((Slice){line.at, at}), trim((Slice){comma + 1, line.bytes - at - 1})};
+    return (Pair){slice_trim((Slice){line.at, at}, " \t\r\""), slice_trim((Slice){comma + 1, line.bytes - at - 1}, " \t\r\"")};
 }
 
 static Slice next_line(Slice *rest)
@@ -32,7 +21,7 @@ static Slice next_line(Slice *rest)
 bool pair_lines_next(PairLines *lines, Pair *ret)
 {
     while (lines->rest.bytes) {
-        Slice line = trim(next_line(&lines->rest));
+        Slice line = slice_trim(next_line(&lines->rest), " \t\r\"");
         lines->number++;
         if (slice_empty(line) || line.at[0] == '#')
             continue;

@@ -53,15 +53,6 @@ static bool read_rule(Slice text, QuietRule *ret)
     return read_prefix((Slice){text.at, bytes}, &ret->prefix) && read_hours((Slice){equals + 1, text.bytes - bytes - 1}, ret);
 }
 
-static Slice trimmed(Slice text)
-{
-    while (text.bytes && text.at[0] == ' ')
-        text = (Slice){text.at + 1, text.bytes - 1};
-    while (text.bytes && text.at[text.bytes - 1] == ' ')
-        text.bytes--;
-    return text;
-}
-
 static bool has_prefix(const QuietHours *hours, Slice prefix)
 {
     for (size_t i = 0; i < hours->count; i++) {
@@ -74,11 +65,11 @@ static bool has_prefix(const QuietHours *hours, Slice prefix)
 Status quiet_hours_parse(Slice text, const PhoneZones *zones, QuietHours *ret, Fault *fault)
 {
     QuietHours hours = {.zones = zones};
-    for (bool goes_on = !slice_empty(trimmed(text)); goes_on;) {
+    for (bool goes_on = !slice_empty(slice_trim(text, " ")); goes_on;) {
         const char *comma = memchr(text.at, ',', text.bytes);
         Slice part = {text.at, comma ? (size_t)(comma - text.at) : text.bytes};
         QuietRule rule;
-        if (!read_rule(trimmed(part), &rule))
+        if (!read_rule(slice_trim(part, " "), &rule))
             return fault_set(fault, STATUS_REJECT, "quiet_hours", "\"%.*s\" is not like 21:00-08:00, +972=20:00-09:00 or +44=none",
                              SLICE_ARG(part));
         if (has_prefix(&hours, rule.prefix))

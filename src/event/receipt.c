@@ -1,18 +1,9 @@
 /* What a provider says of a text, or a telephone of a call, by the topic `delivery-receipts`. */
 #include "base/utf8.h"
 #include "event/event_parse.h"
+#include "event/link.h"
 
 enum { WORD_BYTES_MAX = 128, REASON_BYTES_MAX = 300 };
-
-static bool is_ref(Slice text)
-{
-    for (size_t i = 0; i < text.bytes; i++) {
-        char c = text.at[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-            return false;
-    }
-    return text.bytes == REF_BYTES;
-}
 
 static Slice plain(const Json *body, const char *name, size_t bytes_max, Arena *arena)
 {
@@ -34,7 +25,7 @@ static Status receipt_parse(const Message *message, Arena *arena, Event *event, 
         .sms_class = sms_class_of(json_text(json_get(body, "class"))), .code = plain(body, "code", WORD_BYTES_MAX, arena),
         .reason = plain(body, "reason", REASON_BYTES_MAX, arena), .at_ms = event->at_known ? event->at_ms : event->received_ms,
     };
-    if (!is_ref(receipt->ref))
+    if (!link_is_ref(receipt->ref))
         return fault_set(fault, STATUS_REJECT, "field_type", "ref must be the 32 hex digits that we gave");
     if (receipt->state == RECEIPT_NONE)
         return fault_set(fault, STATUS_REJECT, "field_type", "state must be underway, undelivered or delivered");

@@ -10,17 +10,6 @@ static const TemplateVariable *find(Slice name, const TemplateVariable *variable
     return NULL;
 }
 
-static Slice trim_blanks(Slice name)
-{
-    while (name.bytes && name.at[0] == ' ') {
-        name.at++;
-        name.bytes--;
-    }
-    while (name.bytes && name.at[name.bytes - 1] == ' ')
-        name.bytes--;
-    return name;
-}
-
 Status text_template_fill(Slice template_text, const TemplateVariable *variables, size_t count, Arena *arena,
                           Slice *ret_text, Fault *fault)
 {
@@ -34,7 +23,7 @@ Status text_template_fill(Slice template_text, const TemplateVariable *variables
         const char *close = memmem(open + 2, (size_t)(end - open - 2), "}}", 2);
         if (!close)
             return fault_set(fault, STATUS_REJECT, "template_open", "the text has {{ without }}");
-        Slice name = trim_blanks((Slice){open + 2, (size_t)(close - open - 2)});
+        Slice name = slice_trim((Slice){open + 2, (size_t)(close - open - 2)}, " ");
         const TemplateVariable *variable = find(name, variables, count);
         if (!variable)
             return fault_set(fault, STATUS_REJECT, "template_unknown", "the text has {{%.*s}}, which has no value",

@@ -1,5 +1,6 @@
 /* The do-not-call list over HTTP: the original system's database API, the pre-dial check, and what an operator needs. */
 #include "base/clock.h"
+#include "event/csv.h"
 #include "event/phone.h"
 #include "event/read.h"
 #include "ingress/http_handlers.h"

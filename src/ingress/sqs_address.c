@@ -80,15 +80,6 @@ static Status take_topic(Slice *text, SqsQueue *queue, Arena *arena, Fault *faul
     return STATUS_OK;
 }
 
-static Slice trimmed(Slice text)
-{
-    while (text.bytes && strchr(" \t\r\n", text.at[0]))
-        text = (Slice){text.at + 1, text.bytes - 1};
-    while (text.bytes && strchr(" \t\r\n", text.at[text.bytes - 1]))
-        text.bytes--;
-    return text;
-}
-
 static Status read_queue(Slice text, const Config *config, Arena *arena, SqsQueue *ret, Fault *fault)
 {
     const char *endpoint = *config->aws_endpoint_url_sqs ? config->aws_endpoint_url_sqs : config->aws_endpoint_url;
@@ -117,7 +108,7 @@ Status sqs_parse_queues(const char *text, const Config *config, Arena *arena, Sq
     SqsQueue *queues = ARENA_ARRAY(arena, SqsQueue, rest.bytes / 2 + 1);
     size_t count = 0;
     while (rest.bytes) {
-        Slice one = trimmed(take_until(&rest, ','));
+        Slice one = slice_trim(take_until(&rest, ','), " \t\r\n");
         Status status = slice_empty(one) ? STATUS_OK : read_queue(one, config, arena, &queues[count], fault);
         if (status)
             return status;

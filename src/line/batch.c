@@ -68,3 +68,13 @@ Status batch_record_actions(const Batch *batch, const ActionRecord *records, siz
         metric_add(METRIC_CACHE_MISSED, (int64_t)fresh_count);
     return STATUS_OK;
 }
+
+Status batch_finish(Batch *batch, Status status, Fault *fault)
+{
+    if (!status)
+        return step_commit(batch, fault);
+    if (batch->in_unit)
+        batch->ports->unit.rollback(batch->ports->unit.self);
+    batch->in_unit = false;
+    return status;
+}

@@ -92,6 +92,9 @@ void batch_put_off(Batch *batch, size_t i, const Fault *fault);
  * Otherwise those that `concerned` picks are tried again later, and the rest goes on: returns OK. */
 Status batch_port_failed(Batch *batch, Status status, const Fault *fault, bool (*concerned)(const Decision *decision));
 
+/* Ends the unit: commits it when status is OK, else undoes it and gives the status back. */
+Status batch_finish(Batch *batch, Status status, Fault *fault);
+
 /* Uniform in [0, most_ms]. */
 int64_t batch_jitter(Batch *batch, int64_t most_ms);
 

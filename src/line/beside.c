@@ -6,16 +6,6 @@
 
 enum { DUE_MAX = 256 };
 
-static Status finish(Batch *batch, Status status, Fault *fault)
-{
-    if (!status)
-        return step_commit(batch, fault);
-    if (batch->in_unit)
-        batch->ports->unit.rollback(batch->ports->unit.self);
-    batch->in_unit = false;
-    return status;
-}
-
 Batch *pipeline_fresh_batch(Pipeline *line, int64_t now_ms)
 {
     Batch *batch = pipeline_batch(line);
@@ -119,7 +109,7 @@ Status pipeline_deliver_due(Pipeline *line, int64_t now_ms, size_t *ret_count, F
     status = pull_in_waits(batch, fault);
     status = status ? status : deliver_due(batch, false, ret_count, fault);
     status = status ? status : deliver_due(batch, true, ret_count, fault);
-    return finish(batch, status, fault);
+    return batch_finish(batch, status, fault);
 }
 
 /* ---- spool ---- */
@@ -167,7 +157,7 @@ Status pipeline_record_hang_ups(Pipeline *line, int64_t now_ms, size_t *ret_coun
     if (status)
         return status;
     hang_ups_collect(batch);
-    return finish(batch, STATUS_OK, fault);
+    return batch_finish(batch, STATUS_OK, fault);
 }
 
 /* ---- calls that never end ---- */
@@ -270,5 +260,5 @@ Status pipeline_expire(Pipeline *line, int64_t now_ms, int64_t retention_ms, siz
         return status;
     status = ports->cdrs.expire(ports->cdrs.self, now_ms - retention_ms, DUE_MAX, &batch->settings->event.rating, take_back,
                                 take_back_all, &expiry, ret_count, fault);
-    return finish(batch, status, fault);
+    return batch_finish(batch, status, fault);
 }

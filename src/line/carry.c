@@ -1,16 +1,6 @@
 /* Couriers: the ledger's side of effects that are carried on another thread. */
 #include "line/batch.h"
 
-static Status finish(Batch *batch, Status status, Fault *fault)
-{
-    if (!status)
-        return step_commit(batch, fault);
-    if (batch->in_unit)
-        batch->ports->unit.rollback(batch->ports->unit.self);
-    batch->in_unit = false;
-    return status;
-}
-
 static Status settle_held_back(Batch *batch, const Effect *effects, size_t count, Fault *fault)
 {
     Effect *held_back = ARENA_ARRAY(&batch->arena, Effect, count);
@@ -51,7 +41,7 @@ Status pipeline_take(Pipeline *line, int64_t now_ms, bool calls, size_t max, Are
     max = max < BATCH_MAX ? max : BATCH_MAX;
     Effect *ours = ARENA_ARRAY(&batch->arena, Effect, max);
     Status status = step_begin(batch, fault);
-    status = status ? status : finish(batch, take(batch, calls, max, ours, &count, fault), fault);
+    status = status ? status : batch_finish(batch, take(batch, calls, max, ours, &count, fault), fault);
     for (size_t i = 0; !status && i < count; i++) {
         if (ours[i].state == EFFECT_SENDING)
             out[(*ret_count)++] = effect_copy(&ours[i], arena);
@@ -68,5 +58,5 @@ Status pipeline_settle(Pipeline *line, int64_t now_ms, Effect *effects, const Sm
         settle_take(batch, &settled[i], &outcomes[i]);
     }
     Status status = step_begin(batch, fault);
-    return status ? status : finish(batch, settle(batch, settled, count, fault), fault);
+    return status ? status : batch_finish(batch, settle(batch, settled, count, fault), fault);
 }

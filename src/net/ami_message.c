@@ -18,15 +18,6 @@ static Slice cut(Slice *rest, char byte)
     return before;
 }
 
-static Slice without_blanks(Slice text)
-{
-    while (text.bytes && text.at[0] == ' ')
-        text = (Slice){text.at + 1, text.bytes - 1};
-    while (text.bytes && (text.at[text.bytes - 1] == '\r' || text.at[text.bytes - 1] == ' '))
-        text.bytes--;
-    return text;
-}
-
 void ami_parse(Slice lines, AmiMessage *ret)
 {
     ret->count = 0;
@@ -35,7 +26,7 @@ void ami_parse(Slice lines, AmiMessage *ret)
         size_t line_bytes = value.bytes;
         Slice name = cut(&value, ':');
         if (name.bytes && name.bytes < line_bytes)
-            ret->fields[ret->count++] = (AmiField){name, without_blanks(value)};
+            ret->fields[ret->count++] = (AmiField){name, slice_trim(value, " \r")};
     }
 }
 

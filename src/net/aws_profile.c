@@ -13,25 +13,14 @@ typedef struct Profile {
     bool wants_role, wants_sso, wants_process;
 } Profile;
 
-static Slice trim(Slice text)
-{
-    while (text.bytes && strchr(" \t\r\n", text.at[0])) {
-        text.at++;
-        text.bytes--;
-    }
-    while (text.bytes && strchr(" \t\r\n", text.at[text.bytes - 1]))
-        text.bytes--;
-    return text;
-}
-
 /* "[default]", and in the config file "[profile name]". */
 static bool is_head_of(Slice line, const Profile *profile, bool is_config)
 {
     const char *end = memchr(line.at, ']', line.bytes);
-    Slice name = trim((Slice){line.at + 1, end ? (size_t)(end - line.at - 1) : 0});
+    Slice name = slice_trim((Slice){line.at + 1, end ? (size_t)(end - line.at - 1) : 0}, " \t\r\n");
     const Slice prefix = SLICE("profile");
     if (is_config && slice_starts_with(name, SLICE("profile ")))
-        name = trim((Slice){name.at + prefix.bytes, name.bytes - prefix.bytes});
+        name = slice_trim((Slice){name.at + prefix.bytes, name.bytes - prefix.bytes}, " \t\r\n");
     else if (is_config && !slice_equal(name, SLICE("default")))
         return false;
     return slice_equal(name, profile->name);
@@ -56,7 +45,7 @@ static void take_line(Profile *profile, Slice line, bool is_config, bool *is_our
 {
     bool is_indented = line.bytes && strchr(" \t", line.at[0]); /* of a setting with settings of its own */
     const char *equals = memchr(line.at, '=', line.bytes);
-    Slice text = trim(line);
+    Slice text = slice_trim(line, " \t\r\n");
     if (slice_empty(text) || strchr("#;", text.at[0]) || is_indented)
         return;
     if (text.at[0] == '[') {
@@ -66,8 +55,8 @@ static void take_line(Profile *profile, Slice line, bool is_config, bool *is_our
     }
     if (!*is_ours || !equals)
         return;
-    Slice name = trim((Slice){line.at, (size_t)(equals - line.at)});
-    Slice value = trim((Slice){equals + 1, (size_t)(line.at + line.bytes - equals - 1)});
+    Slice name = slice_trim((Slice){line.at, (size_t)(equals - line.at)}, " \t\r\n");
+    Slice value = slice_trim((Slice){equals + 1, (size_t)(line.at + line.bytes - equals - 1)}, " \t\r\n");
     take_setting(profile, name, value, is_config, arena);
 }
 

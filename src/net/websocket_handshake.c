@@ -37,15 +37,6 @@ static Slice take_line(Slice *rest)
     return line;
 }
 
-static Slice trimmed(Slice text)
-{
-    while (text.bytes && strchr(" \t", text.at[0]))
-        text = (Slice){text.at + 1, text.bytes - 1};
-    while (text.bytes && strchr(" \t", text.at[text.bytes - 1]))
-        text.bytes--;
-    return text;
-}
-
 static bool is_word(Slice text, Slice word) { return text.bytes == word.bytes && !strncasecmp(text.at, word.at, word.bytes); }
 
 /* Whether one of the words between the commas is this one. */
@@ -54,7 +45,7 @@ static bool lists(Slice value, Slice word)
     while (value.bytes) {
         const char *comma = memchr(value.at, ',', value.bytes);
         size_t bytes = comma ? (size_t)(comma - value.at) : value.bytes;
-        if (is_word(trimmed((Slice){value.at, bytes}), word))
+        if (is_word(slice_trim((Slice){value.at, bytes}, " \t"), word))
             return true;
         size_t taken = comma ? bytes + 1 : bytes;
         value = (Slice){value.at + taken, value.bytes - taken};
@@ -73,7 +64,7 @@ static void read_field(Slice line, Answer *answer)
     const char *colon = memchr(line.at, ':', line.bytes);
     if (!colon)
         return;
-    Slice name = {line.at, (size_t)(colon - line.at)}, value = trimmed((Slice){colon + 1, line.bytes - name.bytes - 1});
+    Slice name = {line.at, (size_t)(colon - line.at)}, value = slice_trim((Slice){colon + 1, line.bytes - name.bytes - 1}, " \t");
     answer->upgrades |= is_word(name, SLICE("Upgrade")) && is_word(value, SLICE("websocket"));
     answer->connects |= is_word(name, SLICE("Connection")) && lists(value, SLICE("Upgrade"));
     answer->agrees_to_more |= is_word(name, SLICE("Sec-WebSocket-Extensions")) || is_word(name, SLICE("Sec-WebSocket-Protocol"));

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "event/csv.h"
 #include "verb/table.h"
 
 struct Output {

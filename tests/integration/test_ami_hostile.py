@@ -16,7 +16,7 @@ class Stranger:
     """Says these things, one for each time that it is spoken to, the first to whoever comes; then `endless` for ever."""
 
     def __init__(self, *sayings, endless=b""):
-        self.sayings, self.endless, self.said_bytes, self.heard = sayings, endless, 0, b""
+        self.sayings, self.endless, self.said_bytes, self.heard_of = sayings, endless, 0, []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"ami://user:secret@127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -29,12 +29,17 @@ class Stranger:
                 return
             threading.Thread(target=self._speak, args=(connection,), daemon=True).start()
 
+    @property
+    def heard(self):
+        """Of all connections, in the order in which it came; one list, since a sum of bytes would lose what two threads add at once."""
+        return b"".join(self.heard_of)
+
     def _speak(self, connection):
         try:
             with connection:
                 for number, saying in enumerate(self.sayings):
                     if number:
-                        self.heard += connection.recv(65536)
+                        self.heard_of.append(connection.recv(65536))
                     connection.sendall(saying)
                 while self.endless:
                     self.said_bytes += connection.send(self.endless)

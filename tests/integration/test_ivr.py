@@ -319,6 +319,7 @@ def test_check_of_what_is_no_number_is_blocked(call, number):
     assert checked(call, number)["PLEDGELINE_BLOCKED"] == "1"
 
 
+@pytest.mark.own_stores
 def test_check_that_nobody_can_answer_is_blocked(make_server, tmp_path):
     server = make_server(**agi_settings(tmp_path), DATABASE_API_URL=f"http://127.0.0.1:{free_port()}/v1")
     with AgiCall(agi_port(server), "check", (unique_phone(),)) as one:

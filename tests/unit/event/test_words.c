@@ -3,6 +3,7 @@
 
 #include "event/audit.h"
 #include "event/cdr.h"
+#include "event/csv.h"
 #include "event/link.h"
 #include "event/text_template.h"
 
