@@ -186,7 +186,7 @@ class Asterisk:
         `through` the context that dials, "pledgeline-dial" for the one that asks first; `channel` another channel altogether. Returns
         the call's id at once, which is the id of its first channel, too."""
         number = next(_numbers)
-        call_id = call_id or f"call-{os.getpid()}-{number}"
+        call_id = call_id or f"call-{os.getpid()}-{number:06}"  # to Asterisk an id is in use, too, when a living one begins with it
         names = {"PLEDGELINE_CALL_ID": call_id, "PLEDGELINE_CAMPAIGN_ID": campaign, "PLEDGELINE_CONTACT_ID": contact or f"contact-{number}",
                  "PLEDGELINE_PHONE": phone, "PLEDGELINE_CAMPAIGN_NAME": "Winter Appeal", "CALLEE": callee, "CALLEE_KEYS": keys,
                  "CALLEE_WAITS": waits, **variables}
