@@ -300,10 +300,10 @@ static Times times_of(const Cdr *cdr)
 }
 
 /* Facts are sorted by time: the first to name an id stands, the last to name an outcome stands (an end event's before any
- * other's). */
+ * other's; but who only saw it fail does not know that the list had stopped it). */
 static void derive_names(Cdr *cdr)
 {
-    bool outcome_of_end = false;
+    bool outcome_of_end = false, is_blacklisted = false;
     int rank = 0;
     for (size_t i = 0; i < cdr->fact_count; i++) {
         const Fact *fact = &cdr->facts[i];
@@ -317,6 +317,7 @@ static void derive_names(Cdr *cdr)
             cdr->outcome = fact->outcome;
             outcome_of_end = fact->type == CALL_ENDED;
         }
+        is_blacklisted = is_blacklisted || slice_equal(fact->outcome, SLICE("blacklisted"));
         if (fact->hangup_cause)
             cdr->hangup_cause = fact->hangup_cause;
         cdr->open = cdr->open && fact->type != CALL_ENDED && fact->type != CALL_TIMEOUT;
@@ -328,6 +329,8 @@ static void derive_names(Cdr *cdr)
     cdr->inferred = rank == RANK_INCOMPLETE;
     if (rank == RANK_COMPLETED && slice_empty(cdr->outcome))
         cdr->outcome = outcome_of_cause(cdr->hangup_cause, cdr->answered);
+    if (is_blacklisted && slice_equal(cdr->outcome, SLICE("failed")))
+        cdr->outcome = SLICE("blacklisted");
     cdr->answered = cdr->answered || outcome_implies_answer(cdr->outcome);
     cdr->status = status_of_rank(rank);
 }

@@ -101,30 +101,36 @@ static void begin(AgiCall *call)
     call->script->begin(call);
 }
 
-static void ask_for_variables(AgiCall *call)
+void agi_ask_variables(AgiCall *call, const AgiValue *variables)
 {
     static const char separator[] = {SEPARATOR};
     AgiCommand command = {0};
     agi_add_literal(&command, "GET FULL VARIABLE \"");
-    for (const AgiValue *value = call->script->variables; *value != AGI_VALUE_COUNT; value++) {
+    for (const AgiValue *value = variables; *value != AGI_VALUE_COUNT; value++) {
         agi_add_literal(&command, "${");
         agi_add(&command, variable_names[*value]);
         agi_add_literal(&command, "}");
         agi_add(&command, (Slice){separator, 1});
     }
     agi_add_literal(&command, "\"");
-    call->phase = AGI_VARIABLES;
     agi_say(call, &command, PATIENCE_MS);
 }
 
-static void take_variables(AgiCall *call, Slice text)
+void agi_take_variables(AgiCall *call, const AgiValue *variables, const AgiReply *reply)
 {
-    for (const AgiValue *value = call->script->variables; *value != AGI_VALUE_COUNT && text.bytes; value++) {
+    Slice text = reply->value;
+    for (const AgiValue *value = variables; *value != AGI_VALUE_COUNT && text.bytes; value++) {
         const char *end = memchr(text.at, SEPARATOR, text.bytes);
         size_t bytes = end ? (size_t)(end - text.at) : text.bytes, taken = bytes + (end != NULL);
         call->values[*value] = arena_copy(&call->arena, (Slice){text.at, bytes});
         text = (Slice){text.at + taken, text.bytes - taken};
     }
+}
+
+static void ask_first(AgiCall *call)
+{
+    call->phase = AGI_VARIABLES;
+    agi_ask_variables(call, call->script->variables);
 }
 
 /* "ivr", "/ivr", "ivr?whatever": the path of the URL, as far as it names a script. */
@@ -150,7 +156,7 @@ static void choose_script(AgiCall *call)
     else if (*call->script->variables == AGI_VALUE_COUNT)
         begin(call);
     else
-        ask_for_variables(call);
+        ask_first(call);
 }
 
 static void take_environment(AgiCall *call, Slice line)
@@ -182,7 +188,7 @@ static void take_reply(AgiCall *call, const AgiReply *reply)
         call->script->replied(call, reply);
         agi_cut(call);
     } else {
-        take_variables(call, reply->value);
+        agi_take_variables(call, call->script->variables, reply);
         begin(call);
     }
 }

@@ -16,7 +16,7 @@ typedef enum AgiValue {
 
 typedef struct AgiScript {
     Slice name;                /* of agi://host/NAME */
-    const AgiValue *variables; /* to be asked for, ended by AGI_VALUE_COUNT */
+    const AgiValue *variables; /* to be asked for before it begins, ended by AGI_VALUE_COUNT */
     void (*begin)(AgiCall *call);                              /* the values are known */
     void (*replied)(AgiCall *call, const AgiReply *reply);     /* to the last command */
     void (*ticked)(AgiCall *call, int64_t now_ms);             /* some ten times a second; NULL: it has no clock */
@@ -48,6 +48,9 @@ struct AgiCall {
 
 /* A call is spoken to as long as it is not closed. patience_ms: how long the reply may take. */
 void agi_say(AgiCall *call, AgiCommand *command, int64_t patience_ms);
+/* All of them in one command, ended by AGI_VALUE_COUNT; the script takes them from the reply into call->values. */
+void agi_ask_variables(AgiCall *call, const AgiValue *variables);
+void agi_take_variables(AgiCall *call, const AgiValue *variables, const AgiReply *reply);
 /* The call ends: HANGUP, and nothing more from us. Asterisk ends the channel once the script's connection is closed, so it is. */
 void agi_hang_up(AgiCall *call);
 /* We are done; the dialplan goes on. */

@@ -1,12 +1,15 @@
 /* agi://host/check: may the number in the first argument be called? Sets PLEDGELINE_BLOCKED to 0 where it may, else to 1, also when
- * nobody can say in time; PLEDGELINE_BLOCKED_REASON says why. */
+ * nobody can say in time; PLEDGELINE_BLOCKED_REASON says why. A call that the list has stopped is recorded as such. */
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "event/phone.h"
-#include "ingress/agi_call.h"
+#include "ingress/agi_event.h"
+#include "ingress/agi_outbox.h"
 #include "service/dnc_cache.h"
 
 enum { PATIENCE_MS = 1000, SAY_MS = 5000, REASON_BYTES_MAX = 200, ARENA_BLOCK_BYTES = 4 * 1024 };
+
+typedef enum CheckStep { SAYS_CLEAR, SAYS_REASON, SAYS_BLOCKED, ASKS_WHOSE } CheckStep;
 
 typedef struct Check {
     ReaderJob job;
@@ -14,7 +17,8 @@ typedef struct Check {
     AgiCall *call;
     int64_t until_ms; /* elapsed time */
     bool is_answered; /* whatever the reader still says */
-    bool is_blocked, knows_reason; /* what Asterisk is told, and was told */
+    CheckStep step;   /* the last command */
+    DncAnswer result; /* as Asterisk is told */
 
     Arena arena;      /* the reader's, as is what follows, until it wakes us */
     DncAnswer found;
@@ -71,12 +75,13 @@ static void answer(Check *check, DncAnswer result, Slice reason)
     if (check->is_answered)
         return;
     check->is_answered = true;
-    check->is_blocked = result != DNC_CLEAR;
+    check->result = result;
+    check->step = result == DNC_CLEAR ? SAYS_CLEAR : SAYS_REASON;
     metric_add(metrics[result], 1);
-    if (check->is_blocked)
-        set(check->call, SLICE("PLEDGELINE_BLOCKED_REASON"), reason);
-    else
+    if (result == DNC_CLEAR)
         set(check->call, SLICE("PLEDGELINE_BLOCKED"), SLICE("0"));
+    else
+        set(check->call, SLICE("PLEDGELINE_BLOCKED_REASON"), reason);
 }
 
 static void asked(AgiWake *wake)
@@ -112,22 +117,56 @@ static void ticked(AgiCall *call, int64_t now_ms)
         answer(check, DNC_UNKNOWN, SLICE("the list was not read in time, so nobody can say"));
 }
 
+/* ---- the record of a call that the list has stopped ---- */
+
+static const AgiValue whose[] = {AGI_CALL_ID, AGI_CAMPAIGN_ID, AGI_CONTACT_ID, AGI_PHONE, AGI_CAMPAIGN_NAME, AGI_LINKEDID, AGI_VALUE_COUNT};
+
+/* As docs/ivr.md has it, but for the argument: it is the number here. */
+static CallIdentity identity_of(AgiCall *call)
+{
+    Slice number = call->values[AGI_ARGUMENT_1];
+    for (AgiValue argument = AGI_ARGUMENT_1; argument <= AGI_ARGUMENT_4; argument++)
+        call->values[argument] = (Slice){0};
+    if (slice_empty(call->values[AGI_PHONE]))
+        call->values[AGI_PHONE] = number;
+    return call_identity(call, agi_settings(call->agi)->menus);
+}
+
+/* Who follows the PBX reports the end, and cannot know why; a call that is nobody's is not recorded. */
+static void record(AgiCall *call)
+{
+    if (slice_empty(call->values[AGI_CALL_ID]) && slice_empty(call->values[AGI_CAMPAIGN_ID]))
+        return;
+    CallIdentity identity = identity_of(call);
+    bool is_followed = call_feed_follows(agi_settings(call->agi)->feed);
+    int64_t now_ms = clock_wall_ms();
+    Slice outcome = SLICE("blacklisted");
+    Slice body = is_followed ? event_of_outcome(&identity, outcome, now_ms, &call->arena) : event_of_end(&identity, outcome, 0, now_ms, &call->arena);
+    agi_outbox_post(agi_outbox(call->agi), SLICE("call-events"), body, NULL, NULL);
+}
+
 static void replied(AgiCall *call, const AgiReply *reply)
 {
     Check *check = call->state;
-    (void)reply;
-    if (!check->is_blocked || check->knows_reason) {
+    if (check->step == SAYS_REASON) {
+        check->step = SAYS_BLOCKED;
+        set(call, SLICE("PLEDGELINE_BLOCKED"), SLICE("1"));
+    } else if (check->step == SAYS_BLOCKED && check->result == DNC_BLOCKED) {
+        check->step = ASKS_WHOSE;
+        agi_ask_variables(call, whose);
+    } else {
+        if (check->step == ASKS_WHOSE) {
+            agi_take_variables(call, whose, reply);
+            record(call);
+        }
         agi_leave(call);
-        return;
     }
-    check->knows_reason = true;
-    set(call, SLICE("PLEDGELINE_BLOCKED"), SLICE("1"));
 }
 
 static void ended(AgiCall *call) { (void)call; }
 
-static const AgiValue variables[] = {AGI_VALUE_COUNT};
+static const AgiValue nothing[] = {AGI_VALUE_COUNT};
 
 const AgiScript check_script = {
-    .name = SLICE_INIT("check"), .variables = variables, .begin = begin, .replied = replied, .ticked = ticked, .ended = ended,
+    .name = SLICE_INIT("check"), .variables = nothing, .begin = begin, .replied = replied, .ticked = ticked, .ended = ended,
 };

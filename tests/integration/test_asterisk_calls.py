@@ -149,6 +149,7 @@ def test_blocked_number_is_not_dialled(pbx, serve_calls):
     call = pbx.originate(phone, "silent", through="pledgeline-dial")
     assert has_ended(pbx, call)["Cause"] == "21"
     assert [event for event in pbx.ami.found("Newchannel") if "@callees" in event["Channel"]] == []
+    assert ended_record(server, call, "blacklisted")["phoneNumber"] == phone
 
 
 def test_number_that_is_clear_is_dialled(pbx, serve_calls):

@@ -314,6 +314,31 @@ def test_check_tells_a_blocked_number_from_a_clear_one(server, call):
     assert metric(server, 'pledgeline_agi_checks_total{result="blocked"}') == 2
 
 
+def check_to_the_end(call, phone, **variables):
+    one = call(script="check", arguments=(phone,), **variables)
+    one.to_the_end("200 result=1")
+    one.close()
+
+
+@pytest.mark.parametrize("said", [{}, {"PLEDGELINE_PHONE": ""}, {"PLEDGELINE_CONTACT_ID": "", "PLEDGELINE_CAMPAIGN_NAME": ""}])
+def test_call_that_the_list_stopped_is_recorded_as_such(server, call, said):
+    call_id, phone = unique("stopped"), unique_phone()
+    assert server.post("/v1/blacklist", {"phoneNumber": phone}).status == 201
+    check_to_the_end(call, phone, **{**of_person(call_id, phone), **said})
+    found = ended_record(server, call_id)
+    assert (found["outcome"], found["phoneNumber"], found["campaignId"], found["duration"]) == ("blacklisted", phone, "w", 0)
+
+
+def test_check_of_a_number_that_is_clear_or_of_nobodys_call_records_nothing(server, call):
+    blocked = unique_phone()
+    assert server.post("/v1/blacklist", {"phoneNumber": blocked}).status == 201
+    check_to_the_end(call, blocked, PLEDGELINE_CALL_ID="", PLEDGELINE_CAMPAIGN_ID="", **{"CHANNEL(linkedid)": "nobodys"})
+    check_to_the_end(call, unique_phone(), **of_person("clear", blocked))
+    check_to_the_end(call, blocked, **of_person("last", blocked))
+    ended_record(server, "last")
+    assert (record(server, "nobodys"), record(server, "clear")) == (None, None)
+
+
 @pytest.mark.parametrize("number", ["", "abc", "12", '+1212"555', "+" + "9" * 40])
 def test_check_of_what_is_no_number_is_blocked(call, number):
     assert checked(call, number)["PLEDGELINE_BLOCKED"] == "1"

@@ -45,6 +45,8 @@ def record(events):
     outcome = outcome or next((fact["outcome"] for fact in reversed(facts) if "outcome" in fact), None)
     if end is not None and outcome is None and answer is not None:
         outcome = "answered"
+    if outcome == "failed" and any(fact.get("outcome") == "blacklisted" for fact in facts):
+        outcome = "blacklisted"
     answered = answer is not None or outcome in ANSWERS or any(fact.get("status") == "answered" for fact in facts)
 
     rank = max([5] * bool(end) + [4] * bool(answer) + [RANKS.get(fact.get("status"), 1) for fact in facts])

@@ -63,7 +63,7 @@ static const char *random_of(const char *const *texts, size_t count) { return te
 static Event random_event(World *world)
 {
     static const char *const types[] = {"call_initiated", "call_answered", "dtmf_pressed", "action_triggered", "call_ended", "state_change", "strange", "call_timeout"};
-    static const char *const outcomes[] = {"answered", "busy", "converted", "opted_out", "no_answer"};
+    static const char *const outcomes[] = {"answered", "busy", "converted", "opted_out", "no_answer", "failed", "blacklisted"};
     static const char *const campaigns[] = {"winter", "spring"};
     const char *type = random_of(types, 8);
     Text body = text_in(&world->arena);
@@ -75,7 +75,7 @@ static Event random_event(World *world)
     if (random() % 12 == 0)
         text_printf(&body, ",\"eventId\":\"e%ld\"", random() % 3);
     if (random() % 3 == 0)
-        text_printf(&body, ",\"outcome\":\"%s\"", random_of(outcomes, 5));
+        text_printf(&body, ",\"outcome\":\"%s\"", random_of(outcomes, 7));
     if (random() % 3 == 0)
         text_printf(&body, ",\"metadata\":{\"k%ld\":%ld}", random() % 2, random() % 3);
     if (random() % 50 == 0)
@@ -284,6 +284,25 @@ static void a_real_end_beats_an_inferred_one_in_either_order(void **state)
     arena_done(&world.arena);
 }
 
+static void what_the_list_has_stopped_is_not_called_failed_in_either_order(void **state)
+{
+    (void)state;
+    static const char *const told = "{\"callId\":\"c\",\"eventType\":\"call_outcome\",\"outcome\":\"blacklisted\",\"timestamp\":\"2024-01-15T10:30:00Z\"}";
+    static const char *const ended[] = {
+        "{\"callId\":\"c\",\"eventType\":\"call_ended\",\"outcome\":\"failed\",\"timestamp\":\"2024-01-15T10:30:01Z\"}",
+        "{\"callId\":\"c\",\"eventType\":\"call_ended\",\"hangupCause\":21,\"timestamp\":\"2024-01-15T10:30:01Z\"}",
+        "{\"callId\":\"c\",\"eventType\":\"call_ended\",\"outcome\":\"converted\",\"timestamp\":\"2024-01-15T10:30:01Z\"}",
+    };
+    static const char *const stands[] = {"blacklisted", "blacklisted", "converted"};
+    World world = {0};
+    for (size_t i = 0; i < 3; i++) {
+        Cdr first = RECORD(&world, told, ended[i]), second = RECORD(&world, ended[i], told);
+        assert_slice(first.outcome, stands[i]);
+        assert_slice(second.outcome, stands[i]);
+    }
+    arena_done(&world.arena);
+}
+
 static void an_implausible_time_is_kept_and_orders_nothing(void **state)
 {
     (void)state;
@@ -381,6 +400,7 @@ int main(void)
         cmocka_unit_test(merging_two_records_is_folding_the_events_of_both),
         cmocka_unit_test(unknown_fields_in_another_order_are_the_same_event), cmocka_unit_test(what_one_event_leaves_in_a_record_is_bounded),
         cmocka_unit_test(a_long_message_id_makes_no_long_key), cmocka_unit_test(damaged_bytes_are_refused_or_read_but_never_trusted), cmocka_unit_test(a_whole_call_has_its_times_and_its_cost),
+        cmocka_unit_test(a_real_end_beats_an_inferred_one_in_either_order), cmocka_unit_test(what_the_list_has_stopped_is_not_called_failed_in_either_order),
         cmocka_unit_test(a_real_end_beats_an_inferred_one_in_either_order), cmocka_unit_test(an_implausible_time_is_kept_and_orders_nothing),
         cmocka_unit_test(too_many_events_leave_room_for_the_end), cmocka_unit_test(a_record_full_of_anything_can_be_closed_and_a_real_end_still_comes_behind), cmocka_unit_test(no_publisher_can_move_a_counter_of_ours),
     };
