@@ -155,10 +155,5 @@ void cdr_print_csv(const Cdr *cdr, Arena *arena, Text *out)
         cdr->inferred ? SLICE("true") : SLICE("false"),
     };
     _Static_assert(sizeof cells / sizeof *cells == sizeof csv_columns / sizeof *csv_columns, "a cell for each column");
-    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
-        if (i)
-            text_add_byte(out, ',');
-        csv_add_cell(out, cells[i]);
-    }
-    text_add_literal(out, "\r\n");
+    csv_add_row(out, cells, sizeof cells / sizeof *cells);
 }

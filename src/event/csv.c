@@ -36,6 +36,16 @@ void csv_add_cell(Text *out, Slice cell)
     text_add_byte(out, '"');
 }
 
+void csv_add_row(Text *out, const Slice *cells, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            text_add_byte(out, ',');
+        csv_add_cell(out, cells[i]);
+    }
+    text_add_literal(out, "\r\n");
+}
+
 void csv_add_header(Text *out, const char *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -227,10 +227,5 @@ void gift_print_csv(const Gift *gift, Arena *arena, Text *out)
         csv_time(gift->given_ms, arena), csv_time(gift->refunded_ms, arena), csv_time(gift->received_ms, arena),
     };
     _Static_assert(sizeof cells / sizeof *cells == sizeof csv_columns / sizeof *csv_columns, "a cell for each column");
-    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
-        if (i)
-            text_add_byte(out, ',');
-        csv_add_cell(out, cells[i]);
-    }
-    text_add_literal(out, "\r\n");
+    csv_add_row(out, cells, sizeof cells / sizeof *cells);
 }

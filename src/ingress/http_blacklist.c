@@ -62,12 +62,7 @@ static bool add_csv(void *context, const BlockEntry *entry)
     char added[TIME_TEXT_BYTES];
     time_print(entry->added_ms, added);
     const Slice cells[] = {entry->phone, slice_of(added), entry->source, entry->reason, entry->actor, entry->call_id, entry->campaign_id};
-    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
-        if (i)
-            text_add_byte(&export->page, ',');
-        csv_add_cell(&export->page, cells[i]);
-    }
-    text_add_literal(&export->page, "\r\n");
+    csv_add_row(&export->page, cells, sizeof cells / sizeof *cells);
     export->last.bytes = 0;
     text_add(&export->last, entry->phone);
     return export->page.bytes < export->bytes;

@@ -18,16 +18,20 @@ struct Output {
     Arena arena;
 };
 
-static void csv_header(Output *output)
+static void csv_row(Output *output, const Slice *cells)
 {
     Text line = text_in(&output->arena);
-    for (size_t i = 0; i < output->column_count; i++) {
-        if (i)
-            text_add_byte(&line, ',');
-        csv_add_cell(&line, slice_of(output->columns[i].title));
-    }
-    text_add_literal(&line, "\r\n");
+    csv_add_row(&line, cells, output->column_count);
     fwrite(line.at, 1, line.bytes, stdout);
+    arena_reset(&output->arena);
+}
+
+static void csv_header(Output *output)
+{
+    Slice *titles = ARENA_ARRAY(&output->arena, Slice, output->column_count);
+    for (size_t i = 0; i < output->column_count; i++)
+        titles[i] = slice_of(output->columns[i].title);
+    csv_row(output, titles);
 }
 
 Output *output_open(const Invocation *invocation, const Column *columns, size_t count, const char *nothing)
@@ -43,19 +47,6 @@ Output *output_open(const Invocation *invocation, const Column *columns, size_t 
     if (output->format == OUTPUT_JSON)
         fputs("[", stdout);
     return output;
-}
-
-static void csv_row(Output *output, const Slice *cells)
-{
-    Text line = text_in(&output->arena);
-    for (size_t i = 0; i < output->column_count; i++) {
-        if (i)
-            text_add_byte(&line, ',');
-        csv_add_cell(&line, cells[i]);
-    }
-    text_add_literal(&line, "\r\n");
-    fwrite(line.at, 1, line.bytes, stdout);
-    arena_reset(&output->arena);
 }
 
 void output_row(Output *output, const Slice *cells, Slice json)

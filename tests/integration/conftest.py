@@ -2,6 +2,7 @@
 import importlib.util
 import os
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -11,6 +12,7 @@ sys.dont_write_bytecode = True
 
 from support import apart, peer_asterisk, private  # noqa: E402
 from support.lambda_emulator import Unavailable, emulator  # noqa: E402
+from support.peer_moto import MotoPeer  # noqa: E402
 from support.program import BINARY, ROOT, Clock, Server  # noqa: E402
 from support.stores import Stores  # noqa: E402
 
@@ -70,6 +72,17 @@ def lambda_stores():
         pytest.skip(f"the Lambda functions were not run: {why}")
     yield shared
     shared.stop()
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory):
+    """SNS and SQS as moto has them."""
+    try:
+        peer = MotoPeer(tmp_path_factory.mktemp("moto")).start()
+    except subprocess.CalledProcessError as why:
+        pytest.skip(f"moto cannot be installed here: {why}")
+    yield peer
+    peer.stop()
 
 
 @pytest.fixture

@@ -14,12 +14,6 @@ QUICK = {"PLEDGELINE_BACKOFF_FIRST": 1, "PLEDGELINE_BACKOFF_MOST": 1, "PLEDGELIN
 HELD_S = 3  # visibility of queues whose messages are worked on for longer than that; a store gives up after 5 s
 
 
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory):
-    with MotoPeer(tmp_path_factory.mktemp("moto")) as peer:
-        yield peer
-
-
 @pytest.fixture
 def make_consumer(moto, tmp_path):
     """make_consumer(queue or "topic=URL", …, SETTING=value) starts a consumer; all are stopped at the end and must leave cleanly."""

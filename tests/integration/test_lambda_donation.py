@@ -8,19 +8,13 @@ from support.foreign_api import ForeignApi
 from support.http_peer import HttpPeer
 from support.lambda_emulator import FUNCTIONS, Function, failures, sns_event, sqs_event
 from support.lambda_runtime import Runtime
-from support.peer_moto import MotoPeer, Queue
+from support.peer_moto import Queue
 from support.stores import redis_cli, until
 
 pytestmark = pytest.mark.own_stores
 
 # The event of the original system's documents, with its key.
 SAMPLE = {"callId": "test-call", "campaignId": "test-campaign", "contactId": "test-contact", "phoneNumber": "+972501234567", "dtmfInput": "1"}
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory):
-    with MotoPeer(tmp_path_factory.mktemp("moto")) as peer:
-        yield peer
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from support import sms_provider_peer as peers
 from support.events import unique, unique_phone
 from support.lambda_emulator import Function, failures, sns_event, sqs_event
-from support.peer_moto import MotoPeer, Queue
+from support.peer_moto import Queue
 from support.sms_provider_peer import Twilio
 from support.stores import redis_cli, until
 
@@ -18,12 +18,6 @@ SAMPLE = {"message": "Thank you for supporting {{campaignName}}! {{donationLink}
 
 def request(phone=None, **fields):
     return {"phoneNumber": phone or unique_phone(), **SAMPLE, **fields}
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory):
-    with MotoPeer(tmp_path_factory.mktemp("moto")) as peer:
-        yield peer
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from support import look
 from support.events import CAMPAIGN_NAME, donation, optout
 from support.fault_proxy import FaultProxy
 from support.lambda_emulator import Function, sns_event
-from support.peer_moto import MotoPeer, Queue
+from support.peer_moto import Queue
 from support.program import run
 from support.sns_peer import SnsPeer, error, results
 from support.stores import nothing_waits, redis_cli, until
@@ -41,12 +41,6 @@ def is_recorded(server, kind, count=1):
 
 
 # ---- on a real topic ----
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory):
-    with MotoPeer(tmp_path_factory.mktemp("moto")) as peer:
-        yield peer
-
 
 @pytest.fixture
 def topic_way(moto):

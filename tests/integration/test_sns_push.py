@@ -2,7 +2,6 @@
 import base64
 import concurrent.futures
 import json
-import subprocess
 import threading
 
 import pytest
@@ -10,7 +9,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from support import look
 from support.amazon import ACCOUNT, ARN, HOST, PATH, Amazon, Signer, confirmation, notification, now_text
 from support.events import donation, ended, optout, unique, unique_phone
-from support.peer_moto import MotoPeer
 from support.program import Server, run
 from support.stores import until
 
@@ -29,17 +27,6 @@ def server(amazon, tmp_path_factory):
     server = Server(tmp_path_factory.mktemp("sns") / "data", PLEDGELINE_SNS_RAW_SECRET=SECRET, **amazon.settings()).start()
     yield server
     server.stop()
-
-
-@pytest.fixture
-def moto(tmp_path):
-    peer = MotoPeer(tmp_path)
-    try:
-        peer.start()
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"moto cannot be installed here: {error}")
-    yield peer
-    peer.stop()
 
 
 def post(server, message, path="/sns", **headers):
@@ -520,4 +507,4 @@ def test_sns_of_moto_delivers_here(make_server, amazon_of_moto, moto):
 
 def test_topic_that_moto_does_not_have_is_not_confirmed(make_server, amazon_of_moto):
     server = make_server(**amazon_of_moto.settings())
-    assert post(server, amazon_of_moto.sign(confirmation("optout-events"))).status == 503
+    assert post(server, amazon_of_moto.sign(confirmation("call-events"))).status == 503
