@@ -6,6 +6,7 @@ from support import sms_provider_peer as peers
 from support.events import unique, unique_phone
 from support.lambda_emulator import Function, failures, sns_event, sqs_event
 from support.peer_moto import Queue
+from support.program import Clock
 from support.sms_provider_peer import Twilio
 from support.stores import redis_cli, until
 
@@ -75,6 +76,24 @@ def test_provider_that_is_away_keeps_the_message_in_its_queue(make_function):
         assert failures(gateway.invoke(sqs_event(event))) == ["message-0"]
         refusing[0] = False
         until(lambda: failures(gateway.invoke(sqs_event(event))) == [])
+        assert len(peer.ledger) == 1
+
+
+NINE_MS, EIGHT_MS = 1768528800000, 1768568400000  # in New York, of the night to 16 January 2026
+
+
+def test_request_of_the_night_comes_again_until_quiet_hours_end(make_function, tmp_path):
+    clock = Clock(tmp_path, NINE_MS)
+    with Twilio() as peer:
+        gateway = make_function("sms-gateway", **{**peer.settings, **clock.settings, "PLEDGELINE_QUIET_HOURS": "21:00-08:00"})
+        event = request("+12125550142", actionId="a")
+        for now_ms in (NINE_MS, NINE_MS + 180000, EIGHT_MS - 1):
+            clock.set(now_ms)
+            assert failures(gateway.invoke(sqs_event(event))) == ["message-0"]
+        assert peer.ledger == []
+        clock.set(EIGHT_MS)
+        for _ in range(2):
+            assert failures(gateway.invoke(sqs_event(event))) == []
         assert len(peer.ledger) == 1
 
 
