@@ -128,7 +128,7 @@ def test_call_whose_answer_is_lost_is_not_placed_twice(hop, make_server, pbx, ex
     assert call in [each["Uniqueid"] for each in pbx.ami.channels()]
 
 
-@pytest.mark.parametrize("campaign", ["w,PLEDGELINE_PHONE=+15550001", "${SHELL(id)}", 'w"'])
+@pytest.mark.parametrize("campaign", ["w,PLEDGELINE_PHONE=+15550001", "${SHELL(id)}", 'w"'], ids=["assignment", "function", "quote"])
 def test_id_that_would_mean_something_to_the_dialplan_places_no_call(server, pbx, campaign):
     refused = record(server, ask_for_speech(server, campaignId=campaign))
     assert refused["status"] == "failed" and "dialplan" in refused["failureReason"]

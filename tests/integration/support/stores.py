@@ -13,6 +13,8 @@ from support.peer_postgres import PostgresPeer
 from support.peer_redis import PeerRedis
 from support.program import PATIENCE_S
 
+LOOK_EVERY_S = 0.005
+
 _numbers = itertools.count(1)
 
 
@@ -58,6 +60,7 @@ def until(what, said=None):
         if found:
             return found
         assert time.monotonic() < deadline, said() if said else "it did not happen"
+        time.sleep(LOOK_EVERY_S)  # what is waited for needs the processor more
 
 
 def check(server, phone):
