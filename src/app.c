@@ -146,6 +146,18 @@ static Status open_secret(App *app, AppMode mode, Fault *fault)
     return data_folder_secret(app->config->data_folder, "link.key", mode == APP_WRITER, &app->stores->arena, secret, fault);
 }
 
+/* Only an outbox has a list of its texts. */
+static void read_ports(App *app)
+{
+    const Ports *ports = &app->ports;
+    PipelineSettings *settings = &app->settings;
+    bool ledger_is_shared = ports->effects.self != sqlite_effects(app->stores->sqlite).self;
+    settings->texts_are_carried = ports->sms.wants_courier;
+    settings->calls_are_carried = settings->event.speaks = settings->ladder.speaks = ports->speech.send != NULL;
+    settings->waiting_texts_are_others = ledger_is_shared && ports->sms.list;
+    settings->waiting_calls_are_others = ledger_is_shared && !ports->speech.send;
+}
+
 static Status open_stores(App *app, AppMode mode, const BackEnds *sharing, Fault *fault)
 {
     AppStores *stores = app->stores;
@@ -158,8 +170,7 @@ static Status open_stores(App *app, AppMode mode, const BackEnds *sharing, Fault
     if (status)
         return status;
     wire(stores, mode, &app->ports);
-    app->settings.texts_are_carried = app->ports.sms.wants_courier;
-    app->settings.calls_are_carried = app->settings.event.speaks = app->settings.ladder.speaks = app->ports.speech.send != NULL;
+    read_ports(app);
     return STATUS_OK;
 }
 

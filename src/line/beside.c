@@ -85,6 +85,18 @@ static Status deliver_due_texts(Batch *batch, Effect *due, size_t count, Fault *
     return status ? status : deliver_some(batch, others, other_count, fault);
 }
 
+/* What waits for a provider that only others have would end here: in an outbox that nobody reads, or as a call that is refused. */
+static size_t leave_to_others(const Batch *batch, bool calls, Effect *due, size_t count)
+{
+    bool are_others = calls ? batch->settings->waiting_calls_are_others : batch->settings->waiting_texts_are_others;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!are_others || due[i].state != EFFECT_PENDING)
+            due[kept++] = due[i];
+    }
+    return kept;
+}
+
 /* What a courier carries is left to it. A call that nobody carries here any more is refused, so that it does not wait for ever. */
 static Status deliver_due(Batch *batch, bool calls, size_t *ret_count, Fault *fault)
 {
@@ -93,6 +105,7 @@ static Status deliver_due(Batch *batch, bool calls, size_t *ret_count, Fault *fa
     Effect *due = ARENA_ARRAY(&batch->arena, Effect, DUE_MAX);
     size_t count = 0;
     Status status = is_carried ? STATUS_OK : ledger->due(ledger->self, calls, batch->now_ms, DUE_MAX, &batch->arena, due, &count, fault);
+    count = leave_to_others(batch, calls, due, count);
     *ret_count += count;
     if (status || !count)
         return status;

@@ -429,6 +429,21 @@ static void call_that_nobody_places_here_any_more_is_refused_and_no_press_is_mad
     assert_int_equal(world->count, 0);
 }
 
+static void what_waits_for_who_can_reach_people_is_left_to_them(void **state)
+{
+    World *world = *state;
+    size_t done;
+    must_publish(world, "donation-events", PRESS);
+    must_publish(world, "tts-fallback", "{\"phoneNumber\":\"" PHONE "\",\"text\":\"hello\",\"actionId\":\"a\"}");
+    PipelineSettings *settings = &world->app.settings;
+    settings->texts_are_carried = settings->calls_are_carried = false;
+    settings->waiting_texts_are_others = settings->waiting_calls_are_others = true;
+    assert_int_equal(pipeline_deliver_due(world->line, world->now_ms + 1000, &done, &world->fault), STATUS_OK);
+    assert_int_equal(done, 0);
+    assert_int_equal(held(world, "c1_donation").state, EFFECT_PENDING);
+    assert_int_equal(held(world, "a_speech").state, EFFECT_PENDING);
+}
+
 static void calls_that_wait_hold_up_no_text(void **state)
 {
     World *world = *state;
@@ -483,6 +498,7 @@ int main(void)
         CASE(undelivered_text_is_sent_again_later_unless_it_came_after_all), CASE(undelivered_text_is_sent_again_later),
         CASE(call_is_not_placed_when_the_first_of_several_texts_came_after_all), CASE(what_couriers_carry_is_left_to_them_by_the_line),
         CASE(call_that_nobody_places_here_any_more_is_refused_and_no_press_is_made_of_it), CASE(calls_that_wait_hold_up_no_text),
+        CASE(what_waits_for_who_can_reach_people_is_left_to_them),
         CASE(receipt_of_something_that_was_not_sent_here_changes_nothing), CASE(call_that_spoke_is_recorded_and_told_to_the_call_that_asked_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,15 +2,14 @@
 import json
 
 import pytest
-from support.events import donation, unique
+from support.events import donation, event, unique, unique_phone
 from support.program import Clock, run
 from support.sms_provider_peer import Twilio
-from support.stores import until
+from support.stores import Stores, until
 
 # An Asterisk that nobody needs to answer: what is looked at here comes before the first call.
-CALLS_PEOPLE = {"PLEDGELINE_AMI_URL": "ami://pledgeline:secret@127.0.0.1:1", 
-                "PLEDGELINE_DIAL": "PJSIP/{digits}@trunk",
-    "PLEDGELINE_CALLER_ID": "+12025550100"}
+CALLS_PEOPLE = {"PLEDGELINE_AMI_URL": "ami://pledgeline:secret@127.0.0.1:1", "PLEDGELINE_DIAL": "PJSIP/{digits}@trunk",
+                "PLEDGELINE_CALLER_ID": "+12025550100"}
 
 
 def test_who_reaches_nobody_needs_no_time_zones(make_server):
@@ -55,9 +54,9 @@ NEW_YORKER = "+12125550142"
 def new_york(tmp_path, make_server):
     """new_york(now_ms) starts a server at that time of night: its clock, the server and who texts go to."""
     with Twilio() as peer:
-        def start(now_ms):
+        def start(now_ms, **more):
             clock = Clock(tmp_path, now_ms)
-            server = make_server(**{**peer.settings, **clock.settings, "PLEDGELINE_QUIET_HOURS": "21:00-08:00"})
+            server = make_server(**{**peer.settings, **clock.settings, "PLEDGELINE_QUIET_HOURS": "21:00-08:00", **more})
             return clock, server, peer
         yield start
 
@@ -91,3 +90,26 @@ def test_who_writes_at_night_is_answered_at_night(new_york):
     _, server, peer = new_york(NINE_MS)
     peer.message(server, NEW_YORKER, "STOP")
     until(lambda: peer.texts_to(NEW_YORKER))
+
+
+# ---- beside a server that reaches nobody ----
+
+@pytest.mark.own_stores
+def test_text_that_waits_is_left_to_the_server_that_can_send_it(make_server, new_york):
+    """Once the other one has closed a call that never ended it has looked at the ledger, too: that comes first."""
+    stores = Stores(keeps=False)
+    try:
+        settings = stores.settings()
+        clock, sender, peer = new_york(NINE_MS, **settings)
+        press(sender)
+        until(lambda: waits(sender))
+        clock.set(EIGHT_MS)
+        sender.kill()
+        beside = make_server(**settings, **clock.settings)
+        beside.publish("call-events", event("open", "winter", unique_phone(), eventType="call_initiated", timestamp="2026-01-16T01:00:00Z"))
+        until(lambda: beside.get("/v1/cdrs/open").json()["status"] == "incomplete")
+        sender.start()
+        until(lambda: peer.texts_to(NEW_YORKER))
+        assert len(peer.texts_to(NEW_YORKER)) == 1
+    finally:
+        stores.stop()
