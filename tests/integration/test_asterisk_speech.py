@@ -140,6 +140,7 @@ def test_text_that_ami_has_no_room_for_is_refused_and_spoken_by_ari(server, pbx,
     action_id = ask_for_speech(server, text="long " * 200)
     if exchange.kind == "ari":
         [call] = spoken_calls(pbx)
+        pbx.ami.until("Newstate", Uniqueid=call, ChannelStateDesc="Up")
         assert len(variable(pbx, call, "PLEDGELINE_TEXT")) > 1000
     else:
         assert "more than AMI has room for" in record(server, action_id)["failureReason"]
