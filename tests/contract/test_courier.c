@@ -420,7 +420,7 @@ static void call_that_nobody_places_here_any_more_is_refused_and_no_press_is_mad
     World *world = *state;
     size_t done;
     must_publish(world, "tts-fallback", "{\"phoneNumber\":\"" PHONE "\",\"text\":\"hello\",\"actionId\":\"a\",\"callId\":\"c1\",\"campaignId\":\"w\"}");
-    world->app.settings.calls_are_carried = false;
+    world->app.settings.calls_are_carried = world->app.settings.waiting_calls_are_others = false;
     world->app.ports.sms.joins_unit = false; /* as a topic */
     assert_int_equal(pipeline_deliver_due(world->line, world->now_ms + 1000, &done, &world->fault), STATUS_OK);
     assert_int_equal(held(world, "a_speech").state, EFFECT_FAILED);
