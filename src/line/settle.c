@@ -37,12 +37,19 @@ static void put_back(Batch *batch, Effect *effect, const SmsOutcome *outcome)
         effect->due_ms = due_ms(batch, effect, outcome);
 }
 
+/* One that may be asked for again stays SENDING in the ledger, until its lease is over; so does one that the lease ran out on here, where
+ * the waiting ones are left to others. */
+static bool stays_claimed(const Batch *batch, const Effect *effect, SmsResult result)
+{
+    bool is_repeatable = effect->kind != EFFECT_SPEECH && batch->ports->sms.repeat_ms;
+    return is_repeatable && (result == SMS_UNKNOWN || (result == SMS_OVERTAKEN && batch->settings->waiting_texts_are_others));
+}
+
 void settle_take(Batch *batch, Effect *effect, const SmsOutcome *outcome)
 {
     static const EffectState states[] = {[SMS_ACCEPTED] = EFFECT_SENT, [SMS_REFUSED] = EFFECT_FAILED, [SMS_UNKNOWN] = EFFECT_UNKNOWN};
-    bool is_repeated = outcome->result == SMS_UNKNOWN && effect->kind != EFFECT_SPEECH && batch->ports->sms.repeat_ms;
-    if (is_repeated) {
-        effect->state = EFFECT_CLAIMED; /* SENDING in the ledger, until its lease is over */
+    if (stays_claimed(batch, effect, outcome->result)) {
+        effect->state = EFFECT_CLAIMED;
         return;
     }
     effect->reason = outcome->reason;

@@ -252,6 +252,20 @@ static void lost_answer_of_a_gateway_that_knows_a_repeat_leaves_the_text_to_its_
     world_done(&world);
 }
 
+static void what_got_no_turn_is_left_to_its_lease_where_what_waits_is_left_to_others(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, false);
+    world.settings.waiting_texts_are_others = true;
+    world.ports.sms.repeat_ms = 60000;
+    world.sms_result = SMS_OVERTAKEN;
+    assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_RETRY);
+    assert_int_equal(world.effects[0].state, EFFECT_SENDING);
+    assert_int_equal(world.settled, 0);
+    world_done(&world);
+}
+
 static void the_same_press_twice_in_a_batch_is_one_text(void **state)
 {
     (void)state;
@@ -863,7 +877,8 @@ int main(void)
         cmocka_unit_test(a_text_that_was_not_sent_goes_out_when_it_is_due_again),
         cmocka_unit_test(a_gateway_that_never_answers_is_given_up_after_twelve_tries),
         cmocka_unit_test(waiting_for_a_gateway_that_is_away_uses_up_no_tries),
-        cmocka_unit_test(lost_answer_of_a_gateway_that_knows_a_repeat_leaves_the_text_to_its_lease), cmocka_unit_test(the_same_press_twice_in_a_batch_is_one_text),
+        cmocka_unit_test(lost_answer_of_a_gateway_that_knows_a_repeat_leaves_the_text_to_its_lease), cmocka_unit_test(what_got_no_turn_is_left_to_its_lease_where_what_waits_is_left_to_others),
+        cmocka_unit_test(the_same_press_twice_in_a_batch_is_one_text),
         cmocka_unit_test(whoever_is_overtaken_folds_again), cmocka_unit_test(a_store_that_fails_for_itself_puts_off_only_its_messages),
         cmocka_unit_test(who_is_only_in_the_cache_is_not_texted),
         cmocka_unit_test(a_malformed_opt_out_waits_for_the_registry),
