@@ -152,7 +152,8 @@ def test_call_that_is_over_already_is_ended(server):
     assert until(lambda: ended(server)) == ["over-long-ago"]
 
 
-@pytest.mark.parametrize("call_id", ["/.*/", "../channels", "a\r\nAction: Originate", "c?reason=busy"])
+@pytest.mark.parametrize("call_id", ["/.*/", "../channels", "a\r\nAction: Originate", "c?reason=busy"],
+                         ids=["pattern", "path", "action", "query"])
 def test_id_that_means_more_than_one_channel_ends_no_other_call(server, pbx, call_id):
     other = live_call(pbx)
     press_9(server, call_id)
