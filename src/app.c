@@ -151,11 +151,10 @@ static void read_ports(App *app)
 {
     const Ports *ports = &app->ports;
     PipelineSettings *settings = &app->settings;
-    bool ledger_is_shared = ports->effects.self != sqlite_effects(app->stores->sqlite).self;
     settings->texts_are_carried = ports->sms.wants_courier;
     settings->calls_are_carried = settings->event.speaks = settings->ladder.speaks = ports->speech.send != NULL;
-    settings->waiting_texts_are_others = ledger_is_shared && ports->sms.list;
-    settings->waiting_calls_are_others = ledger_is_shared && !ports->speech.send;
+    settings->waiting_texts_are_others = ports->effects.is_shared && ports->sms.list;
+    settings->waiting_calls_are_others = ports->effects.is_shared && !ports->speech.send;
 }
 
 static Status open_stores(App *app, AppMode mode, const BackEnds *sharing, Fault *fault)

@@ -101,6 +101,7 @@ typedef struct EffectFilter {
 
 typedef struct EffectsPort {
     void *self;
+    bool is_shared; /* other processes write to it, too */
     /* For each wanted[i]: enters it as PENDING when its action id is new, then claims it when it is PENDING and due, or
      * CLAIMED or SENDING with a lease that is over: state CLAIMED, a new fence, lease until now + lease_ms. One that the gateway
      * may have (asked_ms) and that is no longer safe to repeat becomes UNKNOWN instead: effect_is_lost. *ret_claimed[i]

@@ -267,7 +267,7 @@ static Status send_speech(void *self, const Effect *effects, size_t count, int64
 {
     (void)fault;
     struct PbxSpeech *speech = self;
-    const Asked asked = {.now_ms = now_ms, .believed_until_ms = clock_wall_ms() + BELIEVED_MS, .since_ms = recent_blocks_since(now_ms)};
+    const Asked asked = {.now_ms = now_ms, .believed_until_ms = now_ms + BELIEVED_MS, .since_ms = recent_blocks_since(now_ms)};
     for (size_t i = 0; i < count; i++) {
         pthread_mutex_lock(&speech->lock);
         outcomes[i] = place_in_time(speech, &effects[i], &asked, arena);

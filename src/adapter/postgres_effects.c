@@ -356,7 +356,7 @@ static Status carry(void *self, const Effect *effects, size_t count, int64_t now
 
 EffectsPort postgres_effects(Postgres *store)
 {
-    return (EffectsPort){.self = store, .claim = claim, .sending = sending, .settle = settle, .due = due_effects, .pull_in = pull_in,
+    return (EffectsPort){.self = store, .is_shared = true, .claim = claim, .sending = sending, .settle = settle, .due = due_effects, .pull_in = pull_in,
                          .list = list_effects, .enter = carry, .load = postgres_load_effects, .find = postgres_find_effects,
                          .receive = postgres_receive};
 }

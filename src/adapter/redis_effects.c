@@ -320,6 +320,6 @@ static Status enter(void *self, const Effect *effects, size_t count, int64_t now
 
 EffectsPort redis_effects(Redis *redis)
 {
-    return (EffectsPort){.self = redis, .claim = claim, .sending = sending, .settle = settle, .due = due, .pull_in = pull_in,
+    return (EffectsPort){.self = redis, .is_shared = true, .claim = claim, .sending = sending, .settle = settle, .due = due, .pull_in = pull_in,
                          .list = list_effects, .enter = enter, .load = load, .find = find, .receive = receive};
 }

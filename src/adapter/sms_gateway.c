@@ -250,7 +250,7 @@ static bool prepare(SmsGateway *gateway, const Effect *effect, int64_t now_ms, A
     Fault fault;
     int64_t lease_ms = effect->due_ms - now_ms, wait_ms = 0;
     *sending = (Sending){.task.run = run, .gateway = gateway, .effect = effect, .now_ms = now_ms, .start_by_ms = now_ms + lease_ms / 2,
-                         .believed_until_ms = clock_wall_ms() + BELIEVED_MS, .end_ms = now_ms + lease_ms / 4 * 3,
+                         .believed_until_ms = now_ms + BELIEVED_MS, .end_ms = now_ms + lease_ms / 4 * 3,
                          .asked_ms = recent_blocks_since(now_ms)};
     if (effect_fill(effect, arena, &sending->text, &fault)) {
         *ret = (SmsOutcome){.result = SMS_REFUSED, .reason = arena_copy(arena, slice_of(fault.text))};

@@ -300,7 +300,8 @@ static Times times_of(const Cdr *cdr)
 }
 
 /* Facts are sorted by time: the first to name an id stands, the last to name an outcome stands (an end event's before any
- * other's; but who only saw it fail does not know that the list had stopped it). */
+ * other's). That the list has stopped a call, as the check says beside its end, is why it failed; of a call that went on with another
+ * number it says nothing. */
 static void derive_names(Cdr *cdr)
 {
     bool outcome_of_end = false, is_blacklisted = false;
@@ -313,11 +314,12 @@ static void derive_names(Cdr *cdr)
             cdr->contact_id = fact->contact_id;
         if (slice_empty(cdr->phone))
             cdr->phone = fact->phone;
-        if (!slice_empty(fact->outcome) && (fact->type == CALL_ENDED || !outcome_of_end)) {
+        bool is_end = fact->type == CALL_ENDED, is_stopped = !is_end && slice_equal(fact->outcome, SLICE("blacklisted"));
+        if (!slice_empty(fact->outcome) && !is_stopped && (is_end || !outcome_of_end)) {
             cdr->outcome = fact->outcome;
-            outcome_of_end = fact->type == CALL_ENDED;
+            outcome_of_end = is_end;
         }
-        is_blacklisted = is_blacklisted || slice_equal(fact->outcome, SLICE("blacklisted"));
+        is_blacklisted = is_blacklisted || is_stopped;
         if (fact->hangup_cause)
             cdr->hangup_cause = fact->hangup_cause;
         cdr->open = cdr->open && fact->type != CALL_ENDED && fact->type != CALL_TIMEOUT;
@@ -327,10 +329,11 @@ static void derive_names(Cdr *cdr)
         keep_max(&cdr->updated_ms, fact->received_ms);
     }
     cdr->inferred = rank == RANK_INCOMPLETE;
+    bool has_failed = slice_empty(cdr->outcome) || slice_equal(cdr->outcome, SLICE("failed"));
+    if (is_blacklisted && has_failed && !cdr->answered)
+        cdr->outcome = SLICE("blacklisted");
     if (rank == RANK_COMPLETED && slice_empty(cdr->outcome))
         cdr->outcome = outcome_of_cause(cdr->hangup_cause, cdr->answered);
-    if (is_blacklisted && slice_equal(cdr->outcome, SLICE("failed")))
-        cdr->outcome = SLICE("blacklisted");
     cdr->answered = cdr->answered || outcome_implies_answer(cdr->outcome);
     cdr->status = status_of_rank(rank);
 }

@@ -100,7 +100,7 @@ static void begin(AgiCall *call)
     check->wake.run = asked;
     check->until_ms = clock_elapsed_ms() + PATIENCE_MS;
     if (slice_empty(call->values[AGI_ARGUMENT_1])) {
-        answer(check, DNC_BLOCKED, SLICE("no number was given: AGI(agi://host/check,NUMBER)"));
+        answer(check, DNC_UNKNOWN, SLICE("no number was given: AGI(agi://host/check,NUMBER)"));
         return;
     }
     arena_init_small(&check->arena, ARENA_BLOCK_BYTES);
@@ -132,16 +132,15 @@ static CallIdentity identity_of(AgiCall *call)
     return call_identity(call, agi_settings(call->agi)->menus);
 }
 
-/* Who follows the PBX reports the end, and cannot know why; a call that is nobody's is not recorded. */
+/* Who follows the PBX reports the end, and cannot know why. Whether the call ends is the dialplan's to say, so where nobody follows it
+ * nothing is told. A call that is nobody's is not recorded. */
 static void record(AgiCall *call)
 {
-    if (slice_empty(call->values[AGI_CALL_ID]) && slice_empty(call->values[AGI_CAMPAIGN_ID]))
+    bool is_anybodys = !slice_empty(call->values[AGI_CALL_ID]) || !slice_empty(call->values[AGI_CAMPAIGN_ID]);
+    if (!is_anybodys || !call_feed_follows(agi_settings(call->agi)->feed))
         return;
     CallIdentity identity = identity_of(call);
-    bool is_followed = call_feed_follows(agi_settings(call->agi)->feed);
-    int64_t now_ms = clock_wall_ms();
-    Slice outcome = SLICE("blacklisted");
-    Slice body = is_followed ? event_of_outcome(&identity, outcome, now_ms, &call->arena) : event_of_end(&identity, outcome, 0, now_ms, &call->arena);
+    Slice body = event_of_outcome(&identity, SLICE("blacklisted"), clock_wall_ms(), &call->arena);
     agi_outbox_post(agi_outbox(call->agi), SLICE("call-events"), body, NULL, NULL);
 }
 

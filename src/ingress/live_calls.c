@@ -138,6 +138,7 @@ static void take_gone(LiveCalls *calls, LiveChannel *channel, const ChannelEvent
     LiveCall *call = channel->call;
     call_ending_add_cause(&call->news.ending, event->cause, event->cause_text);
     call->gone_ms = event->at_ms > call->gone_ms ? event->at_ms : call->gone_ms;
+    call->has_vanished = false; /* how it goes on is seen again */
     live_channel_free(calls, channel);
     if (LIST_EMPTY(&call->channels))
         end_call(calls, call, call->gone_ms);

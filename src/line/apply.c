@@ -101,12 +101,12 @@ static void mark_stored(Batch *batch, const BlockList *list)
         batch->decisions[list->messages[i]].stored = true;
 }
 
-/* One confirmation, however often somebody asks. */
+/* One confirmation, however often somebody asks; a repeat of the message that blocked has the same effect, which may not be entered yet. */
 static void drop_known_effects(Batch *batch, const BlockList *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         Decision *decision = &batch->decisions[list->messages[i]];
-        if (decision->effect_if_added && list->results[i] != BLOCK_ADDED)
+        if (decision->effect_if_added && list->results[i] == BLOCK_KNOWN)
             decision->effect = NULL;
     }
 }
@@ -303,6 +303,36 @@ static Status leave_to_couriers(Batch *batch, EffectList *list, Fault *fault)
     return status;
 }
 
+static bool is_others(const Batch *batch, const Effect *effect)
+{
+    return effect->kind == EFFECT_SPEECH ? batch->settings->waiting_calls_are_others : batch->settings->waiting_texts_are_others;
+}
+
+/* What waits in the ledger for somebody who can reach people is not taken from them by a press that comes again here. */
+static Status leave_waiting_to_others(Batch *batch, EffectList *list, Fault *fault)
+{
+    const EffectsPort *ledger = &batch->ports->effects;
+    if (!list->count || !(batch->settings->waiting_texts_are_others || batch->settings->waiting_calls_are_others))
+        return STATUS_OK;
+    Slice ids[BATCH_MAX];
+    bool found[BATCH_MAX];
+    Effect *held = ARENA_ARRAY(&batch->arena, Effect, list->count);
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++)
+        ids[i] = list->effects[i].action_id;
+    Status status = ledger->load(ledger->self, ids, list->count, &batch->arena, held, found, fault);
+    for (size_t i = 0; !status && i < list->count; i++) {
+        if (found[i] && held[i].state == EFFECT_PENDING && is_others(batch, &held[i])) {
+            batch->decisions[list->messages[i]].duplicate = true;
+            continue;
+        }
+        list->effects[kept] = list->effects[i];
+        list->messages[kept++] = list->messages[i];
+    }
+    list->count = status ? list->count : kept;
+    return status;
+}
+
 /* What was settled before and may have been cut off behind that. */
 static Status heal_effects(Batch *batch, const EffectList *list, const bool *claimed, const Effect **waiting, Fault *fault)
 {
@@ -315,6 +345,7 @@ static Status apply_effects(Batch *batch, Fault *fault)
     EffectList list;
     collect_effects(batch, &list);
     Status status = list.count ? leave_to_couriers(batch, &list, fault) : STATUS_OK;
+    status = status ? status : leave_waiting_to_others(batch, &list, fault);
     if (status)
         return batch_port_failed(batch, status, fault, wants_effect);
     if (!list.count)

@@ -25,8 +25,9 @@ static Status pull_in_waits(const Batch *batch, Fault *fault)
     const Ports *ports = batch->ports;
     enum { TWO_DAYS_MS = 48 * 60 * 60 * 1000 }; /* quiet hours, and another try of a text, may lie so far ahead */
     int64_t longest_ms = settings->backoff_most_ms > settings->lease_ms ? settings->backoff_most_ms : settings->lease_ms;
-    bool is_carried = settings->texts_are_carried || settings->calls_are_carried;
-    longest_ms = is_carried && longest_ms < TWO_DAYS_MS ? TWO_DAYS_MS : longest_ms;
+    bool waits_long = settings->texts_are_carried || settings->calls_are_carried || settings->waiting_texts_are_others ||
+                      settings->waiting_calls_are_others;
+    longest_ms = waits_long && longest_ms < TWO_DAYS_MS ? TWO_DAYS_MS : longest_ms;
     if (batch->clock_is_steady)
         return STATUS_OK;
     Status status = ports->effects.pull_in(ports->effects.self, batch->now_ms + longest_ms, fault);

@@ -59,14 +59,11 @@ static Status check_missed(const Ports *ports, const BlockEntry *entries, size_t
     return fault_set(fault, STATUS_RETRY, FAULT_CACHE_MISSED, "the cache, which alone is asked here, does not know of it: %s", missed->text);
 }
 
-/* Whoever is about to call or text one of them hears of it before anybody else. The cache first: it is faster, and to block a number that
- * the registry does not know yet is harmless. */
+/* The cache first: it is faster, and to block a number that the registry does not know yet is harmless. */
 static Status block_as_written(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault)
 {
     Fault missed;
     bool has_cache = ports->live.block != NULL;
-    for (size_t i = 0; i < count; i++)
-        recent_blocks_put(entries[i].phone);
     bool has_missed = has_cache && ports->live.block(ports->live.self, entries, count, &missed);
     Status status = ports->registry.block(ports->registry.self, entries, count, results, fault);
     if (status || !has_cache)
@@ -103,6 +100,17 @@ static Status block_as_dialled(const Ports *ports, const BlockEntry *entries, si
     return dialled_count ? block_as_written(ports, dialled, dialled_count, ignored, fault) : STATUS_OK;
 }
 
+/* Whoever is about to call or text one of them, in either spelling, hears of it before anybody else. */
+static void note_recent(const BlockEntry *entries, size_t count, Arena *arena)
+{
+    for (size_t i = 0; i < count; i++) {
+        Slice other = phone_other_spelling(entries[i].phone, arena);
+        recent_blocks_put(entries[i].phone);
+        if (!slice_empty(other))
+            recent_blocks_put(other);
+    }
+}
+
 /* Few numbers are written with a trunk prefix, and all are asked for before they are dialled, nearly always without one. So who blocks writes
  * the number as it is dialled too, and who asks for that needs one look. It goes first: what fails then is repeated as if nothing had been. */
 Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault)
@@ -110,6 +118,7 @@ Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, Bl
     Status status = STATUS_OK;
     Arena arena = {0};
     bool has_trunk = false;
+    note_recent(entries, count, &arena);
     for (size_t i = 0; i < count; i++)
         has_trunk |= phone_has_trunk(entries[i].phone);
     if (has_trunk)

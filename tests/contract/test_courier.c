@@ -6,6 +6,7 @@
 
 #include "app.h"
 #include "base/clock.h"
+#include "service/dnc_cache.h"
 
 #define PHONE "+12125550100"
 #define PRESS "{\"callId\":\"c1\",\"campaignId\":\"w\",\"phoneNumber\":\"" PHONE "\",\"dtmfInput\":\"1\"}"
@@ -214,6 +215,20 @@ static void stop_is_confirmed_once_however_often_somebody_writes_it(void **state
     settle_as(world, (SmsOutcome){.result = SMS_ACCEPTED, .message_id = SLICE("SM9"), .provider = SLICE("twilio")});
     assert_int_equal(held(world, "inbound:twilio:SM1_reply").state, EFFECT_SENT);
     assert_int_equal(donations(world), 0);
+}
+
+/* The answer to the block was lost, or its process died right behind it. */
+static void stop_that_is_known_by_its_own_message_is_confirmed(void **state)
+{
+    World *world = *state;
+    BlockEntry entry = {.phone = SLICE(PHONE), .added_ms = world->now_ms, .reason = SLICE("STOP"), .source = SLICE("user_optout"), .actor = SLICE("caller"),
+                        .action_id = SLICE("inbound:twilio:SM1_optout")};
+    BlockResult result;
+    assert_int_equal(dnc_block(&world->app.ports, &entry, 1, &result, &world->fault), STATUS_OK);
+    must_publish(world, "inbound-messages", STOP("SM1"));
+    take(world, false);
+    assert_int_equal(world->count, 1);
+    assert_slice(world->bag[0].action_id, "inbound:twilio:SM1_reply");
 }
 
 static void an_answer_that_would_come_too_late_is_not_sent(void **state)
@@ -489,6 +504,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(press_waits_in_the_ledger_and_counts_once_its_text_is_sent), CASE(press_that_comes_twice_is_taken_once),
         CASE(nine_beats_one_until_the_courier_has_it), CASE(answer_to_a_message_goes_to_a_blocked_number), CASE(stop_is_confirmed_once_however_often_somebody_writes_it),
+        CASE(stop_that_is_known_by_its_own_message_is_confirmed),
         CASE(an_answer_that_would_come_too_late_is_not_sent), CASE(texts_and_calls_are_taken_apart),
         CASE(landline_gets_a_call_in_place_of_its_text), CASE(number_that_a_provider_has_on_its_list_comes_on_ours_and_is_not_called),
         CASE(account_that_takes_nothing_uses_up_no_tries), CASE(text_is_delivered_whatever_the_order_of_its_receipts),

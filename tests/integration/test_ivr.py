@@ -320,23 +320,17 @@ def check_to_the_end(call, phone, **variables):
     one.close()
 
 
-@pytest.mark.parametrize("said", [{}, {"PLEDGELINE_PHONE": ""}, {"PLEDGELINE_CONTACT_ID": "", "PLEDGELINE_CAMPAIGN_NAME": ""}])
-def test_call_that_the_list_stopped_is_recorded_as_such(server, call, said):
-    call_id, phone = unique("stopped"), unique_phone()
-    assert server.post("/v1/blacklist", {"phoneNumber": phone}).status == 201
-    check_to_the_end(call, phone, **{**of_person(call_id, phone), **said})
-    found = ended_record(server, call_id)
-    assert (found["outcome"], found["phoneNumber"], found["campaignId"], found["duration"]) == ("blacklisted", phone, "w", 0)
-
-
-def test_check_of_a_number_that_is_clear_or_of_nobodys_call_records_nothing(server, call):
-    blocked = unique_phone()
+def test_call_that_goes_on_with_another_number_is_what_became_of_it(server, call):
+    """The channel's first number is blocked, the second is not."""
+    call_id, blocked = unique("call"), unique_phone()
     assert server.post("/v1/blacklist", {"phoneNumber": blocked}).status == 201
-    check_to_the_end(call, blocked, PLEDGELINE_CALL_ID="", PLEDGELINE_CAMPAIGN_ID="", **{"CHANNEL(linkedid)": "nobodys"})
-    check_to_the_end(call, unique_phone(), **of_person("clear", blocked))
-    check_to_the_end(call, blocked, **of_person("last", blocked))
-    ended_record(server, "last")
-    assert (record(server, "nobodys"), record(server, "clear")) == (None, None)
+    check_to_the_end(call, blocked, **of_person(call_id, blocked))
+    one = call(call_id)
+    one.next_act()
+    one.press("1")
+    one.to_the_end()
+    one.close()
+    assert ended_record(server, call_id)["outcome"] == "converted"
 
 
 @pytest.mark.parametrize("number", ["", "abc", "12", '+1212"555', "+" + "9" * 40])

@@ -61,8 +61,9 @@ def new_york(tmp_path, make_server):
         yield start
 
 
-def press(server):
-    assert server.publish("donation-events", donation(unique("call"), "winter", NEW_YORKER)).status == 200
+def press(server, call_id="call"):
+    """Again, it is the same press."""
+    assert server.publish("donation-events", donation(call_id, "winter", NEW_YORKER)).status == 200
 
 
 def waits(server):
@@ -92,6 +93,17 @@ def test_who_writes_at_night_is_answered_at_night(new_york):
     until(lambda: peer.texts_to(NEW_YORKER))
 
 
+@pytest.mark.embedded("others write to stores apart, and may still reach people")
+def test_text_that_waits_goes_to_the_outbox_when_there_are_no_providers_any_more(make_server, new_york):
+    clock, server, _ = new_york(NINE_MS)
+    press(server)
+    until(lambda: waits(server))
+    server.stop()
+    clock.set(EIGHT_MS)
+    alone = make_server(server.data, **clock.settings)
+    until(lambda: [text["status"] for text in alone.json("sms", "list")] == ["queued"])
+
+
 # ---- beside a server that reaches nobody ----
 
 @pytest.mark.own_stores
@@ -106,6 +118,7 @@ def test_text_that_waits_is_left_to_the_server_that_can_send_it(make_server, new
         clock.set(EIGHT_MS)
         sender.kill()
         beside = make_server(**settings, **clock.settings)
+        press(beside)
         beside.publish("call-events", event("open", "winter", unique_phone(), eventType="call_initiated", timestamp="2026-01-16T01:00:00Z"))
         until(lambda: beside.get("/v1/cdrs/open").json()["status"] == "incomplete")
         sender.start()

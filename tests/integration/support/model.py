@@ -42,11 +42,13 @@ def record(events):
     end = max(times("call_ended"), default=None)
 
     outcome = next((fact["outcome"] for fact in reversed(facts) if fact["eventType"] == "call_ended" and "outcome" in fact), None)
-    outcome = outcome or next((fact["outcome"] for fact in reversed(facts) if "outcome" in fact), None)
+    beside = [fact["outcome"] for fact in facts if fact["eventType"] != "call_ended" and "outcome" in fact]
+    outcome = outcome or next((each for each in reversed(beside) if each != "blacklisted"), None)
+    was_answered = answer is not None or any(fact.get("status") == "answered" for fact in facts)
+    if outcome in (None, "failed") and "blacklisted" in beside and not was_answered:
+        outcome = "blacklisted"
     if end is not None and outcome is None and answer is not None:
         outcome = "answered"
-    if outcome == "failed" and any(fact.get("outcome") == "blacklisted" for fact in facts):
-        outcome = "blacklisted"
     answered = answer is not None or outcome in ANSWERS or any(fact.get("status") == "answered" for fact in facts)
 
     rank = max([5] * bool(end) + [4] * bool(answer) + [RANKS.get(fact.get("status"), 1) for fact in facts])

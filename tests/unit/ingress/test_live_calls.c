@@ -423,6 +423,23 @@ static void end_that_was_on_its_way_beats_the_list(void **state)
     assert_false(record(world).inferred);
 }
 
+static void end_that_was_seen_is_no_inferred_one_where_another_leg_vanished_before(void **state)
+{
+    World *world = *state;
+    TAKE(world, .kind = CHANNEL_CREATED, TWO, LINKED, .at_ms = AT, OF_CALL("c1"));
+    TAKE(world, .kind = CHANNEL_CHANGED, TWO, LINKED, .at_ms = AT + 1, .state = CHANNEL_RINGING, OF_CALL("c1"));
+    TAKE(world, .kind = CHANNEL_CREATED, ONE, LINKED, .at_ms = AT + 2, OF_CALL("c1"));
+    live_calls_list_begins(world->calls, AT + 1000);
+    TAKE(world, .kind = CHANNEL_LISTED, ONE, LINKED, .at_ms = AT + 1000, .created_ms = AT + 2, .state = CHANNEL_RINGING, OF_CALL("c1"));
+    live_calls_list_ends(world->calls, 1);
+    live_calls_tick(world->calls, SOON);
+    TAKE(world, .kind = CHANNEL_GONE, ONE, LINKED, .at_ms = AT + 9000, .cause = 17);
+    live_calls_tick(world->calls, 2 * SOON);
+    Cdr cdr = record(world);
+    assert_false(cdr.inferred);
+    assert_slice(cdr.outcome, "busy");
+}
+
 static void end_that_another_observer_saw_beats_an_inferred_one(void **state)
 {
     World *world = *state;
@@ -605,6 +622,7 @@ int main(void)
         TEST(list_brings_a_call_that_was_missed),
         TEST(call_that_is_in_no_list_any_more_ends_by_inference),
         TEST(end_that_was_on_its_way_beats_the_list),
+        TEST(end_that_was_seen_is_no_inferred_one_where_another_leg_vanished_before),
         TEST(end_that_another_observer_saw_beats_an_inferred_one),
         TEST(unanswered_speech_is_a_receipt),
         TEST(speech_to_a_number_that_nobody_has_says_so),
