@@ -263,7 +263,7 @@ def test_calls_go_on_after_asterisk_was_killed_in_mid_call(pbx, serve_calls, lin
     until(lambda: not is_followed(server))
     pbx.start()
     until(lambda: is_followed(server))
-    assert ended_record(server, lost)["inferred"]
+    assert ended_record(server, lost)["outcome"] in ("answered", None)  # as AGI saw it end, or by inference: whichever is told of first
     phone = unique_phone()
     call = pbx.originate(phone, "press", keys="9")
     has_ended(pbx, call)
