@@ -4,6 +4,7 @@
 #include "app/carriers.h"
 #include "app/link_settings.h"
 #include "app/settings_file.h"
+#include "event/block.h"
 #include "event/phone.h"
 #include "event/text_template.h"
 
@@ -72,6 +73,15 @@ static Status read_country_code(const Config *config, Slice *ret, Fault *fault)
     return refuse(fault, "PLEDGELINE_COUNTRY_CODE", config->country_code, "1 to 3 digits without +, like 972 or 1");
 }
 
+/* Whoever presses it is blocked, on every topic. */
+static Status check_donation_key(const Config *config, Fault *fault)
+{
+    if (!block_is_asked_by(slice_of(config->donation_key)))
+        return STATUS_OK;
+    return refuse(fault, "PLEDGELINE_DONATION_KEY", config->donation_key,
+                  "another key, like 1: 9 opts out, and whoever asks for a link by it would be blocked");
+}
+
 /* Filled once with empty values: an unknown placeholder shows now and not in a message. */
 static Status check_template(const char *env, const char *value, Arena *arena, Fault *fault)
 {
@@ -138,6 +148,7 @@ Status settings_read(const Config *config, Arena *arena, PipelineSettings *ret, 
     status = status ? status : check_one_exchange(config, fault);
     status = status ? status : read_rating(config, arena, &ret->event.rating, fault);
     status = status ? status : read_country_code(config, &ret->event.country_code, fault);
+    status = status ? status : check_donation_key(config, fault);
     status = status ? status : check_template("PLEDGELINE_SMS_TEMPLATE", config->sms_template, arena, fault);
     status = status ? status : check_template("PLEDGELINE_SPEECH_TEXT", config->speech_text, arena, fault);
     status = status ? status : read_reply("PLEDGELINE_STOP_REPLY", config->stop_reply, &ret->event.stop_reply, fault);
