@@ -93,6 +93,20 @@ static Status check_template(const char *env, const char *value, Arena *arena, F
     return STATUS_OK;
 }
 
+/* Filled with one link and then with another: a text that stays the same would leave the person without. */
+static Status check_sms_template(const Config *config, Arena *arena, Fault *fault)
+{
+    Slice filled[2];
+    Status status = check_template("PLEDGELINE_SMS_TEMPLATE", config->sms_template, arena, fault);
+    for (size_t i = 0; i < 2 && !status; i++) {
+        const TemplateVariable variables[] = {{"donationLink", i ? SLICE("b") : SLICE("a")}, {"campaignName", {0}}};
+        status = text_template_fill(slice_of(config->sms_template), variables, sizeof variables / sizeof *variables, arena, &filled[i], fault);
+    }
+    if (status || !slice_equal(filled[0], filled[1]))
+        return status;
+    return refuse(fault, "PLEDGELINE_SMS_TEMPLATE", config->sms_template, "a text with {{donationLink}}: without it nobody gets the link");
+}
+
 /* What persons are answered is no template. */
 static Status read_reply(const char *env, const char *value, Slice *ret, Fault *fault)
 {
@@ -149,7 +163,7 @@ Status settings_read(const Config *config, Arena *arena, PipelineSettings *ret, 
     status = status ? status : read_rating(config, arena, &ret->event.rating, fault);
     status = status ? status : read_country_code(config, &ret->event.country_code, fault);
     status = status ? status : check_donation_key(config, fault);
-    status = status ? status : check_template("PLEDGELINE_SMS_TEMPLATE", config->sms_template, arena, fault);
+    status = status ? status : check_sms_template(config, arena, fault);
     status = status ? status : check_template("PLEDGELINE_SPEECH_TEXT", config->speech_text, arena, fault);
     status = status ? status : read_reply("PLEDGELINE_STOP_REPLY", config->stop_reply, &ret->event.stop_reply, fault);
     status = status ? status : read_reply("PLEDGELINE_HELP_REPLY", config->help_reply, &ret->event.help_reply, fault);

@@ -501,7 +501,7 @@ def test_wrong_setting_is_named(data, settings):
 
 @pytest.mark.parametrize("name, value", [("PLEDGELINE_CURRENCY", "euro"), ("DONATION_LINK_SECRET", "short"), ("CALL_TIMEOUT", "0"),
                                          ("PLEDGELINE_RATES_FILE", "/no/such/file"), ("PLEDGELINE_SMS_TEMPLATE", "{{nonsense}}"),
-                                         ("PLEDGELINE_DONATION_KEY", "9")])
+                                         ("PLEDGELINE_SMS_TEMPLATE", "Hello"), ("PLEDGELINE_DONATION_KEY", "9")])
 def test_config_shows_the_settings_and_says_which_one_nothing_can_work_with(data, name, value):
     done = run(data, "config", **{name: value})
     assert done.code == 2 and name in done.err
