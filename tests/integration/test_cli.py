@@ -509,6 +509,29 @@ def test_config_shows_the_settings_and_says_which_one_nothing_can_work_with(data
     assert done.err == run(data, "stats", **{name: value}).err
 
 
+def warned_of_names(server):
+    lines = [json.loads(line) for line in server.log]
+    return {line["name"]: line.get("didYouMean") for line in lines if "no setting" in line["message"] and line["level"] == "warn"}
+
+
+def test_name_in_the_environment_that_is_no_setting_is_warned_of(make_server):
+    server = make_server(PLEDGELINE_SMS_PROVIDER="twilio", PLEDGELINE_PORT="8081", PLEDGELINE_NOTHING_OF_THE_KIND="x")
+    assert warned_of_names(server) == {"PLEDGELINE_SMS_PROVIDER": "PLEDGELINE_SMS_PROVIDERS", "PLEDGELINE_PORT": "PORT",
+                                       "PLEDGELINE_NOTHING_OF_THE_KIND": None}
+
+
+def test_names_that_others_put_into_the_environment_are_not_warned_of(make_server, tmp_path):
+    (tmp_path / "tokens").write_text("admin:token-of-an-admin")
+    server = make_server(PLEDGELINE_TOKENS_FILE=tmp_path / "tokens", PLEDGELINE_BIN="build/pledgeline", PLEDGELINE_TEST_STORES="",
+                         PLEDGELINE_PORT="tcp://10.0.0.1:8080", PLEDGELINE_PORT_8080_TCP_ADDR="10.0.0.1", PLEDGELINE_SERVICE_HOST="10.0.0.1")
+    assert warned_of_names(server) == {}
+
+
+def test_consumer_warns_of_such_a_name_before_it_refuses_to_start(data):
+    refused = run(data, "consume", PLEDGELINE_QUEUE_URL="https://sqs.us-east-1.amazonaws.com/123456789012/optout-events")
+    assert refused.code == 2 and '"didYouMean":"PLEDGELINE_QUEUE_URLS"' in refused.err
+
+
 def test_line_of_a_settings_file_that_is_too_long_is_named(data, tmp_path):
     file = tmp_path / "long.conf"
     file.write_text("# " + "a remark of any length " * 40 + "\nPORT = 8081\nPLEDGELINE_SMS_TEMPLATE = " + "Thank you! " * 40 + "\n")
