@@ -87,11 +87,12 @@ static bool read_state(const Invocation *invocation, int *ret)
 }
 
 /* People get a short table where texts go to our outbox: no provider says anything of those. */
-static Status list_texts(const Invocation *invocation, const Ports *ports, const TextsFilter *filter, Listing *listing, Fault *fault)
+static Status list_texts(const Invocation *invocation, const Ports *ports, TextsFilter *filter, Listing *listing, Fault *fault)
 {
     bool is_short = ports->sms.list && filter->state == TEXTS_OF_ALL_STATES && invocation->output == OUTPUT_TABLE;
     listing->output = is_short ? output_open(invocation, columns_of_outbox, sizeof columns_of_outbox / sizeof *columns_of_outbox, "no texts")
                                : output_open(invocation, columns_of_ledger, sizeof columns_of_ledger / sizeof *columns_of_ledger, "no texts");
+    filter->limit = output_limit(listing->output, filter->limit);
     return texts_list(ports, filter, is_short ? list_of_outbox : list_of_ledger, listing, fault);
 }
 

@@ -248,6 +248,24 @@ def test_actions_of_one_moment_are_shown_up_to_the_limit(data, tmp_path):
     assert [len(as_json(data, "actions", "list", "--limit", limit)) for limit in (0, 1, 4, 5, 6)] == [5, 1, 4, 5, 5]
 
 
+@pytest.mark.parametrize("verb", ["cdr", "sms", "actions", "blacklist", "dlq"])
+def test_list_says_that_it_stops_where_there_is_more(data, verb):
+    lines = [line for number in range(3) for line in (
+        {"topic": "call-events", "message": ended(f"call-{number}", "winter", f"+1212555010{number}", "converted")},
+        {"topic": "donation-events", "message": donation(f"call-{number}", "winter", f"+1212555010{number}")},
+        {"topic": "optout-events", "message": optout(f"call-{number}", "winter", f"+1212555019{number}")},
+        {"topic": "call-events", "message": {"callId": f"call-{number}", "phoneNumber": "0815", "eventType": "call_ended"}})]
+    run(data, "publish", "-", stdin=ndjson(lines))
+    everything = run(data, verb, "list", "--limit", "0")
+    count = len(as_json(data, verb, "list", "--limit", "0"))
+    cut = run(data, verb, "list", "--limit", count - 1)
+    assert count > 2 and cut.err == f"pledgeline: only the first {count - 1}; --limit 0 shows all\n"
+    assert len(cut.out.splitlines()) == len(everything.out.splitlines()) - 1
+    assert everything.err == run(data, verb, "list", "--limit", count).err == ""
+    for form, rows in (("json", len(as_json(data, verb, "list", "--limit", "2"))), ("csv", len(as_csv(data, verb, "list", "--limit", "2")))):
+        assert rows == 2 and run(data, verb, "list", "--limit", "2", "--output", form).err == ""
+
+
 def test_looking_works_beside_a_running_server(server):
     server.publish("call-events", ended("call-1", "winter", PHONE))
     assert [record["callId"] for record in server.json("cdr", "list")] == ["call-1"]
