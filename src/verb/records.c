@@ -72,20 +72,6 @@ static bool list_of_ledger(void *context, const ListedText *text)
     return true;
 }
 
-/* TEXTS_OF_ALL_STATES when none was asked for. False when there is no such state. */
-static bool read_state(const Invocation *invocation, int *ret)
-{
-    Slice name = invocation_option_slice(invocation, "state");
-    *ret = TEXTS_OF_ALL_STATES;
-    if (slice_empty(name))
-        return true;
-    for (EffectState state = EFFECT_PENDING; state <= EFFECT_UNKNOWN; state++) {
-        if (slice_equal(name, slice_of(effect_state_name(state))))
-            *ret = (int)state;
-    }
-    return *ret >= 0;
-}
-
 /* People get a short table where texts go to our outbox: no provider says anything of those. */
 static Status list_texts(const Invocation *invocation, const Ports *ports, TextsFilter *filter, Listing *listing, Fault *fault)
 {
@@ -100,7 +86,7 @@ int sms_list_verb(const Invocation *invocation)
 {
     Fault fault;
     TextsFilter filter = {.campaign_id = invocation_option_slice(invocation, "campaign"), .phone = invocation_option_slice(invocation, "phone")};
-    if (!read_state(invocation, &filter.state))
+    if (!texts_read_state(invocation_option_slice(invocation, "state"), &filter.state))
         return verb_usage("--state is pending, claimed, sending, sent, failed, cancelled or unknown");
     if (invocation_number(invocation, "limit", 20, &filter.limit, &fault))
         return verb_fail(&fault);
