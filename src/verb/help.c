@@ -91,7 +91,7 @@ int help_words(int count, char **words)
             puts("");
         help_verb(verb);
     }
-    return shown ? EXIT_OK : verb_usage("there is no verb \"%.40s\"; pledgeline --help lists them", words[0]);
+    return shown ? EXIT_OK : verb_unknown(words[0], count > 1 ? words[1] : NULL);
 }
 
 /* ---- bash completion ---- */

@@ -412,7 +412,9 @@ def test_slip_of_the_pen_gets_a_suggestion(data, arguments, suggestion):
 @pytest.mark.parametrize("arguments, said", [
     (["stats", "--limt", "3"], "stats has no option --limt; pledgeline help stats lists those it has"),
     (["stats", "--outptu=json"], "stats has no option --outptu; did you mean --output?"),
-    (["cdr", "list", "--limt=3"], "cdr list has no option --limt; did you mean --limit?")], ids=lambda value: value if isinstance(value, str) else "")
+    (["cdr", "list", "--limt=3"], "cdr list has no option --limt; did you mean --limit?"),
+    (["help", "sms", "show"], 'sms has no "show"; it has: list'),
+    (["help", "smss"], 'there is no verb "smss"; did you mean sms? (pledgeline --help lists them)')], ids=lambda value: value if isinstance(value, str) else "")
 def test_unknown_option_is_said_in_one_clean_sentence(data, arguments, said):
     assert run(data, *arguments).err == f"pledgeline: {said}\n"
 
