@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pwd
+import re
 import socket
 import subprocess
 
@@ -125,6 +126,20 @@ def test_refused_token_is_said_in_words_with_what_to_do(make_server, command, to
     done = server.run(*command, PLEDGELINE_TOKEN=token)
     assert done.code == 1
     assert said in done.err and "--token" in done.err and "PLEDGELINE_TOKEN" in done.err and "{" not in done.err
+
+
+def test_every_place_that_names_the_topics_names_all_of_them(data, server):
+    listed = server.post("/", "Action=ListTopics", content_type="application/x-www-form-urlencoded").body.decode()
+    topics = re.findall(":000000000000:([a-z-]+)<", listed)
+    said = ", ".join(topics[:-1]) + " and " + topics[-1]
+    assert len(topics) == 7
+    assert f"there are {said}\n" in run(data, "publish", "--topic", "foo", "--message", "{}").err
+    assert said in output(data, "help", "publish")
+    assert said in server.post("/v1/events/foo", "{}").json()["detail"]
+    assert said in server.post("/", "Action=Publish&TopicArn=arn:aws:sns:us-east-1:000000000000:foo&Message={}",
+                               content_type="application/x-www-form-urlencoded").body.decode()
+    assert f"topics {said}\n" in run(data, "serve", PLEDGELINE_SNS_TOPICS="arn:aws:sns:us-east-1:123456789012:" + "x" * 80).err
+    assert f"there are {said}\n" in run(data, "consume", "--queue-url", "x" * 80 + "=https://sqs.us-east-1.amazonaws.com/123456789012/q").err
 
 
 def test_publish_of_a_message_that_can_never_succeed_says_so(data):
