@@ -481,6 +481,11 @@ def test_help_explains_every_setting_where_settings_are_the_matter(data, verb):
     assert "PLEDGELINE_BACKOFF_FIRST, default 1. Longest wait before the second try" in said
 
 
+@pytest.mark.parametrize("page", [["help", "config"], ["man"], ["config", "--markdown"], ["config", "--sample"]], ids=" ".join)
+def test_default_that_ends_in_a_full_stop_gets_no_second_one(data, page):
+    assert re.findall(r".*\w\.\. .*|.*\w\.\.$", output(data, *page), re.MULTILINE) == []
+
+
 def test_version(data):
     assert output(data, "--version").startswith("pledgeline ")
 
