@@ -4,6 +4,7 @@
 #include "app/carriers.h"
 #include "app/link_settings.h"
 #include "app/settings_file.h"
+#include "event/block.h"
 #include "event/phone.h"
 #include "event/text_template.h"
 
@@ -72,6 +73,15 @@ static Status read_country_code(const Config *config, Slice *ret, Fault *fault)
     return refuse(fault, "PLEDGELINE_COUNTRY_CODE", config->country_code, "1 to 3 digits without +, like 972 or 1");
 }
 
+/* Whoever presses it is blocked, on every topic. */
+static Status check_donation_key(const Config *config, Fault *fault)
+{
+    if (!block_is_asked_by(slice_of(config->donation_key)))
+        return STATUS_OK;
+    return refuse(fault, "PLEDGELINE_DONATION_KEY", config->donation_key,
+                  "another key, like 1: 9 opts out, and whoever asks for a link by it would be blocked");
+}
+
 /* Filled once with empty values: an unknown placeholder shows now and not in a message. */
 static Status check_template(const char *env, const char *value, Arena *arena, Fault *fault)
 {
@@ -81,6 +91,20 @@ static Status check_template(const char *env, const char *value, Arena *arena, F
     if (text_template_fill(slice_of(value), variables, sizeof variables / sizeof *variables, arena, &filled, &why))
         return fault_set(fault, STATUS_REJECT, "setting_value", "%s: %s; known are donationLink and campaignName", env, why.text);
     return STATUS_OK;
+}
+
+/* Filled with one link and then with another: a text that stays the same would leave the person without. */
+static Status check_sms_template(const Config *config, Arena *arena, Fault *fault)
+{
+    Slice filled[2];
+    Status status = check_template("PLEDGELINE_SMS_TEMPLATE", config->sms_template, arena, fault);
+    for (size_t i = 0; i < 2 && !status; i++) {
+        const TemplateVariable variables[] = {{"donationLink", i ? SLICE("b") : SLICE("a")}, {"campaignName", {0}}};
+        status = text_template_fill(slice_of(config->sms_template), variables, sizeof variables / sizeof *variables, arena, &filled[i], fault);
+    }
+    if (status || !slice_equal(filled[0], filled[1]))
+        return status;
+    return refuse(fault, "PLEDGELINE_SMS_TEMPLATE", config->sms_template, "a text with {{donationLink}}: without it nobody gets the link");
 }
 
 /* What persons are answered is no template. */
@@ -138,7 +162,8 @@ Status settings_read(const Config *config, Arena *arena, PipelineSettings *ret, 
     status = status ? status : check_one_exchange(config, fault);
     status = status ? status : read_rating(config, arena, &ret->event.rating, fault);
     status = status ? status : read_country_code(config, &ret->event.country_code, fault);
-    status = status ? status : check_template("PLEDGELINE_SMS_TEMPLATE", config->sms_template, arena, fault);
+    status = status ? status : check_donation_key(config, fault);
+    status = status ? status : check_sms_template(config, arena, fault);
     status = status ? status : check_template("PLEDGELINE_SPEECH_TEXT", config->speech_text, arena, fault);
     status = status ? status : read_reply("PLEDGELINE_STOP_REPLY", config->stop_reply, &ret->event.stop_reply, fault);
     status = status ? status : read_reply("PLEDGELINE_HELP_REPLY", config->help_reply, &ret->event.help_reply, fault);

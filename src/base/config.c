@@ -5,10 +5,11 @@
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/nearest.h"
 
-enum { SECRET_FILE_BYTES_MAX = 64 * 1024 };
+enum { SECRET_FILE_BYTES_MAX = 64 * 1024, STRAY_NAME_BYTES = 96 };
 
 const ConfigRow config_rows[] = {
 #define SETTING(field, type, env, fallback, section, help) {#field, CONFIG_##type, env, fallback, section, help, offsetof(Config, field)},
@@ -248,6 +249,51 @@ Status config_load(Config *config, const ConfigOverride *overrides, size_t count
         status = store_value(loading, row);
     config->sources = loading->sources;
     return status;
+}
+
+/* ---- names that nothing reads ---- */
+
+static const char PREFIX[] = "PLEDGELINE_";
+
+static bool begins(const char *name, const char *prefix) { return !strncmp(name, prefix, strlen(prefix)); }
+
+/* What all begin with says nothing of which is near; and PORT has no such beginning. */
+static const char *without_prefix(const char *name) { return begins(name, PREFIX) ? name + sizeof PREFIX - 1 : name; }
+
+static const char *name_without_prefix(size_t i) { return i < ROW_COUNT ? without_prefix(config_rows[i].env) : NULL; }
+
+static const char *nearest_setting(const char *stray)
+{
+    const char *near = nearest_name(without_prefix(stray), name_without_prefix);
+    size_t row = 0;
+    while (near && name_without_prefix(row) != near)
+        row++;
+    return setting_name(near ? row : ROW_COUNT);
+}
+
+/* Of the tests; and what Kubernetes and Docker tell of a service called pledgeline. */
+static bool is_of_others(const char *name, const char *value)
+{
+    static const char *const prefixes[] = {"PLEDGELINE_TEST_", "PLEDGELINE_SERVICE_", "PLEDGELINE_PORT_"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        if (begins(name, prefixes[i]))
+            return true;
+    }
+    return !strcmp(name, "PLEDGELINE_BIN") || (!strcmp(name, "PLEDGELINE_PORT") && begins(value, "tcp://"));
+}
+
+void config_each_stray(void (*visit)(void *context, const char *name, const char *near), void *context)
+{
+    for (char **variable = environ; *variable; variable++) {
+        char name[STRAY_NAME_BYTES];
+        size_t bytes = strcspn(*variable, "=");
+        if (!begins(*variable, PREFIX) || !(*variable)[bytes])
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)bytes, *variable);
+        bool is_known = row_of_env(name) < ROW_COUNT || secret_row_of_file_name(name) < ROW_COUNT;
+        if (!is_known && !is_of_others(name, *variable + bytes + 1))
+            visit(context, name, nearest_setting(name));
+    }
 }
 
 void config_done(Config *config) { arena_done(&config->arena); }

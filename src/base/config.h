@@ -38,6 +38,9 @@ typedef struct ConfigOverride { const char *env, *value; } ConfigOverride;
 Status config_load(Config *config, const ConfigOverride *overrides, size_t count, Fault *fault);
 void config_done(Config *config);
 
+/* Each name of the environment that begins as ours do and is no setting's, and which setting is near (NULL = none). */
+void config_each_stray(void (*visit)(void *context, const char *name, const char *near), void *context);
+
 /* The effective value as text, secrets as "(set)" or "", and where it came from: "flag", "environment", "file", "default". */
 Slice config_show(const Config *config, const ConfigRow *row, Arena *arena);
 const char *config_source(const Config *config, const ConfigRow *row);

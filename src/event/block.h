@@ -3,6 +3,9 @@
 
 #include "event/handlers.h"
 
+/* A wish not to be called, whatever else the keys are: a 9 among them. */
+bool block_is_asked_by(Slice keys);
+
 /* Keeps what a message says of the number and the call, as far as it can be read, and marks the event as salvaged. */
 void block_keep_number(const Message *message, Arena *arena, Event *event);
 

@@ -51,5 +51,9 @@ extern const EventHandler donation_handler, optout_handler, call_handler, text_r
 /* All handlers, ended by NULL. */
 extern const EventHandler *const event_handlers[];
 
+/* The names of all topics, for a sentence: "optout-events, donation-events and call-events". Returns out. */
+enum { EVENT_TOPICS_BYTES = 192 };
+const char *event_topics(char out[EVENT_TOPICS_BYTES]);
+
 /* By topic name; NULL when no event comes by that topic. */
 const EventHandler *event_handler_of(Slice topic);

@@ -24,6 +24,11 @@ static BlockEntry entry_of(const Event *event, Slice phone, Slice reason)
     };
 }
 
+bool block_is_asked_by(Slice keys)
+{
+    return slice_holds(keys, SLICE("9")) || slice_holds(keys, SLICE("\xef\xbc\x99")); /* also full-width */
+}
+
 static size_t salvaged_phones(const Event *event, const Facts *facts, const EventSettings *settings, Arena *arena,
                               Slice phones[PHONE_CANDIDATES_MAX + 1])
 {

@@ -188,8 +188,9 @@ void events_of_topic(Call *call, const Ports *ports)
 {
     (void)ports;
     Slice topic = envelope_topic_name(call->parts[0]);
+    char topics[EVENT_TOPICS_BYTES];
     if (!event_handler_of(topic))
-        answer_problem(call, 404, "topic_unknown", "there is no such topic; there are donation-events, optout-events and call-events");
+        answer_problem(call, 404, "topic_unknown", "there is no such topic; there are %s", event_topics(topics));
     else if (is_ndjson(call))
         take_many(call, topic);
     else

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/nearest.h"
 #include "event/phone.h"
+#include "service/texts.h"
 
 enum { NUMBER_DIGITS_MAX = 18, NAME_SHOWN_MAX = 40 };
 
@@ -32,6 +33,12 @@ bool is_letter_state(Slice value)
 {
     static const Slice states[] = {SLICE_INIT("dead"), SLICE_INIT("waiting")};
     return is_one_of(value, states, sizeof states / sizeof *states);
+}
+
+bool is_text_state(Slice value)
+{
+    int state;
+    return texts_read_state(value, &state);
 }
 
 bool is_no(Slice value) { return slice_equal(value, SLICE("no")); }

@@ -24,6 +24,7 @@ bool is_record_cursor(Slice value);
 bool is_text_cursor(Slice value);
 bool is_action_type(Slice value);
 bool is_letter_state(Slice value);
+bool is_text_state(Slice value);
 bool is_no(Slice value);
 
 /* The value; when absent, that of the table for a limit, and otherwise 0. */

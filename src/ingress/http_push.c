@@ -265,10 +265,11 @@ void sns_push_raw(Call *call, const Ports *ports)
     (void)ports;
     static const Slice confirmation = SLICE_INIT("Confirmation");
     Slice type = http_header(call->request, "x-amz-sns-message-type");
+    char topics[EVENT_TOPICS_BYTES];
     if (!*call->api->push->settings.raw_secret)
         answer_problem(call, 404, "sns_raw_off", "nothing is taken here unless PLEDGELINE_SNS_RAW_SECRET is set");
     else if (!event_handler_of(call->parts[0]))
-        answer_problem(call, 404, "topic_unknown", "there is no such topic; there are donation-events, optout-events and call-events");
+        answer_problem(call, 404, "topic_unknown", "there is no such topic; there are %s", event_topics(topics));
     else if (!is_allowed(call))
         return;
     else if (slice_holds(type, confirmation)) /* of a subscription: never raw, always signed */

@@ -108,8 +108,8 @@ void sms_list(Call *call, const Ports *ports)
 {
     Fault fault;
     Listing listing = begin(call, "messages");
-    TextsFilter filter = {.campaign_id = call_query(call, "campaignId"), .phone = call_query(call, "phoneNumber"), .limit = listing.limit,
-                          .state = TEXTS_OF_ALL_STATES};
+    TextsFilter filter = {.campaign_id = call_query(call, "campaignId"), .phone = call_query(call, "phoneNumber"), .limit = listing.limit};
+    texts_read_state(call_query(call, "state"), &filter.state);
     call_text_cursor(call, "cursor", &filter.before.at_ms, &filter.before.action_id);
     if (texts_list(ports, &filter, add_text, &listing, &fault))
         answer_fault(call, 503, &fault);

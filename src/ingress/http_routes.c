@@ -25,8 +25,10 @@ static const Parameter action_page[] = {
      is_action_type, "only this type", 0, 0},
     LIMIT(1000, 10000), CURSOR(NULL, NEXT_PAGE), END};
 static const Parameter sms_page[] = {
-    TEXT_NAMED("campaignId", "only this campaign"), PHONE_NAMED("phoneNumber", "only to this number"), LIMIT(1000, 10000),
-    CURSOR(is_text_cursor, NEXT_PAGE), END};
+    TEXT_NAMED("campaignId", "only this campaign"), PHONE_NAMED("phoneNumber", "only to this number"),
+    {"state", "pending, claimed, sending, sent, failed, cancelled or unknown", is_text_state,
+     "only in this state, as the ledger says; default all but cancelled", 0, 0},
+    LIMIT(1000, 10000), CURSOR(is_text_cursor, NEXT_PAGE), END};
 static const Parameter gift_page[] = {
     TEXT_NAMED("campaignId", "only this campaign"), TEXT_NAMED("callId", "only of this call"), TEXT_NAMED("ref", "only of this link"),
     {"matched", "no", is_no, "no: only those of which nobody knows whose they are", 0, 0},
@@ -83,7 +85,7 @@ const Route routes[] = {
      "201 the action with `result` `added`, 200 `known`, 422", false},
     {"POST", "/terminate-call", ROLE_SERVICE, ROUTE_CALL, call_terminate, none, "end a call, as the original system's Asterisk Worker does",
      "`{callId}`", "200 `{callId,terminated}`, 404 there is no such call, 503 nobody can say: try again", false},
-    {"GET", "/v1/sms", ROLE_READER, ROUTE_READ, sms_list, sms_page, "texts that were asked for, newest first; without those that were cancelled", "", "200 `{messages,nextCursor}`", false},
+    {"GET", "/v1/sms", ROLE_READER, ROUTE_READ, sms_list, sms_page, "texts that were asked for, newest first; without those that were cancelled, unless `state` says so", "", "200 `{messages,nextCursor}`", false},
     {"GET", "/v1/cdrs", ROLE_READER, ROUTE_READ, cdrs_list, record_page, "call records, newest first", "",
      "200 `{records,nextCursor}`; with `Accept: text/csv` or `application/x-ndjson` a stream of all", false},
     {"GET", "/v1/cdrs/{callId}", ROLE_READER, ROUTE_READ, cdrs_show, none, "one call record, and what came of it", "",

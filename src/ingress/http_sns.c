@@ -198,6 +198,7 @@ static Slice message_id_of(Call *call, const SnsRequest *sns, size_t index)
 
 static bool topic_is_known(Call *call, const SnsRequest *sns)
 {
+    char topics[EVENT_TOPICS_BYTES];
     if (slice_empty(sns->topic_arn)) {
         answer_error(call, sns, 400, "InvalidParameter", "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter");
         return false;
@@ -208,7 +209,7 @@ static bool topic_is_known(Call *call, const SnsRequest *sns)
     }
     if (event_handler_of(envelope_topic_name(sns->topic_arn)))
         return true;
-    answer_error(call, sns, 404, "NotFound", "Topic does not exist; there are donation-events, optout-events and call-events");
+    answer_error(call, sns, 404, "NotFound", arena_printf(call->arena, "Topic does not exist; there are %s", event_topics(topics)).at);
     return false;
 }
 

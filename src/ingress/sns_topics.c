@@ -3,7 +3,7 @@
 
 #include "event/handlers.h"
 
-enum { TOPICS_MAX = 256, ARN_PARTS = 6, ACCOUNT_DIGITS = 12, REGION_BYTES_MAX = 32 };
+enum { TOPICS_MAX = 256, ARN_PARTS = 6, ACCOUNT_DIGITS = 12, REGION_BYTES_MAX = 32, ARN_SHOWN = 54 };
 
 static const struct Partition {
     Slice name;
@@ -80,13 +80,14 @@ static bool read_topic(Slice arn, Arena *arena, SnsTopic *ret)
 Status sns_topics_read(const char *text, Arena *arena, SnsTopics *ret, Fault *fault)
 {
     static const char separators[] = ", \t\r\n";
+    char names[EVENT_TOPICS_BYTES];
     SnsTopics topics = {.topics = ARENA_ARRAY(arena, SnsTopic, TOPICS_MAX)};
     for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
         Slice arn = {text, strcspn(text, separators)};
         if (topics.count == TOPICS_MAX || !read_topic(arn, arena, &topics.topics[topics.count++]))
             return fault_set(fault, STATUS_REJECT, "sns_topics_invalid",
-                             "PLEDGELINE_SNS_TOPICS has \"%.*s\"; it must be at most %d ARNs like arn:aws:sns:us-east-1:123456789012:optout-events, of "
-                             "the topics donation-events, optout-events and call-events", (int)(arn.bytes < 60 ? arn.bytes : 60), arn.at, TOPICS_MAX);
+                             "PLEDGELINE_SNS_TOPICS has \"%.*s\"; it must be up to %d ARNs of the topics %s",
+                             (int)(arn.bytes < ARN_SHOWN ? arn.bytes : ARN_SHOWN), arn.at, TOPICS_MAX, event_topics(names));
         text += arn.bytes;
     }
     *ret = topics;

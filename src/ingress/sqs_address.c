@@ -70,11 +70,12 @@ static Status find_endpoint(SqsQueue *queue, Arena *arena, Fault *fault)
 static Status take_topic(Slice *text, SqsQueue *queue, Arena *arena, Fault *fault)
 {
     Slice rest = *text, topic = take_until(&rest, '=');
+    char topics[EVENT_TOPICS_BYTES];
     if (slice_empty(rest) || memchr(topic.at, ':', topic.bytes))
         return STATUS_OK;
     if (!event_handler_of(topic))
-        return fault_set(fault, STATUS_REJECT, "usage_queue", "no event comes by the topic \"%.64s\"; it is optout-events, donation-events or call-events",
-                         arena_copy(arena, topic).at);
+        return fault_set(fault, STATUS_REJECT, "usage_queue", "no event comes by the topic \"%.64s\"; there are %s",
+                         arena_copy(arena, topic).at, event_topics(topics));
     queue->topic = arena_copy(arena, topic);
     *text = rest;
     return STATUS_OK;

@@ -15,6 +15,17 @@ typedef struct Texts {
     int arena;
 } Texts;
 
+bool texts_read_state(Slice name, int *ret_state)
+{
+    if (slice_empty(name))
+        return *ret_state = TEXTS_OF_ALL_STATES, true;
+    EffectState state = effect_state_of(name); /* UNKNOWN also of a name that is none */
+    if (!slice_equal(name, slice_of(effect_state_name(state))))
+        return false;
+    *ret_state = (int)state;
+    return true;
+}
+
 /* ---- what is kept ---- */
 
 static int compare_places(const TextPlace *a, const TextPlace *b)

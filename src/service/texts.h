@@ -24,5 +24,8 @@ typedef struct ListedText {
     bool is_filled; /* its message is what the person reads, and not the template; always so when it is visited, where it can be filled */
 } ListedText;
 
+/* The state of a name, TEXTS_OF_ALL_STATES of an empty one. False: there is no such state. */
+bool texts_read_state(Slice name, int *ret_state);
+
 /* Each action id once. Reads the whole ledger, which is kept by action id, and keeps `limit` of it in memory. */
 Status texts_list(const Ports *ports, const TextsFilter *filter, bool (*visit)(void *context, const ListedText *text), void *context, Fault *fault);

@@ -125,6 +125,7 @@ int actions_list_verb(const Invocation *invocation)
         return EXIT_FAILED;
     listing.output = output_open(invocation, columns, sizeof columns / sizeof *columns, "no actions recorded");
     const RegistryPort *registry = &desk.app.ports.registry;
+    listing.limit = output_limit(listing.output, listing.limit);
     Status status = listing.limit ? list_newest(&desk.app.ports, &filter, &listing, &fault)
                                   : registry->actions(registry->self, &filter, list_action, &listing, &fault);
     output_close(listing.output, status);

@@ -194,7 +194,7 @@ static int list_entries(const Invocation *invocation, size_t limit)
     Fault fault;
     Listing listing = {.output = output_open(invocation, entry_columns, ENTRY_COLUMNS, "nobody is on the do-not-call list"),
                        .is_csv = invocation->output == OUTPUT_CSV};
-    RegistryFilter filter = {.limit = limit};
+    RegistryFilter filter = {.limit = output_limit(listing.output, limit)};
     const RegistryPort *registry = &desk.app.ports.registry;
     Status status = registry->list(registry->self, &filter, list_entry, &listing, &fault);
     output_close(listing.output, status);

@@ -28,16 +28,16 @@ static Status read_names(const LivePort *live, Slice campaign, Names *names, Fau
     return live->read(live->self, campaign, add_name, names, fault);
 }
 
-static int say_unknown(const char *campaign, const char *near)
+static int say_unknown(const char *verb, const char *campaign, const char *near)
 {
     if (near)
         verb_note("there is no campaign \"%.80s\"; did you mean %s?", campaign, near);
     else
-        verb_note("there is no campaign \"%.80s\"; pledgeline live lists them", campaign);
+        verb_note("there is no campaign \"%.80s\"; pledgeline %s lists them", campaign, verb);
     return EXIT_FAILED;
 }
 
-int campaign_has_nothing(const Ports *ports, const char *campaign, const char *nothing, Arena *arena)
+int campaign_has_nothing(const Ports *ports, const char *verb, const char *campaign, const char *nothing, Arena *arena)
 {
     Fault fault;
     Names *names = ARENA_NEW(arena, Names);
@@ -51,5 +51,5 @@ int campaign_has_nothing(const Ports *ports, const char *campaign, const char *n
     if (read_names(&ports->live, (Slice){0}, names, &fault))
         return verb_fail(&fault);
     known_names = names;
-    return say_unknown(campaign, nearest_name(campaign, known_name));
+    return say_unknown(verb, campaign, nearest_name(campaign, known_name));
 }

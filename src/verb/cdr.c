@@ -72,6 +72,7 @@ int cdr_list_verb(const Invocation *invocation)
     Listing listing = {.invocation = invocation};
     listing.output = output_open(invocation, list_columns, sizeof list_columns / sizeof *list_columns, "no call record fits");
     const CdrsPort *cdrs = &desk.app.ports.cdrs;
+    filter.limit = output_limit(listing.output, filter.limit);
     Status status = cdrs->query(cdrs->self, &filter, &desk.app.settings.event.rating, list_record, &listing, &fault);
     output_close(listing.output, status);
     arena_done(&listing.arena);

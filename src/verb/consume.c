@@ -83,6 +83,7 @@ int consume_verb(const Invocation *invocation)
     const char *urls = invocation_option(invocation, "queue-url");
     Fault fault = {0};
     service_block_signals(&signals);
+    service_warn_of_strays();
     if (consumer_open(&consumer, urls ? urls : invocation->config->queue_urls, invocation->arena, &fault)) {
         consumer_close(&consumer);
         return verb_fail(&fault);

@@ -42,6 +42,7 @@ int dlq_list_verb(const Invocation *invocation)
         return EXIT_FAILED;
     Listing listing = {.output = output_open(invocation, columns, sizeof columns / sizeof *columns, waiting ? "no message waits" : "no dead letters")};
     const SpoolPort *spool = &desk.app.ports.spool;
+    filter.limit = output_limit(listing.output, filter.limit);
     Status status = spool->list(spool->self, &filter, list_item, &listing, &fault);
     output_close(listing.output, status);
     arena_done(&listing.arena);

@@ -42,6 +42,7 @@ int gifts_list_verb(const Invocation *invocation)
         return EXIT_FAILED;
     Listing listing = {.output = output_open(invocation, columns, sizeof columns / sizeof *columns, "no gifts")};
     const GiftsPort *gifts = &desk.app.ports.gifts;
+    filter.limit = output_limit(listing.output, filter.limit);
     Status status = gifts->list(gifts->self, &filter, list_gift, &listing, &fault);
     output_close(listing.output, status);
     arena_done(&listing.arena);

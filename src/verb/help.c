@@ -47,9 +47,17 @@ static bool is_everyday(const ConfigRow *row)
     return row->offset == offsetof(Config, data_folder) || row->offset == offsetof(Config, server_token);
 }
 
+/* What ends the sentence, unless the text does. */
+static const char *full_stop(const char *text)
+{
+    size_t bytes = strlen(text);
+    return bytes && text[bytes - 1] == '.' ? "" : ".";
+}
+
 static void print_setting(const ConfigRow *row)
 {
-    printf("  --%s VALUE\n      %s%s%s. %s\n", names_flag_of_setting(row), row->env, *row->fallback ? ", default " : "", row->fallback, row->help);
+    printf("  --%s VALUE\n      %s%s%s%s %s\n", names_flag_of_setting(row), row->env, *row->fallback ? ", default " : "", row->fallback,
+           full_stop(row->fallback), row->help);
 }
 
 /* All of them where settings are the matter; elsewhere they would hide the verb's own options. */
@@ -91,7 +99,7 @@ int help_words(int count, char **words)
             puts("");
         help_verb(verb);
     }
-    return shown ? EXIT_OK : verb_usage("there is no verb \"%.40s\"; pledgeline --help lists them", words[0]);
+    return shown ? EXIT_OK : verb_unknown(words[0], count > 1 ? words[1] : NULL);
 }
 
 /* ---- bash completion ---- */
@@ -220,7 +228,7 @@ void help_man(FILE *out)
         if (*row->fallback) {
             fprintf(out, "\nDefault: ");
             put_roff(out, row->fallback);
-            fputc('.', out);
+            fputs(full_stop(row->fallback), out);
         }
         fputc('\n', out);
     }

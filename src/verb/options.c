@@ -124,6 +124,11 @@ static int unknown_action(const char *name, const char *word)
     return verb_usage("%s has no \"%.40s\"; it has: %s", name, word, known);
 }
 
+int verb_unknown(const char *name, const char *action)
+{
+    return verb_has_actions(name) ? unknown_action(name, action) : unknown_verb(name);
+}
+
 /* The row of the words at argv; *ret_words is how many of them it took. NULL when there is none. */
 static const Verb *find_verb(int argc, char **argv, int *ret_words)
 {
@@ -315,8 +320,6 @@ int verb_main(int argc, char **argv)
     const Verb *verb = find_verb(argc - 1, argv + 1, &words);
     if (verb)
         return run_verb(verb, argc - words, argv + words);
-    if (!verb_has_actions(argv[1]))
-        return unknown_verb(argv[1]);
     bool wants_help = argc > 2 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h"));
-    return wants_help ? help_words(argc - 1, argv + 1) : unknown_action(argv[1], argc > 2 ? argv[2] : NULL);
+    return wants_help ? help_words(argc - 1, argv + 1) : verb_unknown(argv[1], argc > 2 ? argv[2] : NULL);
 }

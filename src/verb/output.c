@@ -12,7 +12,8 @@
 struct Output {
     OutputFormat format;
     const Column *columns;
-    size_t column_count, rows;
+    size_t column_count, rows, limit; /* limit 0 = none */
+    bool has_more;
     const char *nothing;
     Table *table;
     Arena arena;
@@ -49,8 +50,17 @@ Output *output_open(const Invocation *invocation, const Column *columns, size_t 
     return output;
 }
 
+size_t output_limit(Output *output, size_t limit)
+{
+    output->limit = output->format == OUTPUT_TABLE ? limit : 0;
+    return output->limit ? limit + 1 : limit;
+}
+
 void output_row(Output *output, const Slice *cells, Slice json)
 {
+    output->has_more = output->limit && output->rows == output->limit;
+    if (output->has_more)
+        return;
     if (output->format == OUTPUT_TABLE)
         table_row(output->table, cells);
     else if (output->format == OUTPUT_CSV)
@@ -70,6 +80,8 @@ size_t output_close(Output *output, Status status)
     fflush(stdout);
     if (!rows && !status && output->nothing)
         verb_note("%s", output->nothing);
+    if (output->has_more && !status)
+        verb_note("only the first %zu; --limit 0 shows all", output->limit);
     arena_done(&output->arena);
     free(output);
     return rows;

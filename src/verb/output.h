@@ -16,6 +16,9 @@ typedef struct Output Output;
 
 /* nothing: what to say on stderr when there is no row ("no dead letters"). */
 Output *output_open(const Invocation *invocation, const Column *columns, size_t count, const char *nothing);
+/* At most so many rows (0 = all) of a list that takes --limit. Returns how many to ask for: of a table one more, which is not shown,
+ * so that output_close can tell that there is more. */
+size_t output_limit(Output *output, size_t limit);
 /* A row: cells in the order of the columns, and the same thing as one JSON object (used for --output json). */
 void output_row(Output *output, const Slice *cells, Slice json);
 /* Prints what is left and closes. Returns how many rows there were. Unless status is OK, rows are missing: nothing is said of

@@ -313,12 +313,13 @@ int publish_verb(const Invocation *invocation)
     Slice message = invocation_option_slice(invocation, "message"), arn = invocation_option_slice(invocation, "topic-arn");
     Slice topic = slice_empty(arn) ? invocation_option_slice(invocation, "topic") : envelope_topic_name(arn);
     Fault fault = {0};
+    char topics[EVENT_TOPICS_BYTES];
     if (slice_empty(message) && !invocation->argument_count)
         return verb_usage("publish what? --topic NAME --message JSON, or a file of NDJSON lines, or - for stdin");
     if (!slice_empty(message) && invocation->argument_count)
         return verb_usage("publish takes --message or files, not both");
     if (!slice_empty(topic) && !event_handler_of(topic))
-        return verb_usage("there is no topic \"%.*s\"; there are call-events, donation-events and optout-events", SLICE_ARG(topic));
+        return verb_usage("there is no topic \"%.*s\"; there are %s", SLICE_ARG(topic), event_topics(topics));
     Publishing publishing = {.topic = topic};
     int code = begin(&publishing, invocation);
     if (code)

@@ -72,26 +72,13 @@ static bool list_of_ledger(void *context, const ListedText *text)
     return true;
 }
 
-/* TEXTS_OF_ALL_STATES when none was asked for. False when there is no such state. */
-static bool read_state(const Invocation *invocation, int *ret)
-{
-    Slice name = invocation_option_slice(invocation, "state");
-    *ret = TEXTS_OF_ALL_STATES;
-    if (slice_empty(name))
-        return true;
-    for (EffectState state = EFFECT_PENDING; state <= EFFECT_UNKNOWN; state++) {
-        if (slice_equal(name, slice_of(effect_state_name(state))))
-            *ret = (int)state;
-    }
-    return *ret >= 0;
-}
-
 /* People get a short table where texts go to our outbox: no provider says anything of those. */
-static Status list_texts(const Invocation *invocation, const Ports *ports, const TextsFilter *filter, Listing *listing, Fault *fault)
+static Status list_texts(const Invocation *invocation, const Ports *ports, TextsFilter *filter, Listing *listing, Fault *fault)
 {
     bool is_short = ports->sms.list && filter->state == TEXTS_OF_ALL_STATES && invocation->output == OUTPUT_TABLE;
     listing->output = is_short ? output_open(invocation, columns_of_outbox, sizeof columns_of_outbox / sizeof *columns_of_outbox, "no texts")
                                : output_open(invocation, columns_of_ledger, sizeof columns_of_ledger / sizeof *columns_of_ledger, "no texts");
+    filter->limit = output_limit(listing->output, filter->limit);
     return texts_list(ports, filter, is_short ? list_of_outbox : list_of_ledger, listing, fault);
 }
 
@@ -99,7 +86,7 @@ int sms_list_verb(const Invocation *invocation)
 {
     Fault fault;
     TextsFilter filter = {.campaign_id = invocation_option_slice(invocation, "campaign"), .phone = invocation_option_slice(invocation, "phone")};
-    if (!read_state(invocation, &filter.state))
+    if (!texts_read_state(invocation_option_slice(invocation, "state"), &filter.state))
         return verb_usage("--state is pending, claimed, sending, sent, failed, cancelled or unknown");
     if (invocation_number(invocation, "limit", 20, &filter.limit, &fault))
         return verb_fail(&fault);

@@ -197,6 +197,15 @@ static Status announce(Service *service, Fault *fault)
     return status;
 }
 
+static void warn_of_stray(void *context, const char *name, const char *near)
+{
+    (void)context;
+    const LogField fields[] = {LOG_CSTR("name", name), LOG_CSTR("didYouMean", near)};
+    log_fields(LOG_WARN, "the environment has a name that is no setting: nothing reads it", fields, near ? 2 : 1);
+}
+
+void service_warn_of_strays(void) { config_each_stray(warn_of_stray, NULL); }
+
 Status service_check_http(const Config *config, Fault *fault)
 {
     if (config->port > 65535)
@@ -303,6 +312,7 @@ int serve_run(const Config *config)
     Service service = {.config = config};
     Fault fault = {0};
     service_block_signals(&signals);
+    service_warn_of_strays();
     Status status = service_check_http(config, &fault);
     status = status ? status : agi_service_read(&service.agi, config, &fault);
     status = status ? status : service_open_line(&service, &fault);

@@ -52,6 +52,8 @@ typedef struct Service {
     AgiService agi;
 } Service;
 
+/* Names of the environment that were meant as settings and are none. */
+void service_warn_of_strays(void);
 /* Whether HTTP may be spoken with these settings at all. */
 Status service_check_http(const Config *config, Fault *fault);
 /* The stores, and the line with its worker. What is open after a failure, too, is closed by service_close. */

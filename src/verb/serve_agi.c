@@ -42,6 +42,16 @@ static Status read_addresses(AgiService *service, const Config *config, Address 
                      " could opt anybody out", config->agi);
 }
 
+/* A setting without the one that it needs. */
+static void warn_of_half(const Config *config)
+{
+    if (*config->menu && !*config->agi)
+        log_line(LOG_WARN, "PLEDGELINE_AGI is not set: no call is taken, so nobody hears the menu", LOG_CSTR("menu", config->menu));
+    if (!*config->menu && *config->agi)
+        log_line(LOG_WARN, "PLEDGELINE_MENU is not set: a call that asks for its menu is left to the dialplan, and nobody is spoken to",
+                 LOG_CSTR("leftAlone", "agi://HOST/ivr agi://HOST/speak"));
+}
+
 static bool is_on(const Config *config) { return *config->agi; }
 
 Status agi_service_read(AgiService *service, const Config *config, Fault *fault)
@@ -83,15 +93,13 @@ Status agi_service_open(AgiService *service, const Config *config, Slice country
                         Fault *fault)
 {
     AgiSettings settings = {.donation_key = slice_of(config->donation_key), .country_code = country_code, .feed = feed};
+    warn_of_half(config);
     if (!is_on(config))
         return STATUS_OK;
     Status status = read_addresses(service, config, &settings.listen, &settings.allowed, fault);
     status = status ? status : open_speech(service, config, fault);
     if (status)
         return status;
-    if (!*config->menu)
-        log_line(LOG_WARN, "PLEDGELINE_MENU is not set: a call that asks for its menu is left to the dialplan, and nobody is spoken to",
-                 LOG_CSTR("leftAlone", "agi://HOST/ivr agi://HOST/speak"));
     settings.menus = *config->menu ? &service->menus : NULL;
     settings.speech = service->speech;
     service->agi = agi_open(&settings, intake, checks, service->journal, fault);

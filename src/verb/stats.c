@@ -91,7 +91,7 @@ static int finish(Desk *desk, Showing *showing, Status status, const char *nothi
     size_t rows = output_close(showing->output, status);
     int code = status ? verb_fail(fault) : EXIT_OK;
     if (!status && !rows && campaign)
-        code = campaign_has_nothing(&desk->app.ports, campaign, nothing, showing->invocation->arena);
+        code = campaign_has_nothing(&desk->app.ports, showing->invocation->verb->name, campaign, nothing, showing->invocation->arena);
     arena_done(&showing->arena);
     desk_close(desk);
     return code;

@@ -57,6 +57,8 @@ Status invocation_time(const Invocation *invocation, const char *name, int64_t *
 int verb_fail(const Fault *fault);
 /* Prints usage trouble with what to do, exit code 2. */
 int verb_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What is wrong with the words when no row of the table has them, as usage trouble. action NULL: none was given. */
+int verb_unknown(const char *name, const char *action);
 /* A remark for people, on stderr. */
 void verb_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -10,7 +10,8 @@ static const Option consume_options[] = {
     {"server", "URL", "publish to this server; default: the one that serves the data folder, else straight into the folder"}, \
     {"deadline", "SECONDS", "how long to go on trying when a server does not answer (default 60)"}
 static const Option publish_options[] = {
-    {"topic", "NAME", "topic of a single message, or of lines that are bare bodies: call-events, donation-events, optout-events"},
+    {"topic", "NAME", "topic of a single message, or of lines that are bare bodies: optout-events, donation-events, call-events, sms-gateway,"
+                      " tts-fallback, delivery-receipts and inbound-messages"}, /* as event_topics says: test_cli.py holds them together */
     {"topic-arn", "ARN", "the same as an ARN; its last part counts"},
     {"message", "JSON", "one message, instead of a file"},
     PUBLISH_TARGET, END};

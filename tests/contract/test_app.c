@@ -68,7 +68,8 @@ static void setting_that_cannot_work_is_refused_by_name(void **state)
     const struct { const char *env, *value; } cases[] = {
         {"DONATION_LINK_FORMAT", "fancy"}, {"DONATION_LINK_BASE_URL", "donate.example.org"}, {"DONATION_LINK_SECRET", "short"},
         {"PLEDGELINE_SMS_TEMPLATE", "Dear {{firstName}}"}, {"PLEDGELINE_SMS_TEMPLATE", "open {{donationLink"},
-        {"PLEDGELINE_RATE_PER_MINUTE", "cheap"}, {"PLEDGELINE_CURRENCY", "dollars"}, {"PLEDGELINE_RATES_FILE", "/no/such/file.csv"},
+        {"PLEDGELINE_SMS_TEMPLATE", "Hello from {{campaignName}}"},
+        {"PLEDGELINE_DONATION_KEY", "9"}, {"PLEDGELINE_DONATION_KEY", "19"}, {"PLEDGELINE_RATE_PER_MINUTE", "cheap"}, {"PLEDGELINE_CURRENCY", "dollars"}, {"PLEDGELINE_RATES_FILE", "/no/such/file.csv"},
         {"PORT", "70000"}, {"PLEDGELINE_MAX_ATTEMPTS", "0"}, {"PLEDGELINE_QUEUE_CAPACITY", "0"}, {"CALL_TIMEOUT", "0"},
         {"PLEDGELINE_EFFECT_LEASE", "0"},
     };

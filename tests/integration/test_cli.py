@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pwd
+import re
 import socket
 import subprocess
 
@@ -127,6 +128,20 @@ def test_refused_token_is_said_in_words_with_what_to_do(make_server, command, to
     assert said in done.err and "--token" in done.err and "PLEDGELINE_TOKEN" in done.err and "{" not in done.err
 
 
+def test_every_place_that_names_the_topics_names_all_of_them(data, server):
+    listed = server.post("/", "Action=ListTopics", content_type="application/x-www-form-urlencoded").body.decode()
+    topics = re.findall(":000000000000:([a-z-]+)<", listed)
+    said = ", ".join(topics[:-1]) + " and " + topics[-1]
+    assert len(topics) == 7
+    assert f"there are {said}\n" in run(data, "publish", "--topic", "foo", "--message", "{}").err
+    assert said in output(data, "help", "publish")
+    assert said in server.post("/v1/events/foo", "{}").json()["detail"]
+    assert said in server.post("/", "Action=Publish&TopicArn=arn:aws:sns:us-east-1:000000000000:foo&Message={}",
+                               content_type="application/x-www-form-urlencoded").body.decode()
+    assert f"topics {said}\n" in run(data, "serve", PLEDGELINE_SNS_TOPICS="arn:aws:sns:us-east-1:123456789012:" + "x" * 80).err
+    assert f"there are {said}\n" in run(data, "consume", "--queue-url", "x" * 80 + "=https://sqs.us-east-1.amazonaws.com/123456789012/q").err
+
+
 def test_publish_of_a_message_that_can_never_succeed_says_so(data):
     done = run(data, "publish", "--topic", "call-events", "--message", '{"callId": "c"}')
     assert done.code == 1
@@ -164,11 +179,11 @@ def test_stats_of_one_campaign(folder):
 
 
 @pytest.mark.parametrize("verb", ["stats", "live"])
-@pytest.mark.parametrize("word, said", [("wintr", "did you mean winter?"), ("no-such-campaign", "pledgeline live lists them")])
+@pytest.mark.parametrize("word, said", [("wintr", "did you mean winter?"), ("no-such-campaign", "pledgeline VERB lists them")])
 def test_campaign_that_is_not_known_is_said_and_fails(folder, verb, word, said):
     done = run(folder, verb, word)
     assert (done.code, done.out) == (1, "")
-    assert word in done.err and said in done.err
+    assert word in done.err and said.replace("VERB", verb) in done.err
 
 
 def test_stats_of_a_known_campaign_without_calls_is_no_failure(data):
@@ -246,6 +261,24 @@ def test_actions_of_one_moment_are_shown_up_to_the_limit(data, tmp_path):
     events = [optout(f"call-{number}", "winter", f"+1212555010{number}") for number in range(5)]
     run(data, "publish", "-", "--topic", "optout-events", stdin=ndjson(events), **Clock(tmp_path, 1746014400000).settings)
     assert [len(as_json(data, "actions", "list", "--limit", limit)) for limit in (0, 1, 4, 5, 6)] == [5, 1, 4, 5, 5]
+
+
+@pytest.mark.parametrize("verb", ["cdr", "sms", "actions", "blacklist", "dlq"])
+def test_list_says_that_it_stops_where_there_is_more(data, verb):
+    lines = [line for number in range(3) for line in (
+        {"topic": "call-events", "message": ended(f"call-{number}", "winter", f"+1212555010{number}", "converted")},
+        {"topic": "donation-events", "message": donation(f"call-{number}", "winter", f"+1212555010{number}")},
+        {"topic": "optout-events", "message": optout(f"call-{number}", "winter", f"+1212555019{number}")},
+        {"topic": "call-events", "message": {"callId": f"call-{number}", "phoneNumber": "0815", "eventType": "call_ended"}})]
+    run(data, "publish", "-", stdin=ndjson(lines))
+    everything = run(data, verb, "list", "--limit", "0")
+    count = len(as_json(data, verb, "list", "--limit", "0"))
+    cut = run(data, verb, "list", "--limit", count - 1)
+    assert count > 2 and cut.err == f"pledgeline: only the first {count - 1}; --limit 0 shows all\n"
+    assert len(cut.out.splitlines()) == len(everything.out.splitlines()) - 1
+    assert everything.err == run(data, verb, "list", "--limit", count).err == ""
+    for form, rows in (("json", len(as_json(data, verb, "list", "--limit", "2"))), ("csv", len(as_csv(data, verb, "list", "--limit", "2")))):
+        assert rows == 2 and run(data, verb, "list", "--limit", "2", "--output", form).err == ""
 
 
 def test_looking_works_beside_a_running_server(server):
@@ -394,7 +427,9 @@ def test_slip_of_the_pen_gets_a_suggestion(data, arguments, suggestion):
 @pytest.mark.parametrize("arguments, said", [
     (["stats", "--limt", "3"], "stats has no option --limt; pledgeline help stats lists those it has"),
     (["stats", "--outptu=json"], "stats has no option --outptu; did you mean --output?"),
-    (["cdr", "list", "--limt=3"], "cdr list has no option --limt; did you mean --limit?")], ids=lambda value: value if isinstance(value, str) else "")
+    (["cdr", "list", "--limt=3"], "cdr list has no option --limt; did you mean --limit?"),
+    (["help", "sms", "show"], 'sms has no "show"; it has: list'),
+    (["help", "smss"], 'there is no verb "smss"; did you mean sms? (pledgeline --help lists them)')], ids=lambda value: value if isinstance(value, str) else "")
 def test_unknown_option_is_said_in_one_clean_sentence(data, arguments, said):
     assert run(data, *arguments).err == f"pledgeline: {said}\n"
 
@@ -444,6 +479,11 @@ def test_help_of_a_verb_ends_with_few_settings_and_where_the_others_are_explaine
 def test_help_explains_every_setting_where_settings_are_the_matter(data, verb):
     said = output(data, "help", verb)
     assert "PLEDGELINE_BACKOFF_FIRST, default 1. Longest wait before the second try" in said
+
+
+@pytest.mark.parametrize("page", [["help", "config"], ["man"], ["config", "--markdown"], ["config", "--sample"]], ids=" ".join)
+def test_default_that_ends_in_a_full_stop_gets_no_second_one(data, page):
+    assert re.findall(r".*\w\.\. .*|.*\w\.\.$", output(data, *page), re.MULTILINE) == []
 
 
 def test_version(data):
@@ -500,12 +540,36 @@ def test_wrong_setting_is_named(data, settings):
 
 
 @pytest.mark.parametrize("name, value", [("PLEDGELINE_CURRENCY", "euro"), ("DONATION_LINK_SECRET", "short"), ("CALL_TIMEOUT", "0"),
-                                         ("PLEDGELINE_RATES_FILE", "/no/such/file"), ("PLEDGELINE_SMS_TEMPLATE", "{{nonsense}}")])
+                                         ("PLEDGELINE_RATES_FILE", "/no/such/file"), ("PLEDGELINE_SMS_TEMPLATE", "{{nonsense}}"),
+                                         ("PLEDGELINE_SMS_TEMPLATE", "Hello"), ("PLEDGELINE_DONATION_KEY", "9")])
 def test_config_shows_the_settings_and_says_which_one_nothing_can_work_with(data, name, value):
     done = run(data, "config", **{name: value})
     assert done.code == 2 and name in done.err
     assert name in done.out and "LOG_LEVEL" in done.out
     assert done.err == run(data, "stats", **{name: value}).err
+
+
+def warned_of_names(server):
+    lines = [json.loads(line) for line in server.log]
+    return {line["name"]: line.get("didYouMean") for line in lines if "no setting" in line["message"] and line["level"] == "warn"}
+
+
+def test_name_in_the_environment_that_is_no_setting_is_warned_of(make_server):
+    server = make_server(PLEDGELINE_SMS_PROVIDER="twilio", PLEDGELINE_PORT="8081", PLEDGELINE_NOTHING_OF_THE_KIND="x")
+    assert warned_of_names(server) == {"PLEDGELINE_SMS_PROVIDER": "PLEDGELINE_SMS_PROVIDERS", "PLEDGELINE_PORT": "PORT",
+                                       "PLEDGELINE_NOTHING_OF_THE_KIND": None}
+
+
+def test_names_that_others_put_into_the_environment_are_not_warned_of(make_server, tmp_path):
+    (tmp_path / "tokens").write_text("admin:token-of-an-admin")
+    server = make_server(PLEDGELINE_TOKENS_FILE=tmp_path / "tokens", PLEDGELINE_BIN="build/pledgeline", PLEDGELINE_TEST_STORES="",
+                         PLEDGELINE_PORT="tcp://10.0.0.1:8080", PLEDGELINE_PORT_8080_TCP_ADDR="10.0.0.1", PLEDGELINE_SERVICE_HOST="10.0.0.1")
+    assert warned_of_names(server) == {}
+
+
+def test_consumer_warns_of_such_a_name_before_it_refuses_to_start(data):
+    refused = run(data, "consume", PLEDGELINE_QUEUE_URL="https://sqs.us-east-1.amazonaws.com/123456789012/optout-events")
+    assert refused.code == 2 and '"didYouMean":"PLEDGELINE_QUEUE_URLS"' in refused.err
 
 
 def test_line_of_a_settings_file_that_is_too_long_is_named(data, tmp_path):

@@ -227,6 +227,8 @@ def test_list_pages_newest_first_and_by_campaign(server, page):
     rest = server.get(f"/v1/donations?cursor={first['nextCursor']}").json()
     assert [kept["donationId"] for kept in rest["donations"]] == ["d-2", "d-1", "d-0"]
     assert rest["nextCursor"] is None
+    assert "only the first 2; --limit 0 shows all" in server.run("gifts", "list", "--limit", "2").err
+    assert "only the first" not in server.run("gifts", "list").err
 
 
 def test_csv_has_all_of_them(server, page):

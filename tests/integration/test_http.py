@@ -220,7 +220,7 @@ def test_records_are_filtered(shared_server, campaign, query, expected):
 @pytest.mark.parametrize("query", [
     "cdrs?limit=0", "cdrs?limit=-1", "cdrs?limit=many", "cdrs?limit=5x", "cdrs?limit=5%00", "cdrs?limit=10001", "cdrs?limit=99999999999999999999",
     "cdrs?startDate=yesterday", "cdrs?startDate=2024-02-30", "cdrs?endDate=2024-13-01", "cdrs?endDate=15%2F01%2F2024",
-    "cdrs?cursor=not-one-of-ours", "cdrs?campaignId=%zz", "cdrs?campaignId=a&campaignId=b", "sms?cursor=x", "sms?phoneNumber=0815",
+    "cdrs?cursor=not-one-of-ours", "cdrs?campaignId=%zz", "cdrs?campaignId=a&campaignId=b", "sms?cursor=x", "sms?phoneNumber=0815", "sms?state=lost",
     "actions?phoneNumber=972501234567", "actions?actionType=donation", "blacklist?cursor=x", "dlq?cursor=-1", "dlq?state=alive", "dlq?limit=1001",
     "campaigns/compare", "campaigns/compare?ids=" + ",".join(map(str, range(51)))], ids=lambda query: query[:40])
 def test_wrong_query_is_400(shared_server, query):
@@ -230,7 +230,7 @@ def test_wrong_query_is_400(shared_server, query):
 @pytest.mark.parametrize("query, told", [
     ("cdrs?campaign=x", ["did you mean campaignId?", "outcome, startDate, endDate, limit and cursor"]),
     ("cdrs?campaignId=x&since=foo", ['"since"', "startDate"]), ("cdrs?format=csv", ['"format"']), ("cdrs?CampaignId=x", ["campaignId"]),
-    ("sms?phone=x", ["takes campaignId, phoneNumber, limit and cursor"]), ("stream?campaign=x", ["takes none"]),
+    ("sms?phone=x", ["takes campaignId, phoneNumber, state, limit and cursor"]), ("stream?campaign=x", ["takes none"]),
     ("campaigns?limit=1", ["takes none"]), ("dlq?%ff%00<x>=1", []), ("cdrs?" + "x" * 2000 + "=1", ["takes"])], ids=lambda value: str(value)[:40])
 def test_parameter_that_a_path_does_not_have_is_400_and_the_known_ones_are_told(shared_server, query, told):
     answer = shared_server.get("/v1/" + query)
@@ -582,6 +582,18 @@ def test_sigterm_answers_the_requests_in_hand(make_server):
     acknowledged = {f"call-{i}" for i, each in enumerate(answers) if not each.exception() and each.result().status == 200}
     assert acknowledged
     assert acknowledged <= {record["callId"] for record in json.loads(run(server.data, "cdr", "list", "--limit", "0", "--output", "json").out)}
+
+
+def test_texts_of_one_state(server):
+    campaign, blocked = unique("campaign"), unique_phone()
+    server.publish("optout-events", optout(unique("call"), campaign, blocked))
+    phones = {"sent": unique_phone(), "cancelled": blocked}
+    for phone in phones.values():
+        server.post("/v1/events/donation-events", donation(unique("call"), campaign, phone))
+    for state in ("pending", "sent", "cancelled", "unknown"):
+        texts = server.get(f"/v1/sms?campaignId={campaign}&state={state}").json()["messages"]
+        assert [text["phoneNumber"] for text in texts] == ([phones[state]] if state in phones else []), state
+        assert texts == server.json("sms", "list", "--campaign", campaign, "--state", state)
 
 
 def test_plus_is_a_plus_in_numbers_and_a_blank_in_texts(server):

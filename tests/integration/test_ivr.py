@@ -364,6 +364,12 @@ def test_start_without_a_menu_says_that_calls_will_find_none(make_server):
     until(lambda: any("PLEDGELINE_MENU is not set" in line for line in list(server.log)))
 
 
+def test_start_with_a_menu_alone_says_that_no_call_is_taken(make_server, tmp_path):
+    (tmp_path / "menu.json").write_text(json.dumps(MENU))
+    server = make_server(PLEDGELINE_MENU=tmp_path / "menu.json")
+    until(lambda: any("PLEDGELINE_AGI is not set" in line for line in list(server.log)))
+
+
 def test_campaign_that_the_menu_does_not_list_is_called_by_its_id_in_the_text(make_server, tmp_path):
     menu = {"default": {**MENU["default"], "name": "Charity"}, "campaigns": {"winter": {"name": "Winter Appeal"}}}
     server, phone = make_server(**agi_settings(tmp_path, menu)), unique_phone()

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -150,7 +151,7 @@ def test_folder_that_is_busy_is_said_clearly(server):
 
 @pytest.mark.parametrize("port", ["abc", "-1", "99999"])
 def test_port_that_is_none_is_said_in_one_line(tmp_path, port):
-    [line] = [line for line in refused(tmp_path, port).splitlines() if not re.match(r"make(\[\d+\])?: ", line)]
+    [line] = [line for line in refused(tmp_path, port).splitlines() if not re.match(r"make(\[\d+\])?: |Setting up |Building ", line)]
     assert "PORT" in line and port in line
 
 
@@ -181,3 +182,30 @@ def test_server_ends_with_the_one_who_started_it(tmp_path, signal_):
     with socket.socket() as probe:  # nobody listens any more, and the folder is free
         assert probe.connect_ex(("127.0.0.1", running.port)) != 0
     assert run(tmp_path / "data", "blacklist", "add", "+12125550100", "--actor", "jane").code == 0
+
+
+# ---- before it serves ----
+
+def said_by(command, **more):
+    done = subprocess.run([str(word) for word in command], text=True, capture_output=True, timeout=PATIENCE_S, env={**os.environ, **more})
+    assert done.returncode == 0, done
+    return done.stdout + done.stderr
+
+
+def test_build_without_a_terminal_says_what_is_waited_for_where_there_is_something_to_do(tmp_path):
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "build", tmp_path / "tools")
+    (tmp_path / "meson.build").write_text("project('small', 'c')\nexecutable('small', 'small.c')\n")
+    (tmp_path / "small.c").write_text("int main(void) { return 0; }\n")
+    first, again = [said_by([tmp_path / "tools" / "build", "out"]) for _ in range(2)]
+    assert re.fullmatch(r"Setting up out\nBuilding out: 2 steps.*\n", first)
+    assert again == ""
+
+
+@pytest.mark.parametrize("state, said", [("not-installed", "Installing Debian packages that are missing, which can take minutes: "), ("installed", "")])
+def test_packages_are_named_before_they_are_installed(tmp_path, state, said):
+    for name, does in (("dpkg-query", f"printf {state}"), ("apt-get", ":"), ("sudo", ":")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    told = said_by([ROOT / "tools" / "install-packages", "build"], PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert told.startswith(said) if said else told == ""

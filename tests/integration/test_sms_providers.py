@@ -345,7 +345,7 @@ def test_sender_follows_the_prefix_and_the_provider(make_server):
 def test_price_and_segments_are_kept_with_the_text(make_server, tmp_path):
     (tmp_path / "prices.csv").write_text("prefix,price\n999,0.05\n1,0.0079\n")
     with Twilio() as peer:
-        server = make_server(**peer.settings, PLEDGELINE_SMS_PRICES_FILE=str(tmp_path / "prices.csv"), PLEDGELINE_SMS_TEMPLATE="x" * 161 + "{{campaignName}}")
+        server = make_server(**peer.settings, PLEDGELINE_SMS_PRICES_FILE=str(tmp_path / "prices.csv"), PLEDGELINE_SMS_TEMPLATE="x" * 161 + "{{donationLink}}", DONATION_LINK_BASE_URL="https://d.example")
         phone = press(server)
         sent = one(server, "sent", phone)
         assert (sent["segments"], sent["costMicros"]) == (2, 100000)
