@@ -342,6 +342,18 @@ def test_sender_follows_the_prefix_and_the_provider(make_server):
         assert {text.to: text.sender for text in peer.ledger} == phones
 
 
+@pytest.mark.parametrize("Peer", [Twilio, Vonage, Plivo, Generic], **BY_NAME)
+def test_number_without_a_sender_waits_and_says_so_and_nothing_of_the_provider(make_server, Peer):
+    with Peer() as peer:
+        server = make_server(**{**peer.settings, "PLEDGELINE_SMS_FROM": f"+999={peer.keys['PLEDGELINE_SMS_FROM']}"})
+        nobody = press(server, "+33612345678")
+        waiting = until(lambda: [text for text in texts(server, "pending") if text["code"]])
+        assert [(text["phoneNumber"], text["code"], text["class"]) for text in waiting] == [(nobody, "no_sender", "account")]
+        assert not peer.requests and not is_away(server, f"sms_{peer.name}")
+        phone = press(server)
+        assert one(server, "sent", phone) and [text.to for text in peer.ledger] == [phone]
+
+
 def test_price_and_segments_are_kept_with_the_text(make_server, tmp_path):
     (tmp_path / "prices.csv").write_text("prefix,price\n999,0.05\n1,0.0079\n")
     with Twilio() as peer:
