@@ -202,6 +202,35 @@ def test_what_is_signed_and_no_callback_is_malformed(make_server):
         assert_refused(peer.send(server, "receipts", {"Hello": "there"}), 400, "callback_malformed")
 
 
+# ---- settings that lose something ----
+
+LOSING = [(Peer, "PLEDGELINE_PUBLIC_URL") for Peer in (Twilio, Plivo, Vonage, Generic)] + [
+    (Vonage, "VONAGE_SIGNATURE_SECRET"), (VonageMessages, "VONAGE_SIGNATURE_SECRET"), (Aws, "PLEDGELINE_SNS_RAW_SECRET"),
+    (Generic, "PLEDGELINE_SMS_HTTP_SECRET"), (Generic, "PLEDGELINE_SMS_FROM")]
+
+
+def warnings(server):
+    logged = [json.loads(line) for line in server.log]
+    return [(line.get("provider"), line.get("setting")) for line in logged if line["level"] == "warn"]
+
+
+@pytest.mark.own_stores
+@pytest.mark.parametrize("Peer, setting", LOSING, ids=lambda value: getattr(value, "__name__", value))
+def test_setting_without_which_something_is_lost_is_named_once_at_the_start(make_server, Peer, setting):
+    with Peer() as peer:
+        assert warnings(make_server(**{**peer.settings, setting: ""})) == [(peer.name, setting)]
+        assert warnings(make_server(**peer.settings)) == []
+
+
+@pytest.mark.own_stores
+@pytest.mark.parametrize("Peer", peers.ALL, **BY_NAME)
+def test_provider_that_is_set_up_and_not_named_is_told_at_the_start(make_server, Peer):
+    with Peer() as peer:
+        [(_, setting)] = warnings(make_server(**{**peer.settings, "PLEDGELINE_SMS_PROVIDERS": ""}))
+        assert setting in peer.settings
+    assert warnings(make_server()) == []
+
+
 # ---- what providers refuse ----
 
 def test_number_that_the_provider_knows_to_have_opted_out_is_blocked_here_and_nothing_follows(make_server):
