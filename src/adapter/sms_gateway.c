@@ -79,27 +79,31 @@ static void forget_url(Fault *fault, const char *url)
         fault_set(fault, fault->status, fault->code, "does not answer");
 }
 
-/* What never left may go to somebody else; of what did, nobody knows. */
-static void ask_by_http(Sending *sending, const SmsProvider *provider, const SmsJob *job, HttpClient *http, int64_t timeout_ms)
+/* Where none can be made the provider is not asked: what is wrong with the sender of one number says nothing of it. */
+static bool make_request(Sending *sending, const SmsProvider *provider, const SmsJob *job, HttpRequest *ret)
 {
-    const SmsSite *site = &sending->gateway->site;
+    Fault fault;
+    if (provider->ask || !provider->request(&sending->gateway->site, job, &sending->arena, ret, &fault))
+        return true;
+    say(&sending->reply, SMS_AWAY, &fault, &sending->arena);
+    sending->reply.outcome.sms_class = SMS_ACCOUNT;
+    return false;
+}
+
+/* What never left may go to somebody else; of what did, nobody knows. */
+static void ask_by_http(Sending *sending, const SmsProvider *provider, HttpRequest *request, HttpClient *http, int64_t timeout_ms)
+{
     Arena *arena = &sending->arena;
-    HttpRequest request;
     HttpAnswer answer;
     Fault fault;
-    if (provider->request(site, job, arena, &request, &fault)) {
-        say(&sending->reply, SMS_AWAY, &fault, arena);
-        sending->reply.outcome.sms_class = SMS_ACCOUNT;
-        return;
-    }
-    request.once = true;
-    request.timeout_ms = timeout_ms;
-    request.answer_bytes_max = ANSWER_BYTES_MAX;
-    if (http_client_ask(http, &request, arena, &answer, &fault)) {
-        forget_url(&fault, request.url);
+    request->once = true;
+    request->timeout_ms = timeout_ms;
+    request->answer_bytes_max = ANSWER_BYTES_MAX;
+    if (http_client_ask(http, request, arena, &answer, &fault)) {
+        forget_url(&fault, request->url);
         say(&sending->reply, answer.maybe_taken ? SMS_UNKNOWN : SMS_AWAY, &fault, arena);
     } else if (!sms_reply_to_code(&answer, clock_wall_ms(), arena, &sending->reply)) {
-        provider->answer(site, &answer, clock_wall_ms(), arena, &sending->reply);
+        provider->answer(&sending->gateway->site, &answer, clock_wall_ms(), arena, &sending->reply);
     }
 }
 
@@ -130,12 +134,15 @@ static void ask(Sending *sending, size_t i, SmsConnection *connection)
 {
     SmsGateway *gateway = sending->gateway;
     const SmsProvider *provider = gateway->providers[i];
+    SmsJob job = job_of(sending, provider, &sending->arena);
+    HttpRequest request;
     Fault fault;
+    if (!make_request(sending, provider, &job, &request))
+        return;
     if (breaker_enter(&gateway->breakers[i], &fault)) {
         say(&sending->reply, SMS_AWAY, &fault, &sending->arena);
         return;
     }
-    SmsJob job = job_of(sending, provider, &sending->arena);
     sending->provider = provider;
     int64_t patience_ms = breaker_patience_ms(&gateway->breakers[i], ANSWER_MS), left_ms = sending->end_ms - clock_wall_ms();
     int64_t timeout_ms = left_ms < patience_ms ? left_ms : patience_ms;
@@ -143,7 +150,7 @@ static void ask(Sending *sending, size_t i, SmsConnection *connection)
     if (provider->ask)
         provider->ask(&gateway->site, connection, &job, deadline, &sending->arena, &sending->reply);
     else
-        ask_by_http(sending, provider, &job, connection->http, timeout_ms);
+        ask_by_http(sending, provider, &request, connection->http, timeout_ms);
     tell_breaker(sending, i);
 }
 

@@ -60,6 +60,11 @@ static Slice fill(Slice template_text, const SmsJob *job, Escape escape, Arena *
 
 static bool is_json(const Config *config) { return strstr(config->sms_http_content_type, "json") != NULL; }
 
+static bool has_in_a_template(const Config *config, const char *name)
+{
+    return strstr(config->sms_http_body, name) || strstr(config->sms_http_headers, name) || strstr(config->sms_http_url, name);
+}
+
 /* ---- sending ---- */
 
 /* "Name: value" lines, or separated by '|'. What is put in is of letters that no header minds. */
@@ -80,8 +85,9 @@ static const char *const *headers_of(const Config *config, const SmsJob *job, Ar
 
 static Status request(const SmsSite *site, const SmsJob *job, Arena *arena, HttpRequest *ret, Fault *fault)
 {
-    (void)fault;
     const Config *config = site->config;
+    if (slice_empty(job->from) && has_in_a_template(config, "{from}"))
+        return sms_no_sender(fault);
     Escape escape = is_json(config) ? escape_json : http_client_escape;
     *ret = (HttpRequest){.method = "POST", .url = fill(slice_of(config->sms_http_url), job, http_client_escape, arena).at,
                          .content_type = config->sms_http_content_type, .headers = headers_of(config, job, arena),
@@ -191,8 +197,7 @@ static Status check(const SmsSite *site, Fault *fault)
         return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_BODY must have {to} and {text}");
     if (*config->sms_http_secret && strlen(config->sms_http_secret) < SECRET_BYTES_MIN)
         return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_SECRET must have %d bytes or more", SECRET_BYTES_MIN);
-    if (config->sms_http_repeat_s && !strstr(config->sms_http_body, "{ref}") && !strstr(config->sms_http_headers, "{ref}") &&
-        !strstr(config->sms_http_url, "{ref}"))
+    if (config->sms_http_repeat_s && !has_in_a_template(config, "{ref}"))
         return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_REPEAT is set, and no template has {ref}:"
                          " a repeat would be another text");
     return STATUS_OK;

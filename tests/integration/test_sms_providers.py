@@ -149,6 +149,27 @@ def test_receipt_with_another_secret_is_forged(make_server, Peer):
         assert check(server, "+12025550199")["blocked"] is False
 
 
+@pytest.mark.parametrize("Peer", peers.ALL, **BY_NAME)
+def test_forged_callbacks_have_one_line_in_the_log_that_names_the_provider_and_no_number(make_server, Peer):
+    with Peer() as peer:
+        server = make_server(**peer.settings)
+        peer.keys = {name: value if name == "VONAGE_PRIVATE_KEY" else value + "x" for name, value in peer.keys.items()}
+        for number in range(5):
+            assert peer.message(server, f"+1202555019{number}", "STOP").status == 403
+        server.stop()
+        [line] = [json.loads(line) for line in server.log if "is not believed" in line]
+        assert (line["level"], line["provider"], line["code"], line["count"]) == ("warn", peer.name, "forged", 1)
+        assert any(name in line["error"] for name in (*peer.settings, "PLEDGELINE_SNS_RAW_SECRET")) and "0255501" not in json.dumps(line)
+
+
+def test_password_that_sns_was_not_asked_for_yet_is_no_forgery_in_the_log(make_server):
+    with Aws() as peer:
+        server = make_server(**peer.settings)
+        assert peer.send(server, "receipts", {"eventType": "TEXT_DELIVERED"}, secret="").status == 401
+        server.stop()
+        assert not any("is not believed" in line for line in server.log)
+
+
 def test_token_of_another_body_is_forged(make_server):
     with VonageMessages() as peer:
         server = make_server(**peer.settings)
@@ -200,6 +221,35 @@ def test_what_is_signed_and_no_callback_is_malformed(make_server):
     with Twilio() as peer:
         server = make_server(**peer.settings)
         assert_refused(peer.send(server, "receipts", {"Hello": "there"}), 400, "callback_malformed")
+
+
+# ---- settings that lose something ----
+
+LOSING = [(Peer, "PLEDGELINE_PUBLIC_URL") for Peer in (Twilio, Plivo, Vonage, Generic)] + [
+    (Vonage, "VONAGE_SIGNATURE_SECRET"), (VonageMessages, "VONAGE_SIGNATURE_SECRET"), (Aws, "PLEDGELINE_SNS_RAW_SECRET"),
+    (Generic, "PLEDGELINE_SMS_HTTP_SECRET"), (Generic, "PLEDGELINE_SMS_FROM")]
+
+
+def warnings(server):
+    logged = [json.loads(line) for line in server.log]
+    return [(line.get("provider"), line.get("setting")) for line in logged if line["level"] == "warn"]
+
+
+@pytest.mark.own_stores
+@pytest.mark.parametrize("Peer, setting", LOSING, ids=lambda value: getattr(value, "__name__", value))
+def test_setting_without_which_something_is_lost_is_named_once_at_the_start(make_server, Peer, setting):
+    with Peer() as peer:
+        assert warnings(make_server(**{**peer.settings, setting: ""})) == [(peer.name, setting)]
+        assert warnings(make_server(**peer.settings)) == []
+
+
+@pytest.mark.own_stores
+@pytest.mark.parametrize("Peer", peers.ALL, **BY_NAME)
+def test_provider_that_is_set_up_and_not_named_is_told_at_the_start(make_server, Peer):
+    with Peer() as peer:
+        [(_, setting)] = warnings(make_server(**{**peer.settings, "PLEDGELINE_SMS_PROVIDERS": ""}))
+        assert setting in peer.settings
+    assert warnings(make_server()) == []
 
 
 # ---- what providers refuse ----
@@ -340,6 +390,18 @@ def test_sender_follows_the_prefix_and_the_provider(make_server):
             press(server, phone)
         until(lambda: len(peer.ledger) == 4)
         assert {text.to: text.sender for text in peer.ledger} == phones
+
+
+@pytest.mark.parametrize("Peer", [Twilio, Vonage, Plivo, Generic], **BY_NAME)
+def test_number_without_a_sender_waits_and_says_so_and_nothing_of_the_provider(make_server, Peer):
+    with Peer() as peer:
+        server = make_server(**{**peer.settings, "PLEDGELINE_SMS_FROM": f"+999={peer.keys['PLEDGELINE_SMS_FROM']}"})
+        nobody = press(server, "+33612345678")
+        waiting = until(lambda: [text for text in texts(server, "pending") if text["code"]])
+        assert [(text["phoneNumber"], text["code"], text["class"]) for text in waiting] == [(nobody, "no_sender", "account")]
+        assert not peer.requests and not is_away(server, f"sms_{peer.name}")
+        phone = press(server)
+        assert one(server, "sent", phone) and [text.to for text in peer.ledger] == [phone]
 
 
 def test_price_and_segments_are_kept_with_the_text(make_server, tmp_path):

@@ -97,6 +97,27 @@ static void generic_form_is_escaped_as_one(void **state)
     config_done(&config);
 }
 
+static void generic_text_without_a_sender_goes_out_only_where_no_template_names_one(void **state)
+{
+    static const struct { const char *setting, *template_text; Status status; } rows[] = {
+        {"PLEDGELINE_SMS_HTTP_BODY", "{\"f\":\"{from}\"}", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_HEADERS", "X-From: {from}", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_URL", "https://g.example/{from}", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_BODY", "{\"t\":\"{text}\"}", STATUS_OK},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Config config;
+        Fault fault = {0};
+        HttpRequest request;
+        const ConfigOverride settings[] = {{rows[i].setting, rows[i].template_text}, {NULL, NULL}};
+        SmsSite site = site_with(&config, "", settings);
+        SmsJob job = job_with("", "{from}");
+        assert_int_equal(sms_generic.request(&site, &job, *state, &request, &fault), rows[i].status);
+        assert_string_equal(fault.code, rows[i].status ? "no_sender" : "");
+        config_done(&config);
+    }
+}
+
 /* ---- answers ---- */
 
 static SmsReply reply_to(const SmsProvider *provider, long code, const char *body, Arena *arena)
@@ -198,6 +219,7 @@ int main(void)
         cmocka_unit_test(plivo_is_asked_by_json),
         cmocka_unit_test(generic_request_is_what_settings_say),
         cmocka_unit_test(generic_form_is_escaped_as_one),
+        cmocka_unit_test(generic_text_without_a_sender_goes_out_only_where_no_template_names_one),
         cmocka_unit_test(answers_have_their_result_and_class),
         cmocka_unit_test(gateway_whose_answers_have_no_id_says_yes_by_its_code),
         cmocka_unit_test(only_what_is_said_of_the_account_parks_a_provider),
