@@ -152,13 +152,27 @@ static void insert(Cdr *cdr, const Fact *fact, Arena *arena)
     cdr->fact_count++;
 }
 
+/* A call detail record of Asterisk knows whole seconds, of which `cdr import` says the last millisecond, and is written a little before the
+ * channel's end is told: whoever saw the call knows better. */
+static int64_t standing_ms(const Fact *fact)
+{
+    enum { WITHIN_SECOND_MS = 999, BEHIND_WHO_SAW_IT_MS = 2000 };
+    return fact->at_ms % 1000 == WITHIN_SECOND_MS ? fact->at_ms + BEHIND_WHO_SAW_IT_MS : fact->at_ms;
+}
+
+static int compare_standing(const Fact *a, const Fact *b)
+{
+    int order = a->at_known && b->at_known ? compare_numbers(standing_ms(a), standing_ms(b)) : 0;
+    order = order ? order : compare_times(a, b);
+    return order ? order : compare_content(a, b);
+}
+
 /* Two facts under one key: the smaller stands, with the earlier receipt of both. */
 static CdrFold meet(Cdr *cdr, size_t index, const Fact *fact, Arena *arena)
 {
     Fact *known = &cdr->facts[index];
     int64_t received_ms = fact->received_ms < known->received_ms ? fact->received_ms : known->received_ms;
-    int content = compare_content(fact, known), time = compare_times(fact, known);
-    if (time < 0 || (time == 0 && content < 0)) {
+    if (compare_standing(fact, known) < 0) {
         Fact stands = *fact;
         stands.received_ms = received_ms;
         remove_at(cdr, index);
@@ -169,7 +183,7 @@ static CdrFold meet(Cdr *cdr, size_t index, const Fact *fact, Arena *arena)
         known->received_ms = received_ms;
         return CDR_CHANGED;
     }
-    return content ? CDR_CONFLICT_KEPT : CDR_UNCHANGED;
+    return compare_content(fact, known) ? CDR_CONFLICT_KEPT : CDR_UNCHANGED;
 }
 
 static CdrFold fold_fact(Cdr *cdr, const Fact *fact, bool has_place, Arena *arena)

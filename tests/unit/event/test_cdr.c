@@ -284,6 +284,18 @@ static void a_real_end_beats_an_inferred_one_in_either_order(void **state)
     arena_done(&world.arena);
 }
 
+static void what_was_seen_stands_over_the_second_of_an_imported_record(void **state)
+{
+    (void)state;
+    static const char *const seen = "{\"callId\":\"c\",\"eventType\":\"call_ended\",\"eventId\":\"l/ended\",\"hangupCause\":16,\"timestamp\":\"2024-01-15T10:30:05.030Z\"}";
+    static const char *const imported = "{\"callId\":\"c\",\"eventType\":\"call_ended\",\"eventId\":\"l/ended\",\"timestamp\":\"2024-01-15T10:30:04.999Z\"}";
+    World world = {0};
+    Cdr first = RECORD(&world, seen, imported), second = RECORD(&world, imported, seen);
+    assert_int_equal(first.hangup_cause, 16);
+    assert_true(slice_equal(print(&world, &first), print(&world, &second)));
+    arena_done(&world.arena);
+}
+
 static void what_the_list_has_stopped_is_not_called_failed_in_either_order(void **state)
 {
     (void)state;
@@ -400,7 +412,8 @@ int main(void)
         cmocka_unit_test(merging_two_records_is_folding_the_events_of_both),
         cmocka_unit_test(unknown_fields_in_another_order_are_the_same_event), cmocka_unit_test(what_one_event_leaves_in_a_record_is_bounded),
         cmocka_unit_test(a_long_message_id_makes_no_long_key), cmocka_unit_test(damaged_bytes_are_refused_or_read_but_never_trusted), cmocka_unit_test(a_whole_call_has_its_times_and_its_cost),
-        cmocka_unit_test(a_real_end_beats_an_inferred_one_in_either_order), cmocka_unit_test(what_the_list_has_stopped_is_not_called_failed_in_either_order),
+        cmocka_unit_test(a_real_end_beats_an_inferred_one_in_either_order), cmocka_unit_test(what_was_seen_stands_over_the_second_of_an_imported_record),
+        cmocka_unit_test(what_the_list_has_stopped_is_not_called_failed_in_either_order),
         cmocka_unit_test(a_real_end_beats_an_inferred_one_in_either_order), cmocka_unit_test(an_implausible_time_is_kept_and_orders_nothing),
         cmocka_unit_test(too_many_events_leave_room_for_the_end), cmocka_unit_test(a_record_full_of_anything_can_be_closed_and_a_real_end_still_comes_behind), cmocka_unit_test(no_publisher_can_move_a_counter_of_ours),
     };
