@@ -121,7 +121,8 @@ def test_import_leaves_what_was_followed_and_fills_in_what_was_missed(make_serve
         missed = pbx.originate(unique_phone(), "busy", context="held")
         pbx.ami.until("Hangup", Uniqueid=missed)
         hop.heal()
-        until(lambda: records(server.data)[lost]["endTime"])
+        until(lambda: records(server.data)[lost]["endTime"],
+              lambda: f"{records(server.data)[lost]} {server.get('/readyz').body} {server.log[-5:]} {pbx.ami.channels()}")
         before = records(server.data)
         assert before[lost]["inferred"] and missed not in before
         until(lambda: len(pbx.cdrs()) >= 6)
