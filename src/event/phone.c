@@ -227,6 +227,8 @@ bool phone_names_country(Slice text)
     return take_digits(&text, false, &digits) && (digits.has_plus || begins_with(&digits, SLICE("00")));
 }
 
+const char phone_needs_country[] = "the number does not name its country: write it with + and the country code, or set PLEDGELINE_COUNTRY_CODE";
+
 bool phone_is_country_code(Slice text)
 {
     for (size_t i = 0; i < text.bytes; i++) {

@@ -16,6 +16,8 @@ size_t phone_candidates(Slice text, Slice country_code, Arena *arena, Slice out[
 
 /* Whether the text says its country: it begins with '+' or "00", separators and "tel:" aside. */
 bool phone_names_country(Slice text);
+/* What people are told where it does not, and PLEDGELINE_COUNTRY_CODE is empty. */
+extern const char phone_needs_country[];
 
 /* True for 1 to 3 digits, the first not 0. */
 bool phone_is_country_code(Slice text);

@@ -139,6 +139,15 @@ static bool read_disposition(const Reading *reading, const struct CdrFormat *for
     return !slice_empty(row->status) || complain(reading, format->at[COLUMN_DISPOSITION], "the disposition is none of Asterisk's");
 }
 
+/* One that could be of any country is no country's: as +2025550184 a number of Washington would be one of Egypt. Who dials no number at all is
+ * an extension of the PBX. */
+static bool read_phone(const Reading *reading, const struct CdrFormat *format, const Row *row)
+{
+    Slice text = row->cells[COLUMN_PHONE], candidates[PHONE_CANDIDATES_MAX];
+    bool is_clear = phone_names_country(text) || !slice_empty(reading->settings->country_code);
+    return is_clear || !phone_candidates(text, (Slice){0}, reading->arena, candidates) || complain(reading, format->at[COLUMN_PHONE], phone_needs_country);
+}
+
 static bool read_row(const Reading *reading, const Slice *cells, size_t count, Row *ret)
 {
     const struct CdrFormat *format = format_of(count);
@@ -149,7 +158,7 @@ static bool read_row(const Reading *reading, const Slice *cells, size_t count, R
         ret->cells[i] = format->at[i] ? cells[format->at[i] - 1] : (Slice){0};
     if (ret->cells[COLUMN_UNIQUEID].bytes > CALL_ID_BYTES_MAX || ret->cells[COLUMN_LINKEDID].bytes > CALL_ID_BYTES_MAX)
         return complain(reading, format->at[COLUMN_UNIQUEID], "the id is too long");
-    return read_times(reading, format, ret) && read_disposition(reading, format, ret);
+    return read_times(reading, format, ret) && read_disposition(reading, format, ret) && read_phone(reading, format, ret);
 }
 
 /* ---- which rows are one call ---- */

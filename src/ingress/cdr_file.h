@@ -12,7 +12,7 @@
 typedef struct CdrFileSettings {
     const Zone *zone;    /* of the times; NULL = UTC */
     Slice campaign_id;   /* of calls that name none */
-    Slice country_code;  /* of numbers in national form; empty = such a number is left out */
+    Slice country_code;  /* of numbers in national form; empty = a row with such a number is left out */
     void (*tell)(void *context, Slice topic, Slice body);
     /* A row that cannot be read; column counts from 1, 0 = the row as a whole. */
     void (*complain)(void *context, size_t line, size_t column, const char *why);

@@ -172,8 +172,7 @@ static size_t add_entries(const ImportReader *reader, const ImportRow *row, Slic
     }
     bool is_clear = count && (phone_names_country(phone) || !slice_empty(reader->country_code));
     if (!is_clear) {
-        note_bad(report, row, count ? "the number does not name its country: write it with + and the country code, or set PLEDGELINE_COUNTRY_CODE"
-                                    : "no phone number can be read from it");
+        note_bad(report, row, count ? phone_needs_country : "no phone number can be read from it");
         return 0;
     }
     for (size_t i = 0; i < count; i++)

@@ -153,3 +153,19 @@ def test_times_are_read_in_the_zone_that_is_named(tmp_path):
         assert records(data)["u1"]["startTime"].startswith(f"2026-07-01T{hour}:00:00")
     wrong = run(tmp_path / "x", "cdr", "import", "-", "--zone", "Nowhere/Land", stdin=row)
     assert wrong.code == 1 and "Nowhere/Land" in wrong.err
+
+
+DIALLED = '"spring","1","{number}","c","","PJSIP/a-1","","Dial","","2026-07-01 12:00:00",,"2026-07-01 12:00:10",10,0,"BUSY","X","{number}",""\n'
+
+
+def test_number_that_names_no_country_is_no_foreign_number(tmp_path):
+    rows = "".join(DIALLED.format(number=number) for number in ("2025550184", "+12025550123", "0012025550124", "011972501234567", "100"))
+    done = run(tmp_path / "data", "cdr", "import", "-", stdin=rows)
+    assert done.code == 1 and "2 rows could not be read and were left out" in done.err, done
+    for line in (1, 4):
+        assert f"line {line}, column 3: the number does not name its country: write it with + and the country code, or set PLEDGELINE_COUNTRY_CODE" in done.err
+    numbers = {call_id: record["phoneNumber"] for call_id, record in records(tmp_path / "data").items()}
+    assert numbers == {"+12025550123": "+12025550123", "0012025550124": "+12025550124", "100": None}
+    assert run(tmp_path / "data", "cdr", "import", "-", stdin=rows, PLEDGELINE_COUNTRY_CODE="1").code == 0
+    numbers = {call_id: record["phoneNumber"] for call_id, record in records(tmp_path / "data").items()}
+    assert (numbers["2025550184"], numbers["011972501234567"]) == ("+12025550184", "+972501234567")
