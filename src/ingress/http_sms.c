@@ -1,10 +1,13 @@
 /* What providers of texts post: receipts, and messages of persons. Who proves to be the provider is believed; what it says goes through the
  * line as any other event, and is answered when it is durable. A copy changes nothing. */
+#include <pthread.h>
+
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "ingress/http_handlers.h"
 
-enum { BODY_BYTES_MAX = 64 * 1024 };
+enum { BODY_BYTES_MAX = 64 * 1024, LOG_EVERY_MS = 60 * 1000 };
 
 /* ---- the request as it came ---- */
 
@@ -113,12 +116,46 @@ static void finished(Call *call)
     answer_taken(call);
 }
 
+/* What was forged, and no line of the log has said yet. */
+static struct { const char *provider; int64_t logged_ms, unlogged; } forgeries[] = {
+    {"twilio", 0, 0}, {"vonage", 0, 0}, {"plivo", 0, 0}, {"aws", 0, 0}, {"generic", 0, 0},
+};
+static pthread_mutex_t forgeries_lock = PTHREAD_MUTEX_INITIALIZER; /* guards them */
+
+/* How many there were since the last line; 0 where it is too early for one. */
+static int64_t count_forgery(size_t i)
+{
+    int64_t now_ms = clock_elapsed_ms(), count = 0;
+    pthread_mutex_lock(&forgeries_lock);
+    forgeries[i].unlogged++;
+    if (!forgeries[i].logged_ms || now_ms - forgeries[i].logged_ms >= LOG_EVERY_MS) {
+        count = forgeries[i].unlogged;
+        forgeries[i].unlogged = 0;
+        forgeries[i].logged_ms = now_ms;
+    }
+    pthread_mutex_unlock(&forgeries_lock);
+    return count;
+}
+
+/* Whoever posts rubbish shall not fill the log, and a wrong secret shall not go unseen: a line a minute at most for each provider. */
+static void log_forgery(Slice provider, const Fault *fault)
+{
+    for (size_t i = 0; i < sizeof forgeries / sizeof *forgeries; i++) {
+        int64_t count = slice_equal(provider, slice_of(forgeries[i].provider)) ? count_forgery(i) : 0;
+        if (count)
+            log_line(LOG_WARN, "what was posted for an SMS provider is not believed", LOG_TEXT("provider", provider), LOG_CSTR("code", fault->code),
+                     LOG_CSTR("error", fault->text), LOG_NUMBER("count", count));
+    }
+}
+
 /* SNS sends its password only when it was asked for one (RFC 9110 11.6.1). */
 static void refuse(Call *call, const Fault *fault)
 {
     bool is_forged = !strcmp(fault->code, "forged"), is_unknown = !strcmp(fault->code, "provider_unknown");
     bool may_have_password = is_forged && slice_equal(call->parts[0], SLICE("aws")) && slice_empty(http_header(call->request, "Authorization"));
     metric_add(is_forged || is_unknown ? METRIC_SMS_CALLBACKS_REFUSED : METRIC_SMS_CALLBACKS_MALFORMED, 1);
+    if (is_forged && !may_have_password)
+        log_forgery(call->parts[0], fault);
     answer_fault(call, may_have_password ? 401 : is_unknown ? 404 : is_forged ? 403 : 400, fault);
     if (may_have_password)
         http_add_header(call->request, "WWW-Authenticate", "Basic realm=\"pledgeline\"");

@@ -149,6 +149,27 @@ def test_receipt_with_another_secret_is_forged(make_server, Peer):
         assert check(server, "+12025550199")["blocked"] is False
 
 
+@pytest.mark.parametrize("Peer", peers.ALL, **BY_NAME)
+def test_forged_callbacks_have_one_line_in_the_log_that_names_the_provider_and_no_number(make_server, Peer):
+    with Peer() as peer:
+        server = make_server(**peer.settings)
+        peer.keys = {name: value if name == "VONAGE_PRIVATE_KEY" else value + "x" for name, value in peer.keys.items()}
+        for number in range(5):
+            assert peer.message(server, f"+1202555019{number}", "STOP").status == 403
+        server.stop()
+        [line] = [json.loads(line) for line in server.log if "is not believed" in line]
+        assert (line["level"], line["provider"], line["code"], line["count"]) == ("warn", peer.name, "forged", 1)
+        assert any(name in line["error"] for name in (*peer.settings, "PLEDGELINE_SNS_RAW_SECRET")) and "0255501" not in json.dumps(line)
+
+
+def test_password_that_sns_was_not_asked_for_yet_is_no_forgery_in_the_log(make_server):
+    with Aws() as peer:
+        server = make_server(**peer.settings)
+        assert peer.send(server, "receipts", {"eventType": "TEXT_DELIVERED"}, secret="").status == 401
+        server.stop()
+        assert not any("is not believed" in line for line in server.log)
+
+
 def test_token_of_another_body_is_forged(make_server):
     with VonageMessages() as peer:
         server = make_server(**peer.settings)
