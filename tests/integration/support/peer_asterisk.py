@@ -13,6 +13,7 @@ import itertools
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -227,7 +228,8 @@ class Exchange:
 def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Asterisk() as pbx:
-        print(f"AMI {pbx.ami_url}\nARI {pbx.ari_url}\nFastAGI is asked at 127.0.0.1:{pbx.agi_port}\n{pbx.folder}", flush=True)
+        print(f"AMI {pbx.ami_url}\nARI {pbx.ari_url}\nFastAGI is asked at 127.0.0.1:{pbx.agi_port}\n{pbx.folder}\n"
+              f"in place of asterisk -rx: {shlex.join(map(str, pbx.command('-rx')))}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             pbx.process.wait()
 
