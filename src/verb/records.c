@@ -41,13 +41,12 @@ static void add_row(Listing *listing, const ListedText *text, const Slice *cells
     output_row(listing->output, cells, text_slice(&json));
 }
 
-/* "sent, delivered", or "pending: quiet hours where the number is" */
-static Slice what_became_of(const ListedText *text, Arena *arena)
+/* "pending: quiet hours where the number is" */
+static Slice status_and_reason(const ListedText *text, Arena *arena)
 {
-    Slice status = text->status, reason = text->effect.reason;
-    if (text->effect.receipt)
-        status = arena_printf(arena, "%.*s, %s", SLICE_ARG(status), receipt_state_name(text->effect.receipt));
-    return slice_empty(reason) ? status : arena_printf(arena, "%.*s: %.*s", SLICE_ARG(status), SLICE_ARG(reason));
+    if (slice_empty(text->effect.reason))
+        return text->status;
+    return arena_printf(arena, "%.*s: %.*s", SLICE_ARG(text->status), SLICE_ARG(text->effect.reason));
 }
 
 static bool list_of_outbox(void *context, const ListedText *text)
@@ -56,7 +55,7 @@ static bool list_of_outbox(void *context, const ListedText *text)
     const Effect *effect = &text->effect;
     arena_reset(&listing->arena);
     const Slice cells[] = {cell_time(&listing->arena, effect->created_ms), effect->phone, effect->campaign_id, effect->call_id,
-                           what_became_of(text, &listing->arena), effect->message};
+                           status_and_reason(text, &listing->arena), effect->message};
     add_row(listing, text, cells);
     return true;
 }
