@@ -277,6 +277,26 @@ static bool is_carried(const Batch *batch, const Effect *effect)
     return effect->kind == EFFECT_SPEECH ? batch->settings->calls_are_carried : batch->settings->texts_are_carried;
 }
 
+/* Stores apart: what a courier settled before, and was cut off behind that. */
+static Status heal_carried(Batch *batch, const Effect *effects, const bool *entered, size_t count, Fault *fault)
+{
+    Slice *action_ids = ARENA_ARRAY(&batch->arena, Slice, count);
+    Effect *held = ARENA_ARRAY(&batch->arena, Effect, count);
+    bool *found = ARENA_ARRAY(&batch->arena, bool, count), *gone = ARENA_ARRAY(&batch->arena, bool, count);
+    size_t known = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!entered[i])
+            action_ids[known++] = effects[i].action_id;
+    }
+    if (!known)
+        return STATUS_OK;
+    const EffectsPort *ledger = &batch->ports->effects;
+    Status status = ledger->load(ledger->self, action_ids, known, &batch->arena, held, found, fault);
+    for (size_t k = 0; !status && k < known; k++)
+        gone[k] = !found[k];
+    return status ? status : deliver_heal(batch, held, gone, known, fault);
+}
+
 /* A courier takes it from the ledger, and cancels what must not go out. */
 static Status leave_to_couriers(Batch *batch, EffectList *list, Fault *fault)
 {
@@ -300,7 +320,7 @@ static Status leave_to_couriers(Batch *batch, EffectList *list, Fault *fault)
     Status status = ledger->enter(ledger->self, left, left_count, batch->now_ms, moved, fault);
     for (size_t i = 0; !status && i < left_count; i++)
         batch->decisions[messages[i]].duplicate = !moved[i];
-    return status;
+    return status || batch->ports->unit.atomic ? status : heal_carried(batch, left, moved, left_count, fault);
 }
 
 static bool is_others(const Batch *batch, const Effect *effect)

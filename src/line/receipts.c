@@ -46,19 +46,20 @@ static Status follow_up(Batch *batch, const ReceiptList *list, Fault *fault)
     return count ? settle_follow_up(batch, undelivered, count, fault) : STATUS_OK;
 }
 
-/* A text that nobody could say anything of went out after all. Stores apart may have been cut off when they were told so. */
+/* A text that nobody could say anything of went out after all. Where stores are apart, whoever settled any other one may have been cut off
+ * behind that, and a receipt may be all that ever comes of it. */
 static Status record_proven(Batch *batch, const ReceiptList *list, Fault *fault)
 {
-    Effect *proven = ARENA_ARRAY(&batch->arena, Effect, list->count), *known = ARENA_ARRAY(&batch->arena, Effect, list->count);
-    size_t proven_count = 0, known_count = 0;
+    Effect *proven = ARENA_ARRAY(&batch->arena, Effect, list->count), *settled = ARENA_ARRAY(&batch->arena, Effect, list->count);
+    size_t proven_count = 0, settled_count = 0;
     for (size_t i = 0; i < list->count; i++) {
         if (list->results[i] == RECEIPT_PROVES)
             proven[proven_count++] = list->effects[i];
-        else if (list->results[i] == RECEIPT_KNOWN && !batch->ports->unit.atomic)
-            known[known_count++] = list->effects[i];
+        else if (list->results[i] != RECEIPT_STRANGE && !batch->ports->unit.atomic)
+            settled[settled_count++] = list->effects[i];
     }
     Status status = proven_count ? settle_record(batch, proven, proven_count, false, fault) : STATUS_OK;
-    return status || !known_count ? status : settle_record(batch, known, known_count, true, fault);
+    return status || !settled_count ? status : settle_record(batch, settled, settled_count, true, fault);
 }
 
 /* A receipt may come before its sender says that nobody knows, or is found gone: then it is taken once more. */

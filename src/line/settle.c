@@ -177,17 +177,55 @@ static void account(const Effect *effects, size_t count)
 
 /* ---- back into the ledger ---- */
 
-/* What we moved is recorded as we left it. What we did not (somebody else has it by now, or our own answer was lost) stays
- * CLAIMED here: its message comes again, and then the ledger says what became of it. */
+/* What belongs to those that are in the ledger. */
+static Status settle_behind(Batch *batch, const Effect *effects, size_t count, bool is_repeat, Fault *fault)
+{
+    Status status = settle_record(batch, effects, count, is_repeat, fault);
+    status = status ? status : receipts_prove(batch, effects, count, fault);
+    if (!status)
+        account(effects, count);
+    return status;
+}
+
+/* What the ledger has under our fence as we left it, or as a receipt has proved it since. */
+static bool is_left_by_us(const Effect *ours, const Effect *held)
+{
+    bool is_proven = ours->state == EFFECT_UNKNOWN && held->state == EFFECT_SENT;
+    return held->fence == ours->fence && held->state >= EFFECT_SENT && (held->state == ours->state || is_proven);
+}
+
+/* Stores apart: what did not move may have moved by an earlier try, whose answer was lost or that failed behind it. *places[k] is then
+ * no more CLAIMED, but what it was. */
+static Status settle_again(Batch *batch, const Effect *unmoved, Effect *const *places, size_t count, Fault *fault)
+{
+    Slice *action_ids = ARENA_ARRAY(&batch->arena, Slice, count);
+    Effect *held = ARENA_ARRAY(&batch->arena, Effect, count), *ours = ARENA_ARRAY(&batch->arena, Effect, count);
+    bool *found = ARENA_ARRAY(&batch->arena, bool, count);
+    size_t ours_count = 0;
+    for (size_t k = 0; k < count; k++)
+        action_ids[k] = unmoved[k].action_id;
+    const EffectsPort *ledger = &batch->ports->effects;
+    Status status = ledger->load(ledger->self, action_ids, count, &batch->arena, held, found, fault);
+    for (size_t k = 0; !status && k < count; k++) {
+        if (!found[k] || !is_left_by_us(&unmoved[k], &held[k]))
+            continue;
+        ours[ours_count++] = held[k].state == unmoved[k].state ? unmoved[k] : held[k];
+        places[k]->state = unmoved[k].state;
+    }
+    return status || !ours_count ? status : settle_behind(batch, ours, ours_count, true, fault);
+}
+
+/* What we moved is recorded as we left it. What we did not, because somebody else has it by now, stays CLAIMED here: its message comes
+ * again, and then the ledger says what became of it. */
 Status settle(Batch *batch, Effect *effects, size_t count, Fault *fault)
 {
-    Effect leaving[BATCH_MAX], settled[BATCH_MAX];
+    Effect leaving[BATCH_MAX], settled[BATCH_MAX], *places[BATCH_MAX];
     bool moved[BATCH_MAX] = {0};
-    size_t indices[BATCH_MAX], leaving_count = 0, settled_count = 0;
+    size_t leaving_count = 0, settled_count = 0, unmoved_count = 0;
     for (size_t i = 0; i < count; i++) {
         if (effects[i].state == EFFECT_CLAIMED)
             continue;
-        indices[leaving_count] = i;
+        places[leaving_count] = &effects[i];
         leaving[leaving_count++] = effects[i];
     }
     if (!leaving_count)
@@ -196,14 +234,14 @@ Status settle(Batch *batch, Effect *effects, size_t count, Fault *fault)
     Status status = follow_up_failed(batch, leaving, leaving_count, fault);
     status = status ? status : ledger->settle(ledger->self, leaving, leaving_count, batch->now_ms, moved, fault);
     for (size_t i = 0; !status && i < leaving_count; i++) {
-        if (moved[i])
+        if (moved[i]) {
             settled[settled_count++] = leaving[i];
-        else
-            effects[indices[i]].state = EFFECT_CLAIMED;
+            continue;
+        }
+        places[i]->state = EFFECT_CLAIMED;
+        places[unmoved_count] = places[i];
+        leaving[unmoved_count++] = leaving[i];
     }
-    status = status ? status : settle_record(batch, settled, settled_count, false, fault);
-    status = status ? status : receipts_prove(batch, settled, settled_count, fault);
-    if (!status)
-        account(settled, settled_count);
-    return status;
+    status = status ? status : settle_behind(batch, settled, settled_count, false, fault);
+    return status || !unmoved_count || batch->ports->unit.atomic ? status : settle_again(batch, leaving, places, unmoved_count, fault);
 }

@@ -68,8 +68,9 @@ static Status is_blocked(void *self, const Slice *phones, size_t count, bool *re
 
 static Status record_actions(void *self, const ActionRecord *records, size_t count, bool *ret_new, Fault *fault)
 {
-    (void)fault;
     World *world = noted(self, "record");
+    if (world->actions_status)
+        return fault_set(fault, world->actions_status, "actions_down", "the record of actions is down");
     for (size_t i = 0; i < count; i++) {
         ret_new[i] = !is_in(world->actions, world->action_count, records[i].id);
         if (ret_new[i])
@@ -89,12 +90,13 @@ static Effect *effect_of(World *world, Slice action_id)
     return NULL;
 }
 
-static Effect *enter(World *world, const Effect *wanted)
+static Effect *enter_new(World *world, const Effect *wanted)
 {
     Effect *effect = &world->effects[world->effect_count++];
     *effect = *wanted;
     Slice *const texts[] = {&effect->action_id, &effect->call_id, &effect->campaign_id, &effect->contact_id, &effect->phone,
-                            &effect->campaign_name, &effect->donation_link, &effect->message, &effect->message_id, &effect->reason};
+                            &effect->campaign_name, &effect->donation_link, &effect->message, &effect->message_id, &effect->reason,
+                            &effect->ref};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         *texts[i] = arena_copy(&world->arena, *texts[i]);
     effect->state = EFFECT_PENDING;
@@ -108,7 +110,7 @@ static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, in
     World *world = noted(self, "claim");
     for (size_t i = 0; i < count; i++) {
         Effect *effect = effect_of(world, wanted[i].action_id);
-        effect = effect ? effect : enter(world, &wanted[i]);
+        effect = effect ? effect : enter_new(world, &wanted[i]);
         ret_claimed[i] = effect->state == EFFECT_PENDING && effect->due_ms <= now_ms;
         if (ret_claimed[i]) {
             effect->state = EFFECT_CLAIMED;
@@ -134,18 +136,47 @@ static Status sending(void *self, const Effect *effects, size_t count, int64_t n
     return STATUS_OK;
 }
 
-static Status settle_effects(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
+static Status enter(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
 {
     (void)now_ms, (void)fault;
+    World *world = noted(self, "enter");
+    for (size_t i = 0; i < count; i++) {
+        ret_moved[i] = !effect_of(world, effects[i].action_id);
+        if (ret_moved[i])
+            enter_new(world, &effects[i]);
+    }
+    return STATUS_OK;
+}
+
+static Status settle_effects(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
+{
+    (void)now_ms;
     World *world = noted(self, "settle");
     for (size_t i = 0; i < count; i++) {
         Effect *effect = effect_of(world, effects[i].action_id);
-        ret_moved[i] = !world->claim_is_taken_over && !world->sending_is_taken_over;
+        bool moves = effect->state == EFFECT_CLAIMED || effect->state == EFFECT_SENDING;
+        ret_moved[i] = moves && effect->fence == effects[i].fence && !world->claim_is_taken_over && !world->sending_is_taken_over;
         if (!ret_moved[i])
             continue;
         effect->state = effects[i].state;
         effect->due_ms = effects[i].due_ms;
         effect->attempts = effects[i].attempts;
+    }
+    return world->settled_unheard ? fault_set(fault, STATUS_RETRY, "ledger_down", "the ledger's answer was lost") : STATUS_OK;
+}
+
+static Status receive(void *self, const Receipt *receipts, size_t count, int64_t now_ms, Arena *arena, Effect *out, ReceiptResult *ret, Fault *fault)
+{
+    (void)now_ms, (void)arena, (void)fault;
+    World *world = noted(self, "receive");
+    for (size_t i = 0; i < count; i++) {
+        Effect *effect = NULL;
+        for (size_t k = 0; k < world->effect_count && !effect; k++)
+            effect = slice_equal(world->effects[k].ref, receipts[i].ref) ? &world->effects[k] : NULL;
+        Receipt kept = receipt_copy(&receipts[i], &world->arena);
+        ret[i] = effect ? effect_receive(effect, &kept) : RECEIPT_STRANGE;
+        if (effect)
+            out[i] = *effect;
     }
     return STATUS_OK;
 }
@@ -172,8 +203,9 @@ static Status due_effects(void *self, bool calls, int64_t now_ms, size_t max, Ar
 static Status load_effects(void *self, const Slice *action_ids, size_t count, Arena *arena, Effect *out, bool *ret_found, Fault *fault)
 {
     (void)arena, (void)fault;
+    World *world = noted(self, "look");
     for (size_t i = 0; i < count; i++) {
-        const Effect *effect = effect_of(self, action_ids[i]);
+        const Effect *effect = effect_of(world, action_ids[i]);
         ret_found[i] = effect != NULL;
         if (effect)
             out[i] = *effect;
@@ -401,7 +433,7 @@ void world_init(World *world, bool atomic, bool sms_joins)
         .unit = {.self = world, .atomic = atomic, .begin = begin, .commit = commit, .rollback = rollback},
         .registry = {.self = world, .block = block, .is_blocked = is_blocked, .record_actions = record_actions},
         .effects = {.self = world, .claim = claim, .sending = sending, .settle = settle_effects, .due = due_effects, .pull_in = pull_in,
-                    .load = load_effects},
+                    .enter = enter, .load = load_effects, .receive = receive},
         .cdrs = {.self = world, .load = load, .save = save, .stale = stale, .expire = expire},
         .live = {.self = world, .project = project, .is_blocked = is_cached},
         .sms = {.self = world, .joins_unit = sms_joins, .send = send_sms},

@@ -31,12 +31,13 @@ typedef struct World {
 
     /* told to */
     int conflicts_left;       /* saves that somebody else was faster than */
-    Status cdrs_status, registry_status, counters_status;
+    Status cdrs_status, registry_status, counters_status, actions_status;
     Slice cached;             /* a number that the cache knows and the registry does not */
     Slice poison;             /* a call id that save refuses for ever */
     Slice opt_out_before_sending; /* this number opts out between claim and sending */
     bool claim_is_taken_over; /* somebody else has it before it becomes SENDING */
     bool sending_is_taken_over; /* somebody else has it before it is settled */
+    bool settled_unheard;     /* the ledger settles, and its answer is lost */
     SmsResult sms_result;
     bool calls_are_over;      /* those that were hung up */
     size_t calls_asked, calls_released;
