@@ -119,6 +119,9 @@ Status deliver_claimed(Batch *batch, Effect *effects, const bool *claimed, size_
  * quiet hours end, and SENDING otherwise, unless somebody else has them. In a unit. */
 Status deliver_release(Batch *batch, Effect *effects, size_t count, Fault *fault);
 
+/* What the batch claimed so long ago would go out too late: left CLAIMED, it is taken up again when the lease is over. */
+bool deliver_is_too_late(const Batch *batch, int64_t now_ms);
+
 /* Gives effects, which are SENDING and all texts or all calls, to who carries them. Blocks for as long as that takes; any thread that has these ports. */
 Status deliver_send(const Ports *ports, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault);
 
@@ -126,6 +129,9 @@ Status deliver_send(const Ports *ports, const Effect *effects, size_t count, int
 void settle_take(Batch *batch, Effect *effect, const SmsOutcome *outcome);
 /* Writes effects that are not CLAIMED any more into the ledger, with what follows, their records and their shares of the counters. In a unit. */
 Status settle(Batch *batch, Effect *effects, size_t count, Fault *fault);
+/* The same for those that were held back and CANCELLED, with their records first: what the ledger has so is never taken again, and a record
+ * that failed behind it would never come. */
+Status settle_cancelled(Batch *batch, const Effect *effects, size_t count, Fault *fault);
 /* What follows effects that failed or are undelivered: other tries, calls, numbers to block. In a unit; asked again it is the same. */
 Status settle_follow_up(Batch *batch, const Effect *effects, size_t count, Fault *fault);
 /* The records and shares of settled effects; is_repeat: they may have been written before. In a unit. */

@@ -1,6 +1,23 @@
 /* Couriers: the ledger's side of effects that are carried on another thread. */
 #include "line/batch.h"
 
+/* Stores apart: what fails here stays CLAIMED, and comes with a later take. */
+static Status settle_held_back_apart(Batch *batch, Effect *effects, size_t count, Fault *fault)
+{
+    Effect *cancelled = ARENA_ARRAY(&batch->arena, Effect, count);
+    size_t cancelled_count = 0, left = 0;
+    if (deliver_is_too_late(batch, clock_wall_ms()))
+        return STATUS_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (effects[i].state == EFFECT_CANCELLED)
+            cancelled[cancelled_count++] = effects[i];
+        else
+            effects[left++] = effects[i];
+    }
+    Status status = settle(batch, effects, left, fault);
+    return status || !cancelled_count ? status : settle_cancelled(batch, cancelled, cancelled_count, fault);
+}
+
 static Status settle_held_back(Batch *batch, const Effect *effects, size_t count, Fault *fault)
 {
     Effect *held_back = ARENA_ARRAY(&batch->arena, Effect, count);
@@ -9,7 +26,18 @@ static Status settle_held_back(Batch *batch, const Effect *effects, size_t count
         if (effects[i].state != EFFECT_SENDING)
             held_back[held_count++] = effects[i];
     }
-    return held_count ? settle(batch, held_back, held_count, fault) : STATUS_OK;
+    if (!held_count)
+        return STATUS_OK;
+    return (batch->ports->unit.atomic ? settle : settle_held_back_apart)(batch, held_back, held_count, fault);
+}
+
+static bool is_any_sending(const Effect *effects, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (effects[i].state == EFFECT_SENDING)
+            return true;
+    }
+    return false;
 }
 
 static Status take(Batch *batch, bool calls, size_t max, Effect *ours, size_t *ret_count, Fault *fault)
@@ -30,7 +58,11 @@ static Status take(Batch *batch, bool calls, size_t max, Effect *ours, size_t *r
     if (status || !*ret_count)
         return status;
     status = deliver_release(batch, ours, *ret_count, fault);
-    return status ? status : settle_held_back(batch, ours, *ret_count, fault);
+    if (status)
+        return status;
+    status = settle_held_back(batch, ours, *ret_count, fault);
+    bool is_durable = !batch->ports->unit.atomic; /* what is SENDING goes out; what is held back is taken again when its lease is over */
+    return is_durable && is_any_sending(ours, *ret_count) ? STATUS_OK : status;
 }
 
 Status pipeline_take(Pipeline *line, int64_t now_ms, bool calls, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)

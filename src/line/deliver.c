@@ -149,8 +149,7 @@ static Status look_once_more(Batch *batch, Effect *effects, size_t count, Fault 
 
 /* ---- to the gateway ---- */
 
-/* What was claimed so long ago would go out too late: left CLAIMED, it is taken up again when the lease is over. */
-static bool is_too_late(const Batch *batch, int64_t now_ms)
+bool deliver_is_too_late(const Batch *batch, int64_t now_ms)
 {
     return !batch->ports->sms.joins_unit && now_ms - batch->now_ms >= batch->settings->lease_ms / 4 * 3;
 }
@@ -168,7 +167,7 @@ static Status mark_sending(Batch *batch, Effect *effects, size_t count, Fault *f
         leaving[leaving_count++] = effects[i];
     }
     int64_t now_ms = clock_wall_ms(); /* the batch may have begun long ago */
-    if (!leaving_count || is_too_late(batch, now_ms))
+    if (!leaving_count || deliver_is_too_late(batch, now_ms))
         return STATUS_OK;
     const EffectsPort *ledger = &batch->ports->effects;
     Status status = ledger->sending(ledger->self, leaving, leaving_count, now_ms, now_ms + batch->settings->lease_ms, ours, fault);

@@ -245,3 +245,23 @@ Status settle(Batch *batch, Effect *effects, size_t count, Fault *fault)
     status = status ? status : settle_behind(batch, settled, settled_count, false, fault);
     return status || !unmoved_count || batch->ports->unit.atomic ? status : settle_again(batch, leaving, places, unmoved_count, fault);
 }
+
+/* A record shows no fence, so whoever is too late does not come here. One that no store takes, ever, holds up nothing. */
+static Status record_cancelled(Batch *batch, const Effect *effects, size_t count, Fault *fault)
+{
+    Status status = STATUS_OK;
+    for (size_t i = 0; i < count && (!status || status == STATUS_REJECT); i++)
+        status = record_actions(batch, &effects[i], 1, fault);
+    return status == STATUS_REJECT ? STATUS_OK : status;
+}
+
+Status settle_cancelled(Batch *batch, const Effect *effects, size_t count, Fault *fault)
+{
+    bool moved[BATCH_MAX];
+    const EffectsPort *ledger = &batch->ports->effects;
+    Status status = record_cancelled(batch, effects, count, fault);
+    status = status ? status : ledger->settle(ledger->self, effects, count, batch->now_ms, moved, fault);
+    for (size_t i = 0; !status && i < count; i++)
+        account(&effects[i], moved[i]);
+    return status;
+}

@@ -1,16 +1,20 @@
 """A store that fails behind another one while texts are with their provider: each text goes out once, is recorded once and counts once."""
 import threading
+import time
 
 import pytest
-from support.events import donation, unique, unique_phone
+from support import look
+from support.events import donation, optout, unique, unique_phone
 from support.fault_proxy import FaultProxy
+from support.foreign_api import ForeignApi
 from support.program import PATIENCE_S, Server
 from support.sms_provider_peer import Twilio
-from support.stores import Stores, is_away, until
+from support.stores import Stores, check, is_away, until
 
 pytestmark = pytest.mark.own_stores
 
 QUICK = {"PLEDGELINE_BACKOFF_FIRST": 1, "PLEDGELINE_BACKOFF_MOST": 1}
+GIVEN_UP_S = 8  # the adapter asks for 5 s
 
 
 class Gate:
@@ -108,3 +112,26 @@ def test_text_is_recorded_though_its_server_was_killed_behind_the_ledger(world, 
     else:
         world.press()
     world.settles()
+
+
+# ---- one that may not go out, in the same bag ----
+
+def states(server):
+    return {text["phoneNumber"]: state for state in ("sent", "cancelled", "unknown") for text in look.sms(server, "--state", state)}
+
+
+def test_blocked_number_costs_nobody_else_a_text_while_the_database_stores_nothing(make_server):
+    api, blocked, others = ForeignApi(has_check=True), unique_phone(), [unique_phone() for _ in range(4)]
+    with Twilio() as peer:
+        server = make_server(DATABASE_API_URL=api.url, PLEDGELINE_EFFECT_LEASE=2, **QUICK, **peer.settings)
+        server.publish("optout-events", optout("call", "winter", blocked))
+        until(lambda: check(server, blocked)["blocked"])
+        api.usual = 503
+        server.publish("donation-events", *[donation(unique("call"), "winter", phone) for phone in (blocked, *others)])
+        time.sleep(GIVEN_UP_S)
+        api.usual = 201
+        wanted = {blocked: "cancelled", **dict.fromkeys(others, "sent")}
+        until(lambda: states(server) == wanted, lambda: states(server))
+        until(lambda: len(set(api.ids())) == 1 + len(wanted), api.ids)
+        assert sorted(text.to for text in peer.ledger) == sorted(others)
+    api.stop()

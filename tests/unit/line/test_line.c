@@ -10,6 +10,7 @@ static const int64_t NOW_MS = 1705320000000;
 #define OPTOUT_OF_2024 "{\"callId\":\"c1\",\"campaignId\":\"w\",\"phoneNumber\":\"+972501234567\",\"timestamp\":\"2024-01-15T10:30:00Z\"}"
 #define OPTOUT "{\"callId\":\"c1\",\"campaignId\":\"w\",\"phoneNumber\":\"+972501234567\"}"
 #define DONATION "{\"callId\":\"c1\",\"campaignId\":\"w\",\"phoneNumber\":\"+972501234567\",\"dtmfInput\":\"1\"}"
+#define OTHER_DONATION "{\"callId\":\"c2\",\"campaignId\":\"w\",\"phoneNumber\":\"+972501234568\",\"dtmfInput\":\"1\"}"
 #define INITIATED(call) "{\"callId\":\"" call "\",\"campaignId\":\"w\",\"eventType\":\"call_initiated\",\"timestamp\":\"2024-01-15T10:30:00Z\"}"
 #define ANSWERED(call) "{\"callId\":\"" call "\",\"campaignId\":\"w\",\"eventType\":\"call_answered\",\"timestamp\":\"2024-01-15T10:30:10Z\"}"
 
@@ -1032,6 +1033,93 @@ static void one_store_heals_by_nothing_more(void **state)
     world_done(&world);
 }
 
+/* The first one's number is blocked since it was pressed. */
+static void init_half_blocked(World *world)
+{
+    init_carried(world, false);
+    assert_int_equal(run_one(world, "donation-events", OTHER_DONATION), VERDICT_DONE);
+    world->blocked[world->blocked_count++] = SLICE("+972501234567");
+}
+
+static void a_blocked_number_costs_nobody_else_a_text_whatever_fails(void **state)
+{
+    (void)state;
+    for (int is_unheard = 0; is_unheard <= 1; is_unheard++) {
+        World world;
+        Bag bag;
+        init_half_blocked(&world);
+        world.settled_unheard = is_unheard;
+        world.actions_status = is_unheard ? STATUS_OK : STATUS_RETRY;
+        must_take(&world, &bag);
+        assert_slice(bag.effects[0].action_id, "c2_donation");
+        world.settled_unheard = false;
+        world.actions_status = STATUS_OK;
+        assert_int_equal(settle_as(&world, &bag, SMS_ACCEPTED), STATUS_OK);
+        world.effects[0].due_ms = 0; /* its lease is over */
+        assert_int_equal(take(&world, &bag), STATUS_OK);
+        assert_int_equal(bag.count, 0);
+        assert_int_equal(world.effects[0].state, EFFECT_CANCELLED);
+        assert_int_equal(world.effects[1].state, EFFECT_SENT);
+        assert_int_equal(world.action_count, 2);
+        assert_int_equal(world.donations, 1);
+        world_done(&world);
+    }
+}
+
+static void what_is_cancelled_is_recorded_once_and_before_the_ledger_says_so(void **state)
+{
+    (void)state;
+    World world;
+    Bag bag;
+    init_carried(&world, false);
+    world.blocked[world.blocked_count++] = SLICE("+972501234567");
+    assert_int_equal(take(&world, &bag), STATUS_OK);
+    assert_int_equal(world.effects[0].state, EFFECT_CANCELLED);
+    assert_log(&world, "begin enter commit begin claim record settle commit");
+    world_done(&world);
+}
+
+static void what_is_cancelled_stays_in_the_ledger_until_its_record_is_there(void **state)
+{
+    (void)state;
+    World world;
+    Bag bag;
+    init_carried(&world, false);
+    world.blocked[world.blocked_count++] = SLICE("+972501234567");
+    world.actions_status = STATUS_RETRY;
+    assert_int_equal(take(&world, &bag), STATUS_RETRY);
+    assert_int_equal(bag.count, 0);
+    assert_int_equal(world.effects[0].state, EFFECT_CLAIMED);
+    world_done(&world);
+}
+
+static void a_record_that_no_store_takes_keeps_nothing_from_being_cancelled(void **state)
+{
+    (void)state;
+    World world;
+    Bag bag;
+    init_half_blocked(&world);
+    world.actions_status = STATUS_REJECT;
+    must_take(&world, &bag);
+    assert_int_equal(world.effects[0].state, EFFECT_CANCELLED);
+    world_done(&world);
+}
+
+static void whoever_looked_too_late_leaves_what_is_blocked_to_who_has_it_by_now(void **state)
+{
+    (void)state;
+    World world;
+    Bag bag;
+    init_half_blocked(&world);
+    world.effects[0].due_ms = world.effects[1].due_ms = 0;
+    int64_t long_ago_ms = clock_wall_ms() - world.settings.lease_ms;
+    assert_int_equal(pipeline_take(world.line, long_ago_ms, false, WORLD_MAX, &world.arena, bag.effects, &bag.count, &bag.fault), STATUS_OK);
+    assert_int_equal(bag.count, 0);
+    assert_int_equal(world.effects[0].state, EFFECT_CLAIMED);
+    assert_int_equal(world.action_count, 0);
+    world_done(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1083,6 +1171,11 @@ int main(void)
         cmocka_unit_test(a_first_receipt_heals_what_a_courier_left),
         cmocka_unit_test(a_receipt_that_is_faster_than_its_courier_records_nothing),
         cmocka_unit_test(one_store_heals_by_nothing_more),
+        cmocka_unit_test(a_blocked_number_costs_nobody_else_a_text_whatever_fails),
+        cmocka_unit_test(what_is_cancelled_is_recorded_once_and_before_the_ledger_says_so),
+        cmocka_unit_test(what_is_cancelled_stays_in_the_ledger_until_its_record_is_there),
+        cmocka_unit_test(a_record_that_no_store_takes_keeps_nothing_from_being_cancelled),
+        cmocka_unit_test(whoever_looked_too_late_leaves_what_is_blocked_to_who_has_it_by_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,7 +111,7 @@ static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, in
     for (size_t i = 0; i < count; i++) {
         Effect *effect = effect_of(world, wanted[i].action_id);
         effect = effect ? effect : enter_new(world, &wanted[i]);
-        ret_claimed[i] = effect->state == EFFECT_PENDING && effect->due_ms <= now_ms;
+        ret_claimed[i] = effect->state <= EFFECT_SENDING && effect->due_ms <= now_ms;
         if (ret_claimed[i]) {
             effect->state = EFFECT_CLAIMED;
             effect->due_ms = now_ms + lease_ms;
