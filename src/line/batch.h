@@ -34,6 +34,8 @@ typedef struct HangUps {
     int arena;
 } HangUps;
 
+enum { FINISHED_MAX = 4096 };
+
 typedef struct Batch {
     const Ports *ports;
     const PipelineSettings *settings;
@@ -45,6 +47,7 @@ typedef struct Batch {
     ClockWatch watch;
     bool clock_is_steady;    /* at the last look beside the line */
     HangUps hang_ups;        /* of this batch and those before it */
+    uint64_t finished[FINISHED_MAX]; /* hashes of the last effects that were recorded and counted, each in its slot */
 
     size_t count;
     Delivery *const *deliveries;
@@ -136,6 +139,9 @@ Status settle_cancelled(Batch *batch, const Effect *effects, size_t count, Fault
 Status settle_follow_up(Batch *batch, const Effect *effects, size_t count, Fault *fault);
 /* The records and shares of settled effects; is_repeat: they may have been written before. In a unit. */
 Status settle_record(Batch *batch, const Effect *effects, size_t count, bool is_repeat, Fault *fault);
+
+/* Whether this process has done that for the effect, as far as it remembers. */
+bool settle_is_finished(const Batch *batch, const Effect *effect);
 
 /* Calls in the place of these effects, where they failed so and no courier will: asked for now. ret_waiting[i] is the one that is not done
  * yet, in the batch's arena; NULL = nothing is left to do. Called as deliver_claimed. */

@@ -47,7 +47,8 @@ static Status follow_up(Batch *batch, const ReceiptList *list, Fault *fault)
 }
 
 /* A text that nobody could say anything of went out after all. Where stores are apart, whoever settled any other one may have been cut off
- * behind that, and a receipt may be all that ever comes of it. */
+ * behind that, and a receipt may be all that ever comes of it; an API may not know a repeat, so
+ * what is finished here is not told again. */
 static Status record_proven(Batch *batch, const ReceiptList *list, Fault *fault)
 {
     Effect *proven = ARENA_ARRAY(&batch->arena, Effect, list->count), *settled = ARENA_ARRAY(&batch->arena, Effect, list->count);
@@ -55,7 +56,7 @@ static Status record_proven(Batch *batch, const ReceiptList *list, Fault *fault)
     for (size_t i = 0; i < list->count; i++) {
         if (list->results[i] == RECEIPT_PROVES)
             proven[proven_count++] = list->effects[i];
-        else if (list->results[i] != RECEIPT_STRANGE && !batch->ports->unit.atomic)
+        else if (list->results[i] != RECEIPT_STRANGE && !batch->ports->unit.atomic && !settle_is_finished(batch, &list->effects[i]))
             settled[settled_count++] = list->effects[i];
     }
     Status status = proven_count ? settle_record(batch, proven, proven_count, false, fault) : STATUS_OK;

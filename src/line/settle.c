@@ -159,10 +159,28 @@ static Status project_donations(Batch *batch, const Effect *effects, size_t coun
     return projected ? batch->ports->live.project(batch->ports->live.self, items, projected, fault) : STATUS_OK;
 }
 
+bool settle_is_finished(const Batch *batch, const Effect *effect)
+{
+    uint64_t hash = slice_hash(effect->action_id);
+    return is_settled(effect->state) && batch->finished[hash % FINISHED_MAX] == hash;
+}
+
+static void note_finished(Batch *batch, const Effect *effects, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t hash = slice_hash(effects[i].action_id);
+        if (is_settled(effects[i].state))
+            batch->finished[hash % FINISHED_MAX] = hash;
+    }
+}
+
 Status settle_record(Batch *batch, const Effect *effects, size_t count, bool is_repeat, Fault *fault)
 {
     Status status = record_actions(batch, effects, count, fault);
-    return status ? status : project_donations(batch, effects, count, is_repeat, fault);
+    status = status ? status : project_donations(batch, effects, count, is_repeat, fault);
+    if (!status && !batch->ports->unit.atomic)
+        note_finished(batch, effects, count);
+    return status;
 }
 
 static void account(const Effect *effects, size_t count)

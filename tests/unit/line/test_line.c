@@ -1017,6 +1017,20 @@ static void a_receipt_that_is_faster_than_its_courier_records_nothing(void **sta
     world_done(&world);
 }
 
+static void a_receipt_tells_nothing_again_that_is_recorded_and_counted(void **state)
+{
+    (void)state;
+    World world;
+    Bag bag;
+    init_carried(&world, false);
+    must_take(&world, &bag);
+    assert_int_equal(settle_as(&world, &bag, SMS_ACCEPTED), STATUS_OK);
+    receive_for(&world, "underway");
+    receive_for(&world, "delivered");
+    assert_log(&world, "begin enter commit begin claim sending commit begin settle record project commit begin receive commit begin receive commit");
+    world_done(&world);
+}
+
 static void one_store_heals_by_nothing_more(void **state)
 {
     (void)state;
@@ -1170,6 +1184,7 @@ int main(void)
         cmocka_unit_test(the_press_again_heals_what_its_courier_left),
         cmocka_unit_test(a_first_receipt_heals_what_a_courier_left),
         cmocka_unit_test(a_receipt_that_is_faster_than_its_courier_records_nothing),
+        cmocka_unit_test(a_receipt_tells_nothing_again_that_is_recorded_and_counted),
         cmocka_unit_test(one_store_heals_by_nothing_more),
         cmocka_unit_test(a_blocked_number_costs_nobody_else_a_text_whatever_fails),
         cmocka_unit_test(what_is_cancelled_is_recorded_once_and_before_the_ledger_says_so),
