@@ -47,8 +47,7 @@ static Status follow_up(Batch *batch, const ReceiptList *list, Fault *fault)
 }
 
 /* A text that nobody could say anything of went out after all. Where stores are apart, whoever settled any other one may have been cut off
- * behind that, and a receipt may be all that ever comes of it; an API may not know a repeat, so
- * what is finished here is not told again. */
+ * behind that, and a receipt may be all that ever comes of it; an API may not know a repeat, so what is finished here is not told again. */
 static Status record_proven(Batch *batch, const ReceiptList *list, Fault *fault)
 {
     Effect *proven = ARENA_ARRAY(&batch->arena, Effect, list->count), *settled = ARENA_ARRAY(&batch->arena, Effect, list->count);
