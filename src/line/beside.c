@@ -18,19 +18,21 @@ Batch *pipeline_fresh_batch(Pipeline *line, int64_t now_ms)
 
 /* ---- effects ---- */
 
+static int64_t longer(int64_t a, int64_t b) { return a > b ? a : b; }
+
 /* A clock that ran ahead may have written times which are months away now that it is right. */
 static Status pull_in_waits(const Batch *batch, Fault *fault)
 {
     const PipelineSettings *settings = batch->settings;
     const Ports *ports = batch->ports;
     enum { TWO_DAYS_MS = 48 * 60 * 60 * 1000 }; /* quiet hours, and another try of a text, may lie so far ahead */
-    int64_t longest_ms = settings->backoff_most_ms > settings->lease_ms ? settings->backoff_most_ms : settings->lease_ms;
     bool waits_long = settings->texts_are_carried || settings->calls_are_carried || settings->waiting_texts_are_others ||
                       settings->waiting_calls_are_others;
-    longest_ms = waits_long && longest_ms < TWO_DAYS_MS ? TWO_DAYS_MS : longest_ms;
+    int64_t longest_ms = longer(settings->backoff_most_ms, settings->lease_ms);
+    int64_t effects_ms = longer(longest_ms, waits_long ? TWO_DAYS_MS : 0);
     if (batch->clock_is_steady)
         return STATUS_OK;
-    Status status = ports->effects.pull_in(ports->effects.self, batch->now_ms + longest_ms, fault);
+    Status status = ports->effects.pull_in(ports->effects.self, batch->now_ms + effects_ms, fault);
     return status || !ports->spool.self ? status : ports->spool.pull_in(ports->spool.self, batch->now_ms + longest_ms, fault);
 }
 
