@@ -146,17 +146,6 @@ static Status open_secret(App *app, AppMode mode, Fault *fault)
     return data_folder_secret(app->config->data_folder, "link.key", mode == APP_WRITER, &app->stores->arena, secret, fault);
 }
 
-/* Only an outbox has a list of its texts. */
-static void read_ports(App *app)
-{
-    const Ports *ports = &app->ports;
-    PipelineSettings *settings = &app->settings;
-    settings->texts_are_carried = ports->sms.wants_courier;
-    settings->calls_are_carried = settings->event.speaks = settings->ladder.speaks = ports->speech.send != NULL;
-    settings->waiting_texts_are_others = ports->effects.is_shared && ports->sms.list;
-    settings->waiting_calls_are_others = ports->effects.is_shared && !ports->speech.send;
-}
-
 static Status open_stores(App *app, AppMode mode, const BackEnds *sharing, Fault *fault)
 {
     AppStores *stores = app->stores;
@@ -169,7 +158,8 @@ static Status open_stores(App *app, AppMode mode, const BackEnds *sharing, Fault
     if (status)
         return status;
     wire(stores, mode, &app->ports);
-    read_ports(app);
+    app->settings.texts_are_carried = app->ports.sms.wants_courier;
+    app->settings.calls_are_carried = app->settings.event.speaks = app->settings.ladder.speaks = app->ports.speech.send != NULL;
     return STATUS_OK;
 }
 

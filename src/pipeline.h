@@ -19,8 +19,6 @@ typedef struct PipelineSettings {
     SmsLadder ladder;
     /* Couriers carry texts, or calls: the line leaves them in the ledger (pipeline_take). Otherwise it carries them itself. */
     bool texts_are_carried, calls_are_carried;
-    /* Others write to the ledger, too, and nobody is reached from here: what waits is theirs (pipeline_deliver_due leaves it). */
-    bool waiting_texts_are_others, waiting_calls_are_others;
     const QuietHours *quiet_hours; /* of texts and calls; NULL = none */
 } PipelineSettings;
 

@@ -60,9 +60,9 @@ static Slice fill(Slice template_text, const SmsJob *job, Escape escape, Arena *
 
 static bool is_json(const Config *config) { return strstr(config->sms_http_content_type, "json") != NULL; }
 
-static bool has_in_a_template(const Config *config, const char *name)
+bool sms_generic_fills(const Config *config, const char *placeholder)
 {
-    return strstr(config->sms_http_body, name) || strstr(config->sms_http_headers, name) || strstr(config->sms_http_url, name);
+    return strstr(config->sms_http_body, placeholder) || strstr(config->sms_http_headers, placeholder) || strstr(config->sms_http_url, placeholder);
 }
 
 /* ---- sending ---- */
@@ -86,7 +86,7 @@ static const char *const *headers_of(const Config *config, const SmsJob *job, Ar
 static Status request(const SmsSite *site, const SmsJob *job, Arena *arena, HttpRequest *ret, Fault *fault)
 {
     const Config *config = site->config;
-    if (slice_empty(job->from) && has_in_a_template(config, "{from}"))
+    if (slice_empty(job->from) && sms_generic_fills(config, "{from}"))
         return sms_no_sender(fault);
     Escape escape = is_json(config) ? escape_json : http_client_escape;
     *ret = (HttpRequest){.method = "POST", .url = fill(slice_of(config->sms_http_url), job, http_client_escape, arena).at,
@@ -197,7 +197,7 @@ static Status check(const SmsSite *site, Fault *fault)
         return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_BODY must have {to} and {text}");
     if (*config->sms_http_secret && strlen(config->sms_http_secret) < SECRET_BYTES_MIN)
         return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_SECRET must have %d bytes or more", SECRET_BYTES_MIN);
-    if (config->sms_http_repeat_s && !has_in_a_template(config, "{ref}"))
+    if (config->sms_http_repeat_s && !sms_generic_fills(config, "{ref}"))
         return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_REPEAT is set, and no template has {ref}:"
                          " a repeat would be another text");
     return STATUS_OK;

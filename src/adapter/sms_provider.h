@@ -70,6 +70,9 @@ typedef struct SmsProvider {
 
 extern const SmsProvider sms_twilio, sms_vonage, sms_plivo, sms_aws, sms_generic;
 
+/* Whether a template of the generic provider has the placeholder, which is written with its braces. */
+bool sms_generic_fills(const Config *config, const char *placeholder);
+
 /* PLEDGELINE_SMS_FROM names none for this number, and the provider has none of its own. */
 Status sms_no_sender(Fault *fault);
 

@@ -156,8 +156,8 @@ static void insert(Cdr *cdr, const Fact *fact, Arena *arena)
  * channel's end is told: whoever saw the call knows better. */
 static int64_t standing_ms(const Fact *fact)
 {
-    enum { WITHIN_SECOND_MS = 999, BEHIND_WHO_SAW_IT_MS = 2000 };
-    return fact->at_ms % 1000 == WITHIN_SECOND_MS ? fact->at_ms + BEHIND_WHO_SAW_IT_MS : fact->at_ms;
+    enum { BEHIND_WHO_SAW_IT_MS = 2000 };
+    return fact->at_ms % 1000 == CDR_WITHIN_SECOND_MS ? fact->at_ms + BEHIND_WHO_SAW_IT_MS : fact->at_ms;
 }
 
 static int compare_standing(const Fact *a, const Fact *b)

@@ -17,6 +17,9 @@ enum {
     CDR_FACTS_HARD_MAX = 288,     /* ended */
 };
 
+/* What an imported record of Asterisk, which knows whole seconds, has behind its second. */
+enum { CDR_WITHIN_SECOND_MS = 999 };
+
 /* What one event said. Slices are copies in the arena that the CDR was loaded or folded in. */
 typedef struct Fact {
     Slice key; /* without the call id: "t:initiated", "d:1705314600000:1", "e:<eventId>", "m:<MessageId>" */

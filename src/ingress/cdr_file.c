@@ -6,12 +6,12 @@
 #include "base/clock.h"
 #include "base/csv_read.h"
 #include "base/digest.h"
-#include "event/event.h"
+#include "event/cdr.h"
 #include "event/phone.h"
 #include "ingress/call_news.h"
 
 /* A row says seconds: its end stands for each, so that a time which was told exactly, and is no later, is the one that stays. */
-enum { WITHIN_SECOND_MS = 999, PAIRS_APART_MS = 2000, DIGEST_SHOWN_BYTES = 16 };
+enum { PAIRS_APART_MS = 2000, DIGEST_SHOWN_BYTES = 16 };
 
 typedef enum CdrColumn {
     COLUMN_CALL, COLUMN_CAMPAIGN, COLUMN_CONTACT, COLUMN_PHONE, COLUMN_CHANNEL, COLUMN_OTHER, COLUMN_START, COLUMN_ANSWER, COLUMN_END,
@@ -112,7 +112,7 @@ static bool read_time(const Reading *reading, Slice text, int64_t *ret_ms)
     int64_t local_ms;
     if (!is_date || !time_parse(arena_printf(reading->arena, "%.10sT%.8sZ", text.at, text.at + 11), &local_ms))
         return false;
-    *ret_ms = to_utc(reading->settings->zone, local_ms) + WITHIN_SECOND_MS;
+    *ret_ms = to_utc(reading->settings->zone, local_ms) + CDR_WITHIN_SECOND_MS;
     return true;
 }
 

@@ -116,22 +116,40 @@ static void finished(Call *call)
     answer_taken(call);
 }
 
-/* What was forged, and no line of the log has said yet. */
-static struct { const char *provider; int64_t logged_ms, unlogged; } forgeries[] = {
-    {"twilio", 0, 0}, {"vonage", 0, 0}, {"plivo", 0, 0}, {"aws", 0, 0}, {"generic", 0, 0},
-};
+/* What was forged in the name of one provider. */
+typedef struct Forgeries {
+    char provider[16];
+    int64_t logged_ms;
+    int64_t unlogged; /* since then */
+} Forgeries;
+
+static Forgeries forgeries[8]; /* as they come: whose names there are the port knows */
 static pthread_mutex_t forgeries_lock = PTHREAD_MUTEX_INITIALIZER; /* guards them */
 
+static Forgeries *forgeries_of(Slice provider)
+{
+    for (size_t i = 0; i < sizeof forgeries / sizeof *forgeries; i++) {
+        Forgeries *one = &forgeries[i];
+        if (!*one->provider && provider.bytes < sizeof one->provider)
+            memcpy(one->provider, provider.at, provider.bytes);
+        if (slice_equal(provider, slice_of(one->provider)))
+            return one;
+    }
+    return NULL;
+}
+
 /* How many there were since the last line; 0 where it is too early for one. */
-static int64_t count_forgery(size_t i)
+static int64_t count_forgery(Slice provider)
 {
     int64_t now_ms = clock_elapsed_ms(), count = 0;
     pthread_mutex_lock(&forgeries_lock);
-    forgeries[i].unlogged++;
-    if (!forgeries[i].logged_ms || now_ms - forgeries[i].logged_ms >= LOG_EVERY_MS) {
-        count = forgeries[i].unlogged;
-        forgeries[i].unlogged = 0;
-        forgeries[i].logged_ms = now_ms;
+    Forgeries *one = forgeries_of(provider);
+    if (one)
+        one->unlogged++;
+    if (one && (!one->logged_ms || now_ms - one->logged_ms >= LOG_EVERY_MS)) {
+        count = one->unlogged;
+        one->unlogged = 0;
+        one->logged_ms = now_ms;
     }
     pthread_mutex_unlock(&forgeries_lock);
     return count;
@@ -140,12 +158,10 @@ static int64_t count_forgery(size_t i)
 /* Whoever posts rubbish shall not fill the log, and a wrong secret shall not go unseen: a line a minute at most for each provider. */
 static void log_forgery(Slice provider, const Fault *fault)
 {
-    for (size_t i = 0; i < sizeof forgeries / sizeof *forgeries; i++) {
-        int64_t count = slice_equal(provider, slice_of(forgeries[i].provider)) ? count_forgery(i) : 0;
-        if (count)
-            log_line(LOG_WARN, "what was posted for an SMS provider is not believed", LOG_TEXT("provider", provider), LOG_CSTR("code", fault->code),
-                     LOG_CSTR("error", fault->text), LOG_NUMBER("count", count));
-    }
+    int64_t count = count_forgery(provider);
+    if (count)
+        log_line(LOG_WARN, "what was posted for an SMS provider is not believed", LOG_TEXT("provider", provider), LOG_CSTR("code", fault->code),
+                 LOG_CSTR("error", fault->text), LOG_NUMBER("count", count));
 }
 
 /* SNS sends its password only when it was asked for one (RFC 9110 11.6.1). */

@@ -272,29 +272,22 @@ static void collect_effects(Batch *batch, EffectList *list)
     }
 }
 
-static bool is_carried(const Batch *batch, const Effect *effect)
-{
-    return effect->kind == EFFECT_SPEECH ? batch->settings->calls_are_carried : batch->settings->texts_are_carried;
-}
-
 /* Stores apart: what a courier settled before, and was cut off behind that. */
 static Status heal_carried(Batch *batch, const Effect *effects, const bool *entered, size_t count, Fault *fault)
 {
-    Slice *action_ids = ARENA_ARRAY(&batch->arena, Slice, count);
-    Effect *held = ARENA_ARRAY(&batch->arena, Effect, count);
+    Effect *known = ARENA_ARRAY(&batch->arena, Effect, count), *held = ARENA_ARRAY(&batch->arena, Effect, count);
     bool *found = ARENA_ARRAY(&batch->arena, bool, count), *gone = ARENA_ARRAY(&batch->arena, bool, count);
-    size_t known = 0;
+    size_t known_count = 0;
     for (size_t i = 0; i < count; i++) {
         if (!entered[i])
-            action_ids[known++] = effects[i].action_id;
+            known[known_count++] = effects[i];
     }
-    if (!known)
+    if (!known_count)
         return STATUS_OK;
-    const EffectsPort *ledger = &batch->ports->effects;
-    Status status = ledger->load(ledger->self, action_ids, known, &batch->arena, held, found, fault);
-    for (size_t k = 0; !status && k < known; k++)
+    Status status = batch_load_effects(batch, known, known_count, held, found, fault);
+    for (size_t k = 0; !status && k < known_count; k++)
         gone[k] = !found[k];
-    return status ? status : deliver_heal(batch, held, gone, known, fault);
+    return status ? status : deliver_heal(batch, held, gone, known_count, fault);
 }
 
 /* A courier takes it from the ledger, and cancels what must not go out. */
@@ -304,7 +297,7 @@ static Status leave_to_couriers(Batch *batch, EffectList *list, Fault *fault)
     bool moved[BATCH_MAX];
     size_t messages[BATCH_MAX], left_count = 0, kept = 0;
     for (size_t i = 0; i < list->count; i++) {
-        if (!is_carried(batch, &list->effects[i])) {
+        if (!batch_has_courier(batch, is_call(&list->effects[i]))) {
             list->effects[kept] = list->effects[i];
             list->messages[kept++] = list->messages[i];
             continue;
@@ -323,26 +316,17 @@ static Status leave_to_couriers(Batch *batch, EffectList *list, Fault *fault)
     return status || batch->ports->unit.atomic ? status : heal_carried(batch, left, moved, left_count, fault);
 }
 
-static bool is_others(const Batch *batch, const Effect *effect)
-{
-    return effect->kind == EFFECT_SPEECH ? batch->settings->waiting_calls_are_others : batch->settings->waiting_texts_are_others;
-}
-
 /* What waits in the ledger for somebody who can reach people is not taken from them by a press that comes again here. */
 static Status leave_waiting_to_others(Batch *batch, EffectList *list, Fault *fault)
 {
-    const EffectsPort *ledger = &batch->ports->effects;
-    if (!list->count || !(batch->settings->waiting_texts_are_others || batch->settings->waiting_calls_are_others))
+    if (!list->count || !(batch_leaves_waiting(batch, false) || batch_leaves_waiting(batch, true)))
         return STATUS_OK;
-    Slice ids[BATCH_MAX];
     bool found[BATCH_MAX];
     Effect *held = ARENA_ARRAY(&batch->arena, Effect, list->count);
     size_t kept = 0;
-    for (size_t i = 0; i < list->count; i++)
-        ids[i] = list->effects[i].action_id;
-    Status status = ledger->load(ledger->self, ids, list->count, &batch->arena, held, found, fault);
+    Status status = batch_load_effects(batch, list->effects, list->count, held, found, fault);
     for (size_t i = 0; !status && i < list->count; i++) {
-        if (found[i] && held[i].state == EFFECT_PENDING && is_others(batch, &held[i])) {
+        if (found[i] && held[i].state == EFFECT_PENDING && batch_leaves_waiting(batch, is_call(&held[i]))) {
             batch->decisions[list->messages[i]].duplicate = true;
             continue;
         }

@@ -69,6 +69,27 @@ Status batch_record_actions(const Batch *batch, const ActionRecord *records, siz
     return STATUS_OK;
 }
 
+bool batch_has_courier(const Batch *batch, bool calls)
+{
+    return calls ? batch->settings->calls_are_carried : batch->settings->texts_are_carried;
+}
+
+/* Only an outbox has a list of its texts. */
+bool batch_leaves_waiting(const Batch *batch, bool calls)
+{
+    const Ports *ports = batch->ports;
+    return ports->effects.is_shared && (calls ? !ports->speech.send : ports->sms.list != NULL);
+}
+
+Status batch_load_effects(Batch *batch, const Effect *effects, size_t count, Effect *ret_held, bool *ret_found, Fault *fault)
+{
+    const EffectsPort *ledger = &batch->ports->effects;
+    Slice *action_ids = ARENA_ARRAY(&batch->arena, Slice, count);
+    for (size_t i = 0; i < count; i++)
+        action_ids[i] = effects[i].action_id;
+    return ledger->load(ledger->self, action_ids, count, &batch->arena, ret_held, ret_found, fault);
+}
+
 Status batch_finish(Batch *batch, Status status, Fault *fault)
 {
     if (!status)

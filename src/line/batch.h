@@ -95,6 +95,17 @@ void batch_put_off(Batch *batch, size_t i, const Fault *fault);
  * Otherwise those that `concerned` picks are tried again later, and the rest goes on: returns OK. */
 Status batch_port_failed(Batch *batch, Status status, const Fault *fault, bool (*concerned)(const Decision *decision));
 
+static inline bool is_call(const Effect *effect) { return effect->kind == EFFECT_SPEECH; }
+
+/* Whether a courier carries calls, or texts, out of the ledger. */
+bool batch_has_courier(const Batch *batch, bool calls);
+
+/* Whether calls, or texts, that wait in the ledger are left to others who write to it: nobody is reached from here. */
+bool batch_leaves_waiting(const Batch *batch, bool calls);
+
+/* What the ledger holds under the ids of these. */
+Status batch_load_effects(Batch *batch, const Effect *effects, size_t count, Effect *ret_held, bool *ret_found, Fault *fault);
+
 /* Ends the unit: commits it when status is OK, else undoes it and gives the status back. */
 Status batch_finish(Batch *batch, Status status, Fault *fault);
 

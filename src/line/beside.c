@@ -26,8 +26,7 @@ static Status pull_in_waits(const Batch *batch, Fault *fault)
     const PipelineSettings *settings = batch->settings;
     const Ports *ports = batch->ports;
     enum { TWO_DAYS_MS = 48 * 60 * 60 * 1000 }; /* quiet hours, and another try of a text, may lie so far ahead */
-    bool waits_long = settings->texts_are_carried || settings->calls_are_carried || settings->waiting_texts_are_others ||
-                      settings->waiting_calls_are_others;
+    bool waits_long = settings->texts_are_carried || settings->calls_are_carried || ports->effects.is_shared;
     int64_t longest_ms = longer(settings->backoff_most_ms, settings->lease_ms);
     int64_t effects_ms = longer(longest_ms, waits_long ? TWO_DAYS_MS : 0);
     if (batch->clock_is_steady)
@@ -91,7 +90,7 @@ static Status deliver_due_texts(Batch *batch, Effect *due, size_t count, Fault *
 /* What waits for a provider that only others have would end here: in an outbox that nobody reads, or as a call that is refused. */
 static size_t leave_to_others(const Batch *batch, bool calls, Effect *due, size_t count)
 {
-    bool are_others = calls ? batch->settings->waiting_calls_are_others : batch->settings->waiting_texts_are_others;
+    bool are_others = batch_leaves_waiting(batch, calls);
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         if (!are_others || due[i].state != EFFECT_PENDING)
@@ -104,7 +103,7 @@ static size_t leave_to_others(const Batch *batch, bool calls, Effect *due, size_
 static Status deliver_due(Batch *batch, bool calls, size_t *ret_count, Fault *fault)
 {
     const EffectsPort *ledger = &batch->ports->effects;
-    bool is_carried = calls ? batch->settings->calls_are_carried : batch->settings->texts_are_carried;
+    bool is_carried = batch_has_courier(batch, calls);
     Effect *due = ARENA_ARRAY(&batch->arena, Effect, DUE_MAX);
     size_t count = 0;
     Status status = is_carried ? STATUS_OK : ledger->due(ledger->self, calls, batch->now_ms, DUE_MAX, &batch->arena, due, &count, fault);

@@ -28,7 +28,7 @@ static Status settle_held_back(Batch *batch, const Effect *effects, size_t count
     }
     if (!held_count)
         return STATUS_OK;
-    return (batch->ports->unit.atomic ? settle : settle_held_back_apart)(batch, held_back, held_count, fault);
+    return batch->ports->unit.atomic ? settle(batch, held_back, held_count, fault) : settle_held_back_apart(batch, held_back, held_count, fault);
 }
 
 static bool is_any_sending(const Effect *effects, size_t count)

@@ -16,8 +16,6 @@ static const Slice REASON_LATE = SLICE_INIT("an answer that comes later than fiv
 
 /* ---- claim: a text and a call differ in how long asking for them again is one and the same ---- */
 
-static bool is_call(const Effect *effect) { return effect->kind == EFFECT_SPEECH; }
-
 static Status claim_some(Batch *batch, Effect *effects, size_t count, bool are_calls, bool *claimed, Fault *fault)
 {
     Effect some[BATCH_MAX];

@@ -42,7 +42,7 @@ static void put_back(Batch *batch, Effect *effect, const SmsOutcome *outcome)
 static bool stays_claimed(const Batch *batch, const Effect *effect, SmsResult result)
 {
     bool is_repeatable = effect->kind != EFFECT_SPEECH && batch->ports->sms.repeat_ms;
-    return is_repeatable && (result == SMS_UNKNOWN || (result == SMS_OVERTAKEN && batch->settings->waiting_texts_are_others));
+    return is_repeatable && (result == SMS_UNKNOWN || (result == SMS_OVERTAKEN && batch_leaves_waiting(batch, false)));
 }
 
 void settle_take(Batch *batch, Effect *effect, const SmsOutcome *outcome)
@@ -216,14 +216,10 @@ static bool is_left_by_us(const Effect *ours, const Effect *held)
  * no more CLAIMED, but what it was. */
 static Status settle_again(Batch *batch, const Effect *unmoved, Effect *const *places, size_t count, Fault *fault)
 {
-    Slice *action_ids = ARENA_ARRAY(&batch->arena, Slice, count);
     Effect *held = ARENA_ARRAY(&batch->arena, Effect, count), *ours = ARENA_ARRAY(&batch->arena, Effect, count);
     bool *found = ARENA_ARRAY(&batch->arena, bool, count);
     size_t ours_count = 0;
-    for (size_t k = 0; k < count; k++)
-        action_ids[k] = unmoved[k].action_id;
-    const EffectsPort *ledger = &batch->ports->effects;
-    Status status = ledger->load(ledger->self, action_ids, count, &batch->arena, held, found, fault);
+    Status status = batch_load_effects(batch, unmoved, count, held, found, fault);
     for (size_t k = 0; !status && k < count; k++) {
         if (!found[k] || !is_left_by_us(&unmoved[k], &held[k]))
             continue;
@@ -279,7 +275,9 @@ Status settle_cancelled(Batch *batch, const Effect *effects, size_t count, Fault
     const EffectsPort *ledger = &batch->ports->effects;
     Status status = record_cancelled(batch, effects, count, fault);
     status = status ? status : ledger->settle(ledger->self, effects, count, batch->now_ms, moved, fault);
-    for (size_t i = 0; !status && i < count; i++)
-        account(&effects[i], moved[i]);
+    for (size_t i = 0; !status && i < count; i++) {
+        if (moved[i])
+            account(&effects[i], 1);
+    }
     return status;
 }

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/sms_warnings.h"
 #include "base/log.h"
 #include "ingress/http_push.h"
-#include "verb/serve_warnings.h"
 #include "verb/verb.h"
 
 enum { SWEEP_EVERY_MS = 250, GRACE_MS = 5000, DAY_MS = 24 * 60 * 60 * 1000, BODY_BYTES_MAX = 2 * 1024 * 1024 };
@@ -224,7 +224,7 @@ Status service_open_line(Service *service, Fault *fault)
     if (status)
         return status;
     warn_of_what_others_cannot_see(service->config);
-    serve_warn_of_texts(service->config);
+    sms_warn_of_losses(service->config);
     status = open_intake(service, fault);
     if (!status && !service->is_worker)
         status = agi_service_open_journal(&service->agi, service->config, service->intake, fault);

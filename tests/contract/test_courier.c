@@ -24,6 +24,7 @@ typedef struct World {
     int64_t now_ms;
     Effect bag[BAG_MAX];
     size_t count;
+    SmsPort outbox; /* as it was, before it was made to look like a provider */
 } World;
 
 static int setup(void **state)
@@ -36,7 +37,9 @@ static int setup(void **state)
     assert_int_equal(app_open(&world->app, &world->config, APP_WRITER, &world->fault), STATUS_OK);
     world->app.settings.texts_are_carried = world->app.settings.calls_are_carried = true;
     world->app.settings.ladder.speaks = world->app.settings.event.speaks = world->app.settings.event.replies = true;
-    world->app.ports.sms.repeat_ms = 0; /* as a provider: it knows no repeats */
+    world->outbox = world->app.ports.sms;
+    world->app.ports.sms.repeat_ms = 0; /* as a provider: it knows no repeats, and has no list */
+    world->app.ports.sms.list = NULL;
     world->line = pipeline_new(&world->app.ports, &world->app.settings);
     world->now_ms = clock_wall_ms();
     *state = world;
@@ -435,7 +438,7 @@ static void call_that_nobody_places_here_any_more_is_refused_and_no_press_is_mad
     World *world = *state;
     size_t done;
     must_publish(world, "tts-fallback", "{\"phoneNumber\":\"" PHONE "\",\"text\":\"hello\",\"actionId\":\"a\",\"callId\":\"c1\",\"campaignId\":\"w\"}");
-    world->app.settings.calls_are_carried = world->app.settings.waiting_calls_are_others = false;
+    world->app.settings.calls_are_carried = world->app.ports.effects.is_shared = false;
     world->app.ports.sms.joins_unit = false; /* as a topic */
     assert_int_equal(pipeline_deliver_due(world->line, world->now_ms + 1000, &done, &world->fault), STATUS_OK);
     assert_int_equal(held(world, "a_speech").state, EFFECT_FAILED);
@@ -450,9 +453,9 @@ static void what_waits_for_who_can_reach_people_is_left_to_them(void **state)
     size_t done;
     must_publish(world, "donation-events", PRESS);
     must_publish(world, "tts-fallback", "{\"phoneNumber\":\"" PHONE "\",\"text\":\"hello\",\"actionId\":\"a\"}");
-    PipelineSettings *settings = &world->app.settings;
-    settings->texts_are_carried = settings->calls_are_carried = false;
-    settings->waiting_texts_are_others = settings->waiting_calls_are_others = true;
+    world->app.settings.texts_are_carried = world->app.settings.calls_are_carried = false;
+    world->app.ports.effects.is_shared = true;
+    world->app.ports.sms.list = world->outbox.list;
     assert_int_equal(pipeline_deliver_due(world->line, world->now_ms + 1000, &done, &world->fault), STATUS_OK);
     assert_int_equal(done, 0);
     assert_int_equal(held(world, "c1_donation").state, EFFECT_PENDING);

@@ -8,6 +8,14 @@
 
 enum { WORLD_MAX = 64 };
 
+static const int64_t NOW_MS = 1705320000000;
+
+#define OPTOUT "{\"callId\":\"c1\",\"campaignId\":\"w\",\"phoneNumber\":\"+972501234567\"}"
+#define DONATION "{\"callId\":\"c1\",\"campaignId\":\"w\",\"phoneNumber\":\"+972501234567\",\"dtmfInput\":\"1\"}"
+#define OTHER_DONATION "{\"callId\":\"c2\",\"campaignId\":\"w\",\"phoneNumber\":\"+972501234568\",\"dtmfInput\":\"1\"}"
+#define INITIATED(call) "{\"callId\":\"" call "\",\"campaignId\":\"w\",\"eventType\":\"call_initiated\",\"timestamp\":\"2024-01-15T10:30:00Z\"}"
+#define ANSWERED(call) "{\"callId\":\"" call "\",\"campaignId\":\"w\",\"eventType\":\"call_answered\",\"timestamp\":\"2024-01-15T10:30:10Z\"}"
+
 typedef struct World {
     Arena arena;
     Text log;                 /* "begin block save project commit …" */
@@ -50,3 +58,13 @@ void world_done(World *world);
 /* Runs one batch of bodies on one topic each; deliveries[i] gets the verdicts. */
 void world_run(World *world, Delivery *deliveries, size_t count);
 Delivery world_delivery(const char *topic, const char *body);
+
+/* A batch of one; its verdict. */
+static inline Verdict run_one(World *world, const char *topic, const char *body)
+{
+    Delivery delivery = world_delivery(topic, body);
+    world_run(world, &delivery, 1);
+    return delivery.verdict;
+}
+
+static inline void assert_log(World *world, const char *expected) { assert_slice(text_slice(&world->log), expected); }

@@ -1,7 +1,8 @@
-#include "verb/serve_warnings.h"
+#include "app/sms_warnings.h"
 
 #include <string.h>
 
+#include "adapter/sms_provider.h"
 #include "base/log.h"
 
 static const char not_believed[] = "no receipt of it and no STOP by text is believed";
@@ -20,15 +21,10 @@ static bool is_named(const Config *config, const char *provider)
     return false;
 }
 
-static bool has_in_a_template(const Config *config, const char *name)
-{
-    return strstr(config->sms_http_body, name) || strstr(config->sms_http_headers, name) || strstr(config->sms_http_url, name);
-}
-
 /* It is asked as it is, and something does not come back. */
 static void warn_of_missing(const Config *config)
 {
-    bool takes_callback = has_in_a_template(config, "{callback}"), takes_from = has_in_a_template(config, "{from}");
+    bool takes_callback = sms_generic_fills(config, "{callback}"), takes_from = sms_generic_fills(config, "{from}");
     const struct { const char *provider; bool is_wanted; const char *setting, *value, *lost; } rows[] = {
         {"twilio", true, "PLEDGELINE_PUBLIC_URL", config->public_url, not_believed},
         {"plivo", true, "PLEDGELINE_PUBLIC_URL", config->public_url, not_believed},
@@ -62,7 +58,7 @@ static void warn_of_nobody_named(const Config *config)
     }
 }
 
-void serve_warn_of_texts(const Config *config)
+void sms_warn_of_losses(const Config *config)
 {
     if (*config->sms_providers)
         warn_of_missing(config);
