@@ -92,9 +92,13 @@ Status step_parse(Batch *batch, Fault *fault)
 }
 
 /* The dead letter says whether somebody still has to do something. */
-static void tell_what_was_blocked(const Fault *rejected, size_t numbers, Fault *ret)
+static void tell_what_was_blocked(const Fault *rejected, const Decision *decision, Fault *ret)
 {
-    if (numbers)
+    size_t numbers = decision->block_count;
+    if (numbers && decision->block_is_guess)
+        fault_set(ret, rejected->status, "optout_unreadable", "%.100s; blocked as if it began with its country, which may be another's number:"
+                  " read the message and add the right one", rejected->text);
+    else if (numbers)
         fault_set(ret, rejected->status, rejected->code, "%.150s; blocked all the same: %zu %s", rejected->text, numbers,
                   numbers == 1 ? "number" : "numbers");
     else
@@ -110,8 +114,8 @@ static void decide_salvaged(Batch *batch, size_t i)
     decision->verdict = rejected.verdict;
     decision->fault = rejected.fault;
     if (rejected.verdict == VERDICT_REJECT)
-        tell_what_was_blocked(&rejected.fault, decision->block_count, &decision->fault);
-    if (!decision->block_count)
+        tell_what_was_blocked(&rejected.fault, decision, &decision->fault);
+    if (!decision->block_count || decision->block_is_guess)
         metric_add(METRIC_OPTOUTS_UNREADABLE, 1);
 }
 

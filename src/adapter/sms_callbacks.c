@@ -53,10 +53,10 @@ void sms_take_receipt(SmsCallbackRead *ret, Receipt receipt, Arena *arena)
     ret->receipt_count = 1;
 }
 
-Slice sms_e164(Slice number, Arena *arena)
+Slice sms_with_plus(Slice number, Arena *arena)
 {
-    Slice whole = number.bytes && number.at[0] == '+' ? number : arena_printf(arena, "+%.*s", SLICE_ARG(number));
-    return phone_is_e164(whole) ? whole : (Slice){0};
+    Slice whole = arena_printf(arena, "+%.*s", SLICE_ARG(number));
+    return phone_is_e164(whole) ? whole : number;
 }
 
 /* Nobody who could be blocked. */
@@ -110,9 +110,8 @@ Status sms_take_message(SmsCallbackRead *ret, const SmsCallback *callback, SmsIn
         return sms_malformed(fault, "a message needs a sender or a text");
     if (is_short_code(message.from))
         return STATUS_OK;
-    Slice number = sms_e164(message.from, arena);
-    bool is_number = !slice_empty(number);
-    message.from = is_number ? number : utf8_plain(message.from, WORD_BYTES_MAX, arena);
+    bool is_number = phone_is_e164(message.from);
+    message.from = is_number ? message.from : utf8_plain(message.from, WORD_BYTES_MAX, arena);
     message.to = is_number ? utf8_plain(message.to, WORD_BYTES_MAX, arena) : (Slice){0}; /* ours, which is not to be taken for the sender's */
     message.id = message_id(message.id, callback, arena);
     message.text = carried(front(message.text), arena);
@@ -124,6 +123,9 @@ Status sms_take_message(SmsCallbackRead *ret, const SmsCallback *callback, SmsIn
 
 Slice sms_json_word(const Json *value, Arena *arena)
 {
+    enum { EXACT_BITS = 53 }; /* RFC 8259 6: beyond these two ids may read as one */
+    if (json_is_number(value) && !(value->valuedouble < (double)(1LL << EXACT_BITS)))
+        return (Slice){0};
     return json_is_number(value) ? arena_printf(arena, "%.0f", value->valuedouble) : json_text(value);
 }
 

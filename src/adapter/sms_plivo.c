@@ -163,7 +163,8 @@ static Status read_message(const SmsSite *site, const SmsCallback *callback, Are
 {
     Form *form = ARENA_NEW(arena, Form);
     Status status = read_form(site, callback, arena, form, fault);
-    SmsInbound message = {.id = form_get(form, "MessageUUID"), .from = form_get(form, "From"), .to = form_get(form, "To"),
+    SmsInbound message = {.id = form_get(form, "MessageUUID"), .from = sms_with_plus(form_get(form, "From"), arena),
+                          .to = sms_with_plus(form_get(form, "To"), arena),
                           .text = form_get(form, "Text"), .at_ms = callback->now_ms};
     return status ? status : sms_take_message(ret, callback, message, arena, fault);
 }

@@ -133,8 +133,8 @@ Status sms_take_message(SmsCallbackRead *ret, const SmsCallback *callback, SmsIn
 /* Its text, also where it is a number: providers write some as they like. */
 Slice sms_json_word(const Json *value, Arena *arena);
 
-/* "12025550123" and "+12025550123" -> "+12025550123"; empty when it is neither. */
-Slice sms_e164(Slice number, Arena *arena);
+/* "12025550123" -> "+12025550123", for providers that write numbers so; whatever else it is stays. */
+Slice sms_with_plus(Slice number, Arena *arena);
 
 /* Compares texts of any length without telling by time where the difference is. */
 bool sms_same_secret(Slice given, Slice wanted);

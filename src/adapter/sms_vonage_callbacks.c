@@ -100,8 +100,8 @@ static Status read_signed_message(const SmsSite *site, const SmsCallback *callba
     Status status = read_signed_json(site, callback, arena, &body, fault);
     if (status)
         return status;
-    SmsInbound message = {.id = sms_json_word(json_get(body, "message_uuid"), arena), .from = sms_json_word(json_get(body, "from"), arena),
-                          .to = sms_json_word(json_get(body, "to"), arena), .text = sms_json_word(json_get(body, "text"), arena),
+    SmsInbound message = {.id = sms_json_word(json_get(body, "message_uuid"), arena), .from = sms_with_plus(sms_json_word(json_get(body, "from"), arena), arena),
+                          .to = sms_with_plus(sms_json_word(json_get(body, "to"), arena), arena), .text = sms_json_word(json_get(body, "text"), arena),
                           .at_ms = time_of(json_text(json_get(body, "timestamp")), callback->now_ms)};
     return sms_take_message(ret, callback, message, arena, fault);
 }
@@ -195,7 +195,7 @@ static Status read_text(const SmsSite *site, const SmsCallback *callback, Arena 
 {
     Form *form = ARENA_NEW(arena, Form);
     Status status = read_signed_form(site, callback, arena, form, fault);
-    SmsInbound message = {.id = form_get(form, "messageId"), .from = form_get(form, "msisdn"), .to = form_get(form, "to"),
+    SmsInbound message = {.id = form_get(form, "messageId"), .from = sms_with_plus(form_get(form, "msisdn"), arena), .to = sms_with_plus(form_get(form, "to"), arena),
                           .text = form_get(form, "text")};
     if (status)
         return status;

@@ -138,6 +138,7 @@ typedef struct Decision {
 
     const BlockEntry *blocks; /* opt-out: numbers to block (all candidate forms of a salvaged one) */
     size_t block_count;
+    bool block_is_guess;      /* of a number that names no country: somebody else's may be blocked, and theirs is not */
     const ActionRecord *action; /* opt-out: recorded with the block */
     Slice hang_up;              /* opt-out: call to end; empty = none */
 

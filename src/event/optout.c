@@ -30,15 +30,18 @@ bool block_is_asked_by(Slice keys)
 }
 
 static size_t salvaged_phones(const Event *event, const Facts *facts, const EventSettings *settings, Arena *arena,
-                              Slice phones[PHONE_CANDIDATES_MAX + 1])
+                              Slice phones[PHONE_CANDIDATES_MAX + 1], bool *ret_is_guess)
 {
     size_t count = phone_candidates(event->salvaged_number, settings->country_code, arena, phones);
+    *ret_is_guess = count && slice_empty(settings->country_code) && !phone_names_country(event->salvaged_number);
     if (!count)
         count = phone_salvage(event->salvaged_bytes, settings->country_code, arena, phones);
     if (!count)
         count = phone_salvage(event->salvaged_carrier, settings->country_code, arena, phones);
-    if (facts->cdr && !slice_empty(facts->cdr->phone))
+    if (facts->cdr && !slice_empty(facts->cdr->phone)) {
         phones[count++] = facts->cdr->phone;
+        *ret_is_guess = false;
+    }
     return count;
 }
 
@@ -54,7 +57,7 @@ static Slice action_of_bytes(Slice bytes, Arena *arena)
 void block_salvaged(const Event *event, const Facts *facts, const EventSettings *settings, Arena *arena, Decision *ret)
 {
     Slice phones[PHONE_CANDIDATES_MAX + 1];
-    size_t count = salvaged_phones(event, facts, settings, arena, phones);
+    size_t count = salvaged_phones(event, facts, settings, arena, phones, &ret->block_is_guess);
     BlockEntry *entries = arena_alloc(arena, sizeof *entries * count);
     Slice action_id = action_of_bytes(event->salvaged_bytes, arena);
     for (size_t i = 0; i < count; i++) {

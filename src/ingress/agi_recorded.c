@@ -55,7 +55,7 @@ static void report_end(RecordedCall *recorded)
     Slice outcome = outcome_of(&recorded->ivr);
     if (recorded->is_left_alone)
         report_whole(recorded, outcome, lasted_ms, now_ms);
-    else if (!slice_equal(outcome, SLICE("answered")))
+    if (!slice_equal(outcome, SLICE("answered")))
         report(recorded, event_of_outcome(&recorded->identity, outcome, now_ms, &call->arena));
     log_line(LOG_INFO, "call over", LOG_TEXT("callId", recorded->identity.call_id), LOG_TEXT("campaignId", recorded->identity.campaign_id),
              LOG_PHONE("phone", recorded->identity.phone_is_e164 ? recorded->identity.phone : (Slice){0}), LOG_TEXT("outcome", outcome),

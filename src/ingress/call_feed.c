@@ -47,6 +47,12 @@ static void take(void *context, const ChannelEvent *event)
 
 /* ---- one connection ---- */
 
+static void say_whether_it_follows(CallFeed *feed, bool follows)
+{
+    feed->follows = follows;
+    metric_set(METRIC_ASTERISK_FOLLOWED, follows);
+}
+
 static Status list(CallFeed *feed, Fault *fault)
 {
     const PbxSource *source = &feed->source;
@@ -67,6 +73,7 @@ static Status connect_and_list(CallFeed *feed, Fault *fault)
     if (status)
         return status;
     live_calls_set_system(feed->calls, system);
+    say_whether_it_follows(feed, true); /* it hears from now on, while the list comes, too */
     return list(feed, fault);
 }
 
@@ -117,12 +124,6 @@ static void wait_a_moment(void)
     nanosleep(&pause, NULL);
 }
 
-static void say_whether_it_follows(CallFeed *feed, bool follows)
-{
-    feed->follows = follows;
-    metric_set(METRIC_ASTERISK_FOLLOWED, follows);
-}
-
 static void *run(void *argument)
 {
     CallFeed *feed = argument;
@@ -136,7 +137,6 @@ static void *run(void *argument)
         Status status = connect_and_list(feed, &fault);
         if (!status) {
             breaker_answered(&feed->breaker);
-            say_whether_it_follows(feed, true);
             status = follow(feed, &fault);
         }
         say_whether_it_follows(feed, false);

@@ -159,12 +159,30 @@ static BlockEntry entry_of(const ImportRow *row, Slice phone, Slice reason, Slic
     };
 }
 
+/* What a spreadsheet makes of a number that it takes for an amount: "12025550101.0" still has all digits, "1.2025551E+10" has not. */
+static Slice without_decimals(Slice cell)
+{
+    return cell.bytes > 2 && !memcmp(cell.at + cell.bytes - 2, ".0", 2) ? (Slice){cell.at, cell.bytes - 2} : cell;
+}
+
+static bool is_rounded(Slice cell)
+{
+    size_t i = 0;
+    while (i < cell.bytes && strchr("+0123456789.,", cell.at[i]) && cell.at[i])
+        i++;
+    return i && i < cell.bytes && (cell.at[i] == 'E' || cell.at[i] == 'e');
+}
+
 /* Entries for every number the row may mean. Without its country a number could be somebody else's, while the one that was
  * meant stays clear: that is for a person to mend. */
 static size_t add_entries(const ImportReader *reader, const ImportRow *row, Slice reason, Slice actor, int64_t now_ms, Arena *arena,
                           BlockEntry *out, ImportReport *report)
 {
-    Slice phones[PHONE_CANDIDATES_MAX], phone = row->cells[IMPORT_PHONE];
+    Slice phones[PHONE_CANDIDATES_MAX], phone = without_decimals(row->cells[IMPORT_PHONE]);
+    if (is_rounded(phone)) {
+        note_bad(report, row, "a spreadsheet has rounded this number: export its column as text");
+        return 0;
+    }
     size_t count = phone_candidates(phone, reader->country_code, arena, phones);
     if (!count) { /* it may be written around control characters */
         phone = utf8_plain(phone, CELL_BYTES_MAX, arena);

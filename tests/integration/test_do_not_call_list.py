@@ -39,6 +39,12 @@ def test_import_refuses_a_number_that_does_not_name_its_country(data, line):
     assert listed(data) == ["+12125550100"]
 
 
+def test_import_reads_numbers_that_a_spreadsheet_took_for_amounts_and_refuses_those_it_rounded(data):
+    done = run(data, "blacklist", "import", "-", stdin="phone\n12025550101.0\n+12025550102.0\n1.2025551E+10\n", PLEDGELINE_COUNTRY_CODE="1")
+    assert done.code == 1 and "line 4: a spreadsheet has rounded this number" in done.err
+    assert listed(data) == ["+12025550101", "+12025550102"]
+
+
 @pytest.mark.parametrize("country, line, numbers", [
     ("1", "(212) 555-0123", ["+12125550123"]), ("1", "12125550123", ["+12125550123"]),
     ("972", "972502222222", [ISRAELI]), ("972", "050-222-2222", ["+9720502222222", ISRAELI])])
@@ -79,6 +85,13 @@ def test_dead_letter_says_that_nobody_was_blocked(data):
     publish(data, "optout-events", optout("c", "w", "0502222222"))
     [letter] = letters(data)
     assert letter["code"] == "optout_unreadable" and "nobody was blocked" in letter["reason"]
+
+
+def test_optout_of_a_number_that_names_no_country_is_for_somebody_to_read(data):
+    publish(data, "optout-events", optout("c", "w", "2025550184"))
+    [letter] = letters(data)
+    assert letter["code"] == "optout_unreadable" and "which may be another's number" in letter["reason"]
+    assert listed(data) == ["+2025550184"]
 
 
 def test_optout_says_which_key_was_pressed(data):

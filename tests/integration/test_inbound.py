@@ -135,6 +135,15 @@ def test_stop_to_a_provider_blocks_and_is_confirmed_once(make_server, clock, Pee
         assert texts_to(peer, phone) == ["You get no more from us."]
 
 
+def test_stop_of_a_number_without_its_country_is_answered_to_nobody_and_read_by_somebody(make_server):
+    with Generic() as peer:
+        server = make_server(**peer.settings, PLEDGELINE_STOP_REPLY="You get no more from us.", PLEDGELINE_COUNTRY_CODE="1")
+        assert peer.message(server, "2025550188", "STOP", id="in-1").status == 200
+        assert entry(server, "+12025550188")
+        assert [letter["code"] for letter in server.json("dlq", "list")] == ["phone_invalid"]
+        assert server.json("sms", "list") == [] and peer.ledger == []
+
+
 def test_help_is_answered_also_to_who_has_opted_out(make_server):
     with Twilio() as peer:
         server = make_server(**peer.settings, PLEDGELINE_STOP_REPLY="", PLEDGELINE_HELP_REPLY="We are the Charity, +1 202 555 0100.")

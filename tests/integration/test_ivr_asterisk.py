@@ -2,6 +2,7 @@
 import pytest
 from support.agi import agi_port
 from support.events import unique_phone
+from support.fault_proxy import FaultProxy
 from support.peer_asterisk import Exchange
 from support.program import PATIENCE_S
 from support.prompts import heard, write_menu
@@ -123,6 +124,25 @@ def test_record_is_the_same_and_complete_whether_asterisk_is_followed_or_refuses
         told[secret]["counters"] = {name: counters.get(name) for name in ("answered", "completed", "converted", "donations")}
     assert told["change-me"] == told["wrong-secret"]
     assert (told["change-me"]["outcome"], told["change-me"]["dtmfInputs"]) == ("converted", ["1"])
+
+
+def test_call_while_the_first_list_of_channels_is_awaited_is_told_once(make_server, make_pbx, make_line, tmp_path):
+    """Who is followed by AMI from the login on is told by AGI no more, though the list takes a while."""
+    server, pbx = make_line()
+    server.stop()
+    hop = FaultProxy(pbx.ami_port)
+    try:
+        hop.hold_once(b"CoreShowChannels")
+        server = make_server(PLEDGELINE_AGI=pbx.agi_port, PLEDGELINE_MENU=tmp_path / "prompts" / "menu.json", **Exchange("ami", pbx).settings(hop.port))
+        assert hop.held.wait(PATIENCE_S)
+        call = pbx.originate(unique_phone(), "press", keys="9", waits=0.1)
+        pbx.ami.until("Hangup", Uniqueid=call)
+        hop.heal()
+        until(lambda: server.get("/readyz").json()["dependencies"]["asterisk_events"] == "ok")
+        found = ended_record(server, call)
+        assert (found["outcome"], found["dtmfInputs"]) == ("opted_out", ["9"])
+    finally:
+        hop.stop()
 
 
 def test_missing_recording_of_who_calls_ends_the_call_and_is_told(make_line, tmp_path):

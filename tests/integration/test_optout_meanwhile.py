@@ -2,6 +2,8 @@
 import json
 import threading
 import time
+import urllib.parse
+import uuid
 
 import pytest
 from support import sms_provider_peer as peers
@@ -104,6 +106,42 @@ def test_call_that_waits_for_another_one_is_cancelled_by_an_optout(make_server):
         opt_out(server, waiting)
         all_cancelled(server, waiting)
         assert ari.placed == [placed]
+
+
+class Sns(HttpPeer):
+    """A topic that answers the first request once somebody has opened it; asked: the numbers of each."""
+
+    def __init__(self):
+        self.asked, self.opened = [], threading.Event()
+        super().__init__(self._answer)
+
+    def _answer(self, request):
+        fields = dict(urllib.parse.parse_qsl(request.body.decode()))
+        bodies = {name.split(".")[2]: json.loads(body) for name, body in fields.items() if name.endswith(".Message")}
+        self.asked.append([body["phoneNumber"] for body in bodies.values()])
+        if len(self.asked) == 1:
+            self.opened.wait(20)
+        taken = "".join(f"<member><Id>{id}</Id><MessageId>{uuid.uuid4()}</MessageId></member>" for id in bodies)
+        return 200, {}, (f'<PublishBatchResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishBatchResult><Successful>{taken}</Successful>'
+                         "<Failed/></PublishBatchResult></PublishBatchResponse>").encode()
+
+    @property
+    def settings(self):
+        return {"TTS_FALLBACK_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:speak", "AWS_ENDPOINT_URL_SNS": self.url, "AWS_ACCESS_KEY_ID": "key",
+                "AWS_SECRET_ACCESS_KEY": "secret", "PLEDGELINE_QUIET_HOURS": ""}
+
+
+def test_call_that_waits_for_another_request_to_its_topic_is_cancelled_by_an_optout(make_server):
+    with Sns() as sns, Twilio() as peer:
+        server = make_server(**{**peer.settings, **sns.settings})
+        phones = [unique_phone() for _ in range(24)]
+        server.publish("tts-fallback", *[{"phoneNumber": phone, "text": "hello", "actionId": unique("a"), "campaignId": "w"} for phone in phones])
+        [asked] = until(lambda: sns.asked[:])
+        waiting = [phone for phone in phones if phone not in asked]
+        opt_out(server, waiting)
+        sns.opened.set()
+        all_cancelled(server, waiting)
+        assert sns.asked == [asked]
 
 
 def test_call_that_got_no_turn_while_it_was_ours_is_placed_later(make_server):

@@ -209,10 +209,23 @@ static Slice sender_of(Arena *arena, const char *from)
 
 static void sender_in_any_spelling_is_handed_on(void **state)
 {
-    assert_slice(sender_of(*state, "12025550141"), "+12025550141");
-    static const char *const spellings[] = {"+12025550141", "+1 202 555 0141", "(202) 555-0143", "whatsapp:+12025550145", "0012025550146", "5550146", "AMAZON", "+12", "12"};
+    static const char *const spellings[] = {"+12025550141", "12025550141", "2025550141", "+1 202 555 0141", "(202) 555-0143", "whatsapp:+12025550145", "0012025550146", "5550146", "AMAZON", "+12", "12"};
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
         assert_slice(sender_of(*state, spellings[i]), spellings[i]);
+}
+
+static void number_of_a_provider_that_writes_no_plus_gets_one(void **state)
+{
+    assert_slice(sms_with_plus(SLICE("12025550141"), *state), "+12025550141");
+    static const char *const others[] = {"+12025550141", "33733", "Charity", ""};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_slice(sms_with_plus(slice_of(others[i]), *state), others[i]);
+}
+
+static void number_that_may_read_as_another_one_is_no_id(void **state)
+{
+    assert_slice(sms_json_word(&(Json){.type = cJSON_Number, .valuedouble = 9007199254740991}, *state), "9007199254740991");
+    assert_slice(sms_json_word(&(Json){.type = cJSON_Number, .valuedouble = 9007199254740992}, *state), "");
 }
 
 static void short_code_is_left_out(void **state)
@@ -293,7 +306,8 @@ int main(void)
         cmocka_unit_test(plivos_example_of_a_query_is_believed),
         cmocka_unit_test(plivos_example_for_another_url_or_form_is_forged),
         cmocka_unit_test(plivos_example_of_version_2_is_believed),
-        cmocka_unit_test(sender_in_any_spelling_is_handed_on),
+        cmocka_unit_test(sender_in_any_spelling_is_handed_on), cmocka_unit_test(number_of_a_provider_that_writes_no_plus_gets_one),
+        cmocka_unit_test(number_that_may_read_as_another_one_is_no_id),
         cmocka_unit_test(short_code_is_left_out),
         cmocka_unit_test(message_without_an_id_has_one_of_what_was_posted),
         cmocka_unit_test(text_that_is_too_long_is_cut_between_characters),
