@@ -34,14 +34,22 @@ static BlockList collect_blocks(Batch *batch)
     return list;
 }
 
+/* What the cache missed is said when all of them are on the list. */
 static Status write_blocks(Batch *batch, BlockList *list, Fault *fault)
 {
-    Status status = STATUS_OK;
-    for (size_t done = 0; !status && done < list->count; done += BATCH_MAX) {
+    Status worst = STATUS_OK;
+    for (size_t done = 0; done < list->count; done += BATCH_MAX) {
         size_t rest = list->count - done, count = rest < BATCH_MAX ? rest : BATCH_MAX;
-        status = dnc_block(batch->ports, list->entries + done, count, list->results + done, fault);
+        Fault why;
+        Status status = dnc_block(batch->ports, list->entries + done, count, list->results + done, &why);
+        if (!status)
+            continue;
+        *fault = why;
+        worst = status;
+        if (!dnc_has_stored(status, &why))
+            break;
     }
-    return status;
+    return worst;
 }
 
 /* The action records of the batch's opt-outs. */
@@ -123,7 +131,7 @@ static Status apply_blocks(Batch *batch, Fault *fault)
     Status status = write_blocks(batch, &list, fault);
     if (status) {
         mark_unblocked(batch, &list);
-        if (!strcmp(fault->code, FAULT_CACHE_MISSED) && !record_optouts(batch, &optouts, &ignored))
+        if (dnc_has_stored(status, fault) && !record_optouts(batch, &optouts, &ignored))
             mark_stored(batch, &list);
         return batch_port_failed(batch, status, fault, blocks_somebody);
     }

@@ -111,20 +111,28 @@ static void note_recent(const BlockEntry *entries, size_t count, Arena *arena)
     }
 }
 
+bool dnc_has_stored(Status status, const Fault *fault) { return !status || !strcmp(fault->code, FAULT_CACHE_MISSED); }
+
 /* Few numbers are written with a trunk prefix, and all are asked for before they are dialled, nearly always without one. So who blocks writes
  * the number as it is dialled too, and who asks for that needs one look. It goes first: what fails then is repeated as if nothing had been. */
 Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault)
 {
-    Status status = STATUS_OK;
+    Status dialled = STATUS_OK;
+    Fault why;
     Arena arena = {0};
     bool has_trunk = false;
     note_recent(entries, count, &arena);
     for (size_t i = 0; i < count; i++)
         has_trunk |= phone_has_trunk(entries[i].phone);
     if (has_trunk)
-        status = block_as_dialled(ports, entries, count, &arena, fault);
+        dialled = block_as_dialled(ports, entries, count, &arena, fault);
     arena_done(&arena);
-    return status ? status : block_as_written(ports, entries, count, results, fault);
+    if (!dnc_has_stored(dialled, fault))
+        return dialled;
+    Status status = block_as_written(ports, entries, count, results, &why);
+    if (status)
+        *fault = why;
+    return status ? status : dialled;
 }
 
 static Status unblock_as_written(const Ports *ports, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault)
