@@ -85,18 +85,25 @@ static bool is_among(const BlockEntry *entries, size_t count, Slice phone)
 }
 
 /* Those that are written with a trunk prefix, as others dial them; what is among the entries anyway is not said twice. */
-static Status block_as_dialled(const Ports *ports, const BlockEntry *entries, size_t count, Arena *arena, Fault *fault)
+static BlockEntry *as_dialled(const BlockEntry *entries, size_t count, Arena *arena, size_t *ret_count)
 {
     BlockEntry *dialled = ARENA_ARRAY(arena, BlockEntry, count);
-    BlockResult *ignored = ARENA_ARRAY(arena, BlockResult, count);
-    size_t dialled_count = 0;
+    *ret_count = 0;
     for (size_t i = 0; i < count; i++) {
         Slice phone = phone_has_trunk(entries[i].phone) ? phone_other_spelling(entries[i].phone, arena) : (Slice){0};
         if (slice_empty(phone) || is_among(entries, count, phone))
             continue;
-        dialled[dialled_count] = entries[i];
-        dialled[dialled_count++].phone = phone;
+        dialled[*ret_count] = entries[i];
+        dialled[(*ret_count)++].phone = phone;
     }
+    return dialled;
+}
+
+static Status block_as_dialled(const Ports *ports, const BlockEntry *entries, size_t count, Arena *arena, Fault *fault)
+{
+    size_t dialled_count;
+    const BlockEntry *dialled = as_dialled(entries, count, arena, &dialled_count);
+    BlockResult *ignored = ARENA_ARRAY(arena, BlockResult, dialled_count);
     return dialled_count ? block_as_written(ports, dialled, dialled_count, ignored, fault) : STATUS_OK;
 }
 
@@ -274,6 +281,16 @@ DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
 }
 
 /* ---- sync ---- */
+
+Status dnc_give_cache(const Ports *ports, const BlockEntry *entries, size_t count, Fault *fault)
+{
+    Arena arena = {0};
+    size_t dialled_count;
+    const BlockEntry *dialled = as_dialled(entries, count, &arena, &dialled_count);
+    Status status = dialled_count ? ports->live.block(ports->live.self, dialled, dialled_count, fault) : STATUS_OK;
+    arena_done(&arena);
+    return status ? status : ports->live.block(ports->live.self, entries, count, fault);
+}
 
 typedef struct Page {
     Arena arena;
