@@ -195,6 +195,16 @@ static void optout_of_a_number_blocks_it_with_trunk_zero(void **state)
     assert_blocked_to_all(c, "+9720501234567", true);
 }
 
+static void number_that_others_put_on_the_list_with_trunk_zero_is_blocked_as_it_is_dialled(void **state)
+{
+    Contract *c = *state;
+    BlockEntry entry = {.phone = SLICE("+9720501234567"), .added_ms = 1, .source = SLICE("compliance")};
+    BlockResult result;
+    must(c, c->ports.registry.block(c->ports.registry.self, &entry, 1, &result, &c->fault));
+    assert_blocked_to_all(c, "+972501234567", true);
+    assert_blocked_to_all(c, "+972501234568", false);
+}
+
 static void whoever_takes_one_spelling_off_takes_off_both(void **state)
 {
     Contract *c = *state;
@@ -528,6 +538,7 @@ int main(void)
         CONTRACT_TEST(is_blocked_answers_each_number),
         CONTRACT_TEST(optout_of_a_number_with_trunk_zero_blocks_it_as_it_is_dialled),
         CONTRACT_TEST(optout_of_a_number_blocks_it_with_trunk_zero),
+        CONTRACT_TEST(number_that_others_put_on_the_list_with_trunk_zero_is_blocked_as_it_is_dialled),
         CONTRACT_TEST(whoever_takes_one_spelling_off_takes_off_both),
         CONTRACT_TEST(removal_leaves_history_and_a_late_duplicate_does_not_block_again),
         CONTRACT_TEST(a_press_after_the_removal_blocks_again_and_only_once),
