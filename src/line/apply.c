@@ -34,14 +34,22 @@ static BlockList collect_blocks(Batch *batch)
     return list;
 }
 
+/* What the cache missed is said when all of them are on the list. */
 static Status write_blocks(Batch *batch, BlockList *list, Fault *fault)
 {
-    Status status = STATUS_OK;
-    for (size_t done = 0; !status && done < list->count; done += BATCH_MAX) {
+    Status worst = STATUS_OK;
+    for (size_t done = 0; done < list->count; done += BATCH_MAX) {
         size_t rest = list->count - done, count = rest < BATCH_MAX ? rest : BATCH_MAX;
-        status = dnc_block(batch->ports, list->entries + done, count, list->results + done, fault);
+        Fault why;
+        Status status = dnc_block(batch->ports, list->entries + done, count, list->results + done, &why);
+        if (!status)
+            continue;
+        *fault = why;
+        worst = status;
+        if (!dnc_has_stored(status, &why))
+            break;
     }
-    return status;
+    return worst;
 }
 
 /* The action records of the batch's opt-outs. */
@@ -101,14 +109,32 @@ static void mark_stored(Batch *batch, const BlockList *list)
         batch->decisions[list->messages[i]].stored = true;
 }
 
-/* One confirmation, however often somebody asks; a repeat of the message that blocked has the same effect, which may not be entered yet. */
-static void drop_known_effects(Batch *batch, const BlockList *list)
+/* Whether it is this opt-out that put the number on the list. Who cannot show the list says no. */
+static Status is_own(Batch *batch, const BlockEntry *block, bool *ret_own, Fault *fault)
 {
-    for (size_t i = 0; i < list->count; i++) {
+    const RegistryPort *registry = &batch->ports->registry;
+    BlockEntry entry;
+    bool found = false;
+    Status status = registry->show(registry->self, block->phone, &batch->arena, &entry, &found, fault);
+    *ret_own = !status && found && slice_equal(entry.action_id, block->action_id);
+    return status == STATUS_REJECT ? STATUS_OK : status;
+}
+
+/* One confirmation, however often somebody asks. A repeat of the message that blocked has the same effect, which may not be entered yet. */
+static Status drop_known_effects(Batch *batch, const BlockList *list, Fault *fault)
+{
+    Status status = STATUS_OK;
+    for (size_t i = 0; !status && i < list->count; i++) {
         Decision *decision = &batch->decisions[list->messages[i]];
-        if (decision->effect_if_added && list->results[i] == BLOCK_KNOWN)
+        bool blocks = list->results[i] == BLOCK_ADDED;
+        if (!decision->effect_if_added || blocks)
+            continue;
+        if (list->results[i] == BLOCK_REPEATED)
+            status = is_own(batch, &list->entries[i], &blocks, fault);
+        if (!status && !blocks)
             decision->effect = NULL;
     }
+    return status;
 }
 
 /* The registry is what an opt-out is for. A cache or counter that missed it puts the message off; who cannot wait for that sees
@@ -123,13 +149,13 @@ static Status apply_blocks(Batch *batch, Fault *fault)
     Status status = write_blocks(batch, &list, fault);
     if (status) {
         mark_unblocked(batch, &list);
-        if (!strcmp(fault->code, FAULT_CACHE_MISSED) && !record_optouts(batch, &optouts, &ignored))
+        if (dnc_has_stored(status, fault) && !record_optouts(batch, &optouts, &ignored))
             mark_stored(batch, &list);
         return batch_port_failed(batch, status, fault, blocks_somebody);
     }
     take_results(batch, &list);
-    drop_known_effects(batch, &list);
-    status = record_optouts(batch, &optouts, fault);
+    status = drop_known_effects(batch, &list, fault);
+    status = status ? status : record_optouts(batch, &optouts, fault);
     if (!status)
         mark_stored(batch, &list);
     status = status ? status : count_optouts(batch, &optouts, fault);

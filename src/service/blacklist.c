@@ -239,7 +239,7 @@ static Status give_some(const Ports *ports, const BlockEntry *entries, size_t co
         report->added += answers[i] != CACHE_BLOCKED;
         report->known += answers[i] == CACHE_BLOCKED;
     }
-    return status ? status : ports->live.block(ports->live.self, entries, count, fault);
+    return status ? status : dnc_give_cache(ports, entries, count, fault);
 }
 
 Status blacklist_give_cache(const Ports *ports, ImportReader *reader, int64_t now_ms, ImportReport *report, Fault *fault)

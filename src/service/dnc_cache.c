@@ -85,18 +85,25 @@ static bool is_among(const BlockEntry *entries, size_t count, Slice phone)
 }
 
 /* Those that are written with a trunk prefix, as others dial them; what is among the entries anyway is not said twice. */
-static Status block_as_dialled(const Ports *ports, const BlockEntry *entries, size_t count, Arena *arena, Fault *fault)
+static BlockEntry *as_dialled(const BlockEntry *entries, size_t count, Arena *arena, size_t *ret_count)
 {
     BlockEntry *dialled = ARENA_ARRAY(arena, BlockEntry, count);
-    BlockResult *ignored = ARENA_ARRAY(arena, BlockResult, count);
-    size_t dialled_count = 0;
+    *ret_count = 0;
     for (size_t i = 0; i < count; i++) {
         Slice phone = phone_has_trunk(entries[i].phone) ? phone_other_spelling(entries[i].phone, arena) : (Slice){0};
         if (slice_empty(phone) || is_among(entries, count, phone))
             continue;
-        dialled[dialled_count] = entries[i];
-        dialled[dialled_count++].phone = phone;
+        dialled[*ret_count] = entries[i];
+        dialled[(*ret_count)++].phone = phone;
     }
+    return dialled;
+}
+
+static Status block_as_dialled(const Ports *ports, const BlockEntry *entries, size_t count, Arena *arena, Fault *fault)
+{
+    size_t dialled_count;
+    const BlockEntry *dialled = as_dialled(entries, count, arena, &dialled_count);
+    BlockResult *ignored = ARENA_ARRAY(arena, BlockResult, dialled_count);
     return dialled_count ? block_as_written(ports, dialled, dialled_count, ignored, fault) : STATUS_OK;
 }
 
@@ -111,20 +118,28 @@ static void note_recent(const BlockEntry *entries, size_t count, Arena *arena)
     }
 }
 
-/* Few numbers are written with a trunk prefix, and all are asked for before they are dialled, nearly always without one. So who blocks writes
- * the number as it is dialled too, and who asks for that needs one look. It goes first: what fails then is repeated as if nothing had been. */
+bool dnc_has_stored(Status status, const Fault *fault) { return !status || !strcmp(fault->code, FAULT_CACHE_MISSED); }
+
+/* Others who read the list ask it for numbers as they are dialled, nearly always without the trunk prefix. So a number that is written with it
+ * is written as it is dialled too. That goes first: what fails then is repeated as if nothing had been. */
 Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault)
 {
-    Status status = STATUS_OK;
+    Status dialled = STATUS_OK;
+    Fault why;
     Arena arena = {0};
     bool has_trunk = false;
     note_recent(entries, count, &arena);
     for (size_t i = 0; i < count; i++)
         has_trunk |= phone_has_trunk(entries[i].phone);
     if (has_trunk)
-        status = block_as_dialled(ports, entries, count, &arena, fault);
+        dialled = block_as_dialled(ports, entries, count, &arena, fault);
     arena_done(&arena);
-    return status ? status : block_as_written(ports, entries, count, results, fault);
+    if (!dnc_has_stored(dialled, fault))
+        return dialled;
+    Status status = block_as_written(ports, entries, count, results, &why);
+    if (status)
+        *fault = why;
+    return status ? status : dialled;
 }
 
 static Status unblock_as_written(const Ports *ports, Slice phone, Slice actor, Slice reason, int64_t now_ms, bool *ret_was_blocked, Fault *fault)
@@ -189,31 +204,41 @@ static Status are_blocked_as_written(const Ports *ports, const Slice *phones, si
     return STATUS_OK;
 }
 
-/* Those that are written with a trunk prefix are asked for as they are dialled too. */
-static Status are_blocked_as_dialled(const Ports *ports, const Slice *phones, size_t count, Arena *arena, bool *blocked, Fault *fault)
+/* Numbers in both spellings; those of lists that others fill may have either. */
+typedef struct Spelled {
+    Slice phones[2 * BATCH_MAX];
+    size_t places[2 * BATCH_MAX]; /* which number each is */
+    size_t count;
+} Spelled;
+
+static void spell(Spelled *spelled, const Slice *phones, size_t count, Arena *arena)
 {
-    Slice dialled[BATCH_MAX];
-    size_t places[BATCH_MAX], dialled_count = 0;
-    bool answers[BATCH_MAX];
+    spelled->count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (blocked[i] || !phone_has_trunk(phones[i]))
-            continue;
-        places[dialled_count] = i;
-        dialled[dialled_count++] = phone_other_spelling(phones[i], arena);
+        const Slice spellings[] = {phones[i], phone_other_spelling(phones[i], arena)};
+        for (size_t k = 0; k < 2; k++) {
+            if (slice_empty(spellings[k]))
+                continue;
+            spelled->places[spelled->count] = i;
+            spelled->phones[spelled->count++] = spellings[k];
+        }
     }
-    if (!dialled_count)
-        return STATUS_OK;
-    Status status = are_blocked_as_written(ports, dialled, dialled_count, answers, fault);
-    for (size_t k = 0; !status && k < dialled_count; k++)
-        blocked[places[k]] = answers[k];
-    return status;
 }
 
 Status dnc_are_blocked(const Ports *ports, const Slice *phones, size_t count, bool *ret_blocked, Fault *fault)
 {
     Arena arena = {0};
-    Status status = are_blocked_as_written(ports, phones, count, ret_blocked, fault);
-    status = status ? status : are_blocked_as_dialled(ports, phones, count, &arena, ret_blocked, fault);
+    Spelled spelled;
+    bool answers[BATCH_MAX];
+    Status status = STATUS_OK;
+    spell(&spelled, phones, count, &arena);
+    memset(ret_blocked, 0, count * sizeof *ret_blocked);
+    for (size_t done = 0; !status && done < spelled.count; done += BATCH_MAX) {
+        size_t rest = spelled.count - done, some = rest < BATCH_MAX ? rest : BATCH_MAX;
+        status = are_blocked_as_written(ports, spelled.phones + done, some, answers, fault);
+        for (size_t k = 0; !status && k < some; k++)
+            ret_blocked[spelled.places[done + k]] |= answers[k];
+    }
     arena_done(&arena);
     return status;
 }
@@ -222,26 +247,50 @@ Status dnc_show(const Ports *ports, Slice phone, Arena *arena, BlockEntry *ret, 
 {
     const RegistryPort *registry = &ports->registry;
     Status status = registry->show(registry->self, phone, arena, ret, ret_found, fault);
-    if (status || *ret_found || !phone_has_trunk(phone))
+    Slice other = phone_other_spelling(phone, arena);
+    if (status || *ret_found || slice_empty(other))
         return status;
-    return registry->show(registry->self, phone_other_spelling(phone, arena), arena, ret, ret_found, fault);
+    return registry->show(registry->self, other, arena, ret, ret_found, fault);
 }
 
-static CacheAnswer ask_cache(const Ports *ports, Slice phone)
+/* CLEAR where the cache says so of each. */
+static CacheAnswer ask_cache(const Ports *ports, const Spelled *spelled)
 {
     Fault fault;
-    CacheAnswer answer;
-    if (!ports->live.is_blocked || ports->live.is_blocked(ports->live.self, &phone, 1, &answer, &fault))
+    CacheAnswer answers[BATCH_MAX], all = CACHE_CLEAR;
+    if (!ports->live.is_blocked || ports->live.is_blocked(ports->live.self, spelled->phones, spelled->count, answers, &fault))
         return CACHE_UNKNOWN;
-    return answer;
+    for (size_t k = 0; k < spelled->count; k++) {
+        if (answers[k] == CACHE_BLOCKED)
+            return CACHE_BLOCKED;
+        all = answers[k] == CACHE_CLEAR ? all : answers[k];
+    }
+    return all;
 }
 
-static DncAnswer ask_as_written(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
+static Status ask_registry(const Ports *ports, const Spelled *spelled, bool *ret_blocked, Fault *fault)
+{
+    bool answers[BATCH_MAX];
+    Status status = ports->registry.is_blocked(ports->registry.self, spelled->phones, spelled->count, answers, fault);
+    *ret_blocked = status != STATUS_OK;
+    for (size_t k = 0; !status && k < spelled->count; k++)
+        *ret_blocked |= answers[k];
+    return status;
+}
+
+DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
 {
     Fault fault;
-    bool blocked = true;
-    Status status = ports->registry.is_blocked(ports->registry.self, &phone, 1, &blocked, &fault);
-    CacheAnswer cache = status || !blocked ? ask_cache(ports, phone) : CACHE_BLOCKED;
+    Spelled spelled;
+    bool blocked;
+    *ret_why = (Slice){0};
+    if (!phone_is_e164(phone)) {
+        *ret_why = SLICE("not an E.164 number, so nobody can say");
+        return DNC_BLOCKED;
+    }
+    spell(&spelled, &phone, 1, arena);
+    Status status = ask_registry(ports, &spelled, &blocked, &fault);
+    CacheAnswer cache = status || !blocked ? ask_cache(ports, &spelled) : CACHE_BLOCKED;
     if (cache == CACHE_BLOCKED) {
         *ret_why = !status && !blocked ? SLICE("an opt-out is on its way into the do-not-call list") : SLICE("on the do-not-call list");
         return DNC_BLOCKED;
@@ -252,20 +301,17 @@ static DncAnswer ask_as_written(const Ports *ports, Slice phone, Arena *arena, S
     return DNC_UNKNOWN;
 }
 
-DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
-{
-    *ret_why = (Slice){0};
-    if (!phone_is_e164(phone)) {
-        *ret_why = SLICE("not an E.164 number, so nobody can say");
-        return DNC_BLOCKED;
-    }
-    DncAnswer answer = ask_as_written(ports, phone, arena, ret_why);
-    if (answer != DNC_CLEAR || !phone_has_trunk(phone))
-        return answer;
-    return ask_as_written(ports, phone_other_spelling(phone, arena), arena, ret_why);
-}
-
 /* ---- sync ---- */
+
+Status dnc_give_cache(const Ports *ports, const BlockEntry *entries, size_t count, Fault *fault)
+{
+    Arena arena = {0};
+    size_t dialled_count;
+    const BlockEntry *dialled = as_dialled(entries, count, &arena, &dialled_count);
+    Status status = dialled_count ? ports->live.block(ports->live.self, dialled, dialled_count, fault) : STATUS_OK;
+    arena_done(&arena);
+    return status ? status : ports->live.block(ports->live.self, entries, count, fault);
+}
 
 typedef struct Page {
     Arena arena;

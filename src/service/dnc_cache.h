@@ -10,6 +10,10 @@
 /* Blocks in the registry, and in the cache as well as it can be reached. At most BATCH_MAX. RETRY FAULT_CACHE_MISSED: the registry
  * has them all, but never says who is blocked, and the cache has not heard of it. */
 Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault);
+/* Puts numbers of a list that only others have into the cache, which must be there. At most BATCH_MAX. */
+Status dnc_give_cache(const Ports *ports, const BlockEntry *entries, size_t count, Fault *fault);
+/* Whether dnc_block that ended so put them on the list. */
+bool dnc_has_stored(Status status, const Fault *fault);
 
 /* The number's entry, or that of its other spelling. */
 Status dnc_show(const Ports *ports, Slice phone, Arena *arena, BlockEntry *ret, bool *ret_found, Fault *fault);

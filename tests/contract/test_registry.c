@@ -116,6 +116,21 @@ static void repeats_in_one_batch_are_told_apart(void **state)
     assert_chain(c, 3);
 }
 
+static void list_says_which_optout_put_a_number_on_it(void **state)
+{
+    Contract *c = *state;
+    BlockEntry first = contract_optout("+12125550101", "a"), second = contract_optout("+12125550101", "b"), entry;
+    bool found = false;
+    contract_block(c, &first);
+    BlockResult results[2];
+    for (size_t i = 0; i < 2; i++)
+        must(c, c->ports.registry.block(c->ports.registry.self, &second, 1, &results[i], &c->fault));
+    assert_int_equal(results[0], BLOCK_KNOWN);
+    assert_int_equal(results[1], BLOCK_REPEATED);
+    must(c, c->ports.registry.show(c->ports.registry.self, second.phone, &c->arena, &entry, &found, &c->fault));
+    assert_true(found && slice_equal(entry.action_id, first.action_id));
+}
+
 static void entries_by_hand_are_never_repeats(void **state)
 {
     Contract *c = *state;
@@ -181,7 +196,11 @@ static void assert_blocked_to_all(Contract *c, const char *phone, bool is_blocke
 static void optout_of_a_number_with_trunk_zero_blocks_it_as_it_is_dialled(void **state)
 {
     Contract *c = *state;
+    Slice dialled = SLICE("+972501234567");
+    bool is_listed = false;
     block_as_written(c, "+9720501234567");
+    must(c, c->ports.registry.is_blocked(c->ports.registry.self, &dialled, 1, &is_listed, &c->fault));
+    assert_true(is_listed);
     assert_blocked_to_all(c, "+972501234567", true);
     assert_blocked_to_all(c, "+9720501234567", true);
     assert_blocked_to_all(c, "+9720501234568", false);
@@ -193,6 +212,16 @@ static void optout_of_a_number_blocks_it_with_trunk_zero(void **state)
     block_as_written(c, "+972501234567");
     assert_blocked_to_all(c, "+972501234567", true);
     assert_blocked_to_all(c, "+9720501234567", true);
+}
+
+static void number_that_others_put_on_the_list_with_trunk_zero_is_blocked_as_it_is_dialled(void **state)
+{
+    Contract *c = *state;
+    BlockEntry entry = {.phone = SLICE("+9720501234567"), .added_ms = 1, .source = SLICE("compliance")};
+    BlockResult result;
+    must(c, c->ports.registry.block(c->ports.registry.self, &entry, 1, &result, &c->fault));
+    assert_blocked_to_all(c, "+972501234567", true);
+    assert_blocked_to_all(c, "+972501234568", false);
 }
 
 static void whoever_takes_one_spelling_off_takes_off_both(void **state)
@@ -523,11 +552,13 @@ int main(void)
         CONTRACT_TEST(optout_twice_blocks_once),
         CONTRACT_TEST(another_optout_of_a_blocked_number_is_audited),
         CONTRACT_TEST(repeats_in_one_batch_are_told_apart),
+        CONTRACT_TEST(list_says_which_optout_put_a_number_on_it),
         CONTRACT_TEST(entries_by_hand_are_never_repeats),
         CONTRACT_TEST(shown_entry_says_all_that_was_stored),
         CONTRACT_TEST(is_blocked_answers_each_number),
         CONTRACT_TEST(optout_of_a_number_with_trunk_zero_blocks_it_as_it_is_dialled),
         CONTRACT_TEST(optout_of_a_number_blocks_it_with_trunk_zero),
+        CONTRACT_TEST(number_that_others_put_on_the_list_with_trunk_zero_is_blocked_as_it_is_dialled),
         CONTRACT_TEST(whoever_takes_one_spelling_off_takes_off_both),
         CONTRACT_TEST(removal_leaves_history_and_a_late_duplicate_does_not_block_again),
         CONTRACT_TEST(a_press_after_the_removal_blocks_again_and_only_once),

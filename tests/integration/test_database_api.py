@@ -367,6 +367,17 @@ def test_cache_that_is_given_the_list_in_a_file_answers_where_there_is_no_check(
         api.stop()
 
 
+def test_number_of_a_file_with_its_trunk_zero_is_blocked_as_it_is_dialled(make_server, redis, tmp_path):
+    api, listed = ForeignApi(), tmp_path / "list.csv"
+    listed.write_text("phoneNumber\n+9720501234567\n")
+    try:
+        client = make_server(DATABASE_API_URL=api.url, REDIS_URL=redis.url)
+        assert client.run("blacklist", "sync", listed).code == 4
+        assert is_blocked(client, "+972501234567") and is_blocked(client, "+9720501234567") and not is_blocked(client, "+972509999999")
+    finally:
+        api.stop()
+
+
 def test_optout_that_the_only_one_who_is_asked_has_not_heard_of_is_not_acknowledged(make_server, redis, tmp_path):
     api, listed = ForeignApi(), tmp_path / "list.csv"
     phone = unique_phone()

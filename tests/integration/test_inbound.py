@@ -3,7 +3,7 @@ mean an opt-out is never dropped without somebody to read it."""
 import json
 
 import pytest
-from support.events import donation, unique, unique_phone
+from support.events import donation, optout, unique, unique_phone
 from support.sms_provider_peer import Generic, Plivo, Twilio, Vonage
 from support.stores import until
 
@@ -142,6 +142,20 @@ def test_stop_of_a_number_without_its_country_is_answered_to_nobody_and_read_by_
         assert entry(server, "+12025550188")
         assert [letter["code"] for letter in server.json("dlq", "list")] == ["phone_invalid"]
         assert server.json("sms", "list") == [] and peer.ledger == []
+
+
+@pytest.mark.parametrize("Peer", [Twilio, Generic], ids=lambda Peer: Peer.__name__)
+def test_stop_of_who_was_blocked_before_is_not_confirmed_however_often_it_is_delivered(make_server, Peer):
+    with Peer() as peer:
+        server = make_server(**peer.settings, PLEDGELINE_STOP_REPLY="You get no more from us.")
+        blocked, other = unique_phone(), unique_phone()
+        server.publish("optout-events", optout(unique("call"), "winter", blocked))
+        for id in ("in-1", "in-1"):
+            assert peer.message(server, blocked, "STOP", id=id).status == 200
+        assert server.json("sms", "list") == []
+        assert peer.message(server, other, "STOP", id="in-2").status == 200
+        until(lambda: texts_to(peer, other))
+        assert texts_to(peer, blocked) == []
 
 
 def test_help_is_answered_also_to_who_has_opted_out(make_server):

@@ -195,6 +195,14 @@ def test_without_redis_it_succeeds_also_when_the_database_says_nothing_of_who_is
     assert api.ids("/actions")[0] == f"{event['callId']}_optout"
 
 
+def test_what_redis_missed_of_one_number_keeps_no_other_from_the_database(make_function, api):
+    api.has_check = False
+    function = make_function(REDIS_URL="redis://127.0.0.1:1")
+    event = press()
+    assert not is_error(function.invoke(sns_event(optout(unique("call"), "campaign-456", "+9720501234567"), event)))
+    assert set(api.ids("/blacklist", "phoneNumber")) == {"+9720501234567", "+972501234567", event["phoneNumber"]}
+
+
 def test_a_queue_goes_on_until_redis_has_it_too(make_function, api):
     function = make_function(REDIS_URL="redis://127.0.0.1:1")
     assert failures(function.invoke(sqs_event(press()))) == ["message-0"]
