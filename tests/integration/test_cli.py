@@ -579,6 +579,19 @@ def test_line_of_a_settings_file_that_is_too_long_is_named(data, tmp_path):
     assert done.code == 2 and "line 3" in done.err and "too long" in done.err
 
 
+@pytest.mark.parametrize("line, shown", [('PLEDGELINE_STOP_REPLY = ""', None), ("PLEDGELINE_TOKENS = 'admin:very-secret-token'", None),
+                                         ('PLEDGELINE_TOKENS_FILE = "/run/secrets/tokens"', None), ('PLEDGELINE_STOP_REPLY = The "list" has you', 'The "list"'),
+                                         ("PLEDGELINE_STOP_REPLY = '", "'")])
+def test_value_of_a_settings_file_that_stands_in_quotes_is_refused(data, tmp_path, line, shown):
+    file = tmp_path / "quoted.conf"
+    file.write_text(line + "\n")
+    done = run(data, "config", PLEDGELINE_CONFIG=file)
+    if shown:
+        assert done.code == 0 and shown in done.out
+    else:
+        assert done.code == 2 and line.split()[0] in done.err and "quotes" in done.err and "very-secret" not in done.err
+
+
 def test_sample_file_is_a_settings_file(data, tmp_path):
     file = tmp_path / "sample.conf"
     file.write_text(output(data, "config", "--sample"))
