@@ -82,19 +82,18 @@ bool sms_generic_fills(const Config *config, const char *placeholder)
 
 /* ---- sending ---- */
 
-/* "Name: value" lines, or separated by '|'. What is put in is of letters that no header minds. */
+/* "Name: value" lines, or separated by '|'. */
+static const char HEADER_ENDS[] = "|\n";
+
+/* What is put in is of letters that no header minds. */
 static const char *const *headers_of(const Config *config, const SmsJob *job, Arena *arena)
 {
     const char **headers = ARENA_ARRAY(arena, const char *, HEADERS_MAX + 1);
     SmsJob plain = {.to = job->to, .from = job->from, .ref = job->ref};
-    size_t count = 0;
-    for (const char *at = config->sms_http_headers; *at && count < HEADERS_MAX;) {
-        size_t bytes = strcspn(at, "|\n");
-        Slice line = slice_trim((Slice){at, bytes}, " \r\t");
-        if (line.bytes)
-            headers[count++] = fill(line, &plain, escape_nothing, arena).at;
-        at += bytes + (at[bytes] != 0);
-    }
+    const char *list = config->sms_http_headers;
+    Slice line;
+    for (size_t count = 0; count < HEADERS_MAX && next_part(&list, HEADER_ENDS, &line); count++)
+        headers[count] = fill(line, &plain, escape_nothing, arena).at;
     return headers;
 }
 
@@ -238,6 +237,28 @@ static Status check_answer(const Config *config, Fault *fault)
     return STATUS_OK;
 }
 
+static bool is_header(Slice line)
+{
+    size_t name_bytes = 0;
+    while (name_bytes < line.bytes && !strchr(": \t", line.at[name_bytes]))
+        name_bytes++;
+    return name_bytes && name_bytes < line.bytes && line.at[name_bytes] == ':';
+}
+
+/* What is none would be left out without a word. The line may be a secret, so its number is told. */
+static Status check_headers(const Config *config, Fault *fault)
+{
+    const char *list = config->sms_http_headers;
+    Slice line;
+    for (size_t number = 1; next_part(&list, HEADER_ENDS, &line); number++) {
+        if (!is_header(line))
+            return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_HEADERS: header %zu is not Name: value", number);
+        if (number > HEADERS_MAX)
+            return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_HEADERS must have %d headers or fewer", HEADERS_MAX);
+    }
+    return STATUS_OK;
+}
+
 static Status check(const SmsSite *site, Fault *fault)
 {
     const Config *config = site->config;
@@ -253,7 +274,8 @@ static Status check(const SmsSite *site, Fault *fault)
     if (config->sms_http_repeat_s && !sms_generic_fills(config, "{ref}"))
         return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_REPEAT is set, and no template has {ref}:"
                          " a repeat would be another text");
-    return check_answer(config, fault);
+    Status status = check_headers(config, fault);
+    return status ? status : check_answer(config, fault);
 }
 
 static const char *const needs[] = {"PLEDGELINE_SMS_HTTP_URL", "PLEDGELINE_SMS_HTTP_BODY", NULL};

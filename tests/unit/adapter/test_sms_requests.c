@@ -214,6 +214,11 @@ static void generic_setting_that_spoils_every_text_is_refused_at_the_start(void 
         {"PLEDGELINE_SMS_HTTP_SUCCESS", "200 201", STATUS_REJECT},
         {"PLEDGELINE_SMS_HTTP_SUCCESS", "", STATUS_REJECT},
         {"PLEDGELINE_SMS_HTTP_SUCCESS", "200, 201", STATUS_OK},
+        {"PLEDGELINE_SMS_HTTP_HEADERS", "X-Key: k | Authorization Bearer", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_HEADERS", "Authorization Bearer: k", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_HEADERS", ": k", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_HEADERS", "a:1|b:1|c:1|d:1|e:1|f:1|g:1|h:1|i:1|j:1|k:1|l:1|m:1|n:1|o:1|p:1|q:1", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_HEADERS", "X-Key: k\nX-Other:o |", STATUS_OK},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         Config config;
