@@ -248,6 +248,13 @@ def test_actions_list(folder):
     assert {action["actionType"] for action in as_json(folder, "actions", "list")} == {"donation_sms_sent", "optout_blacklist_added"}
 
 
+@pytest.mark.parametrize("phone", ["972501234567", "050-123-4567", "+972 50 123 4567", ""])
+@pytest.mark.parametrize("list_of", [("sms", "list"), ("actions", "list"), ("audit", "show")], ids=" ".join)
+def test_number_of_a_filter_in_another_form_is_refused_as_it_would_find_nothing(folder, list_of, phone):
+    refused = run(folder, *list_of, "--phone", phone)
+    assert refused.code == 2 and "--phone must be + and 8 to 15 digits" in refused.err and refused.out == ""
+
+
 def test_actions_list_shows_the_newest_first_and_no_more_than_asked_for(data, tmp_path):
     clock = Clock(tmp_path, 1746014400000)
     for call in ("call-b", "call-c", "call-a"):
@@ -383,6 +390,14 @@ def test_dlq_list_show_drop(folder):
     assert "0815" in output(folder, "dlq", "show", letter["id"])
     assert run(folder, "dlq", "drop", letter["id"]).code == 0
     assert as_json(folder, "dlq", "list") == []
+
+
+def test_dlq_list_of_a_topic_finds_what_was_sent_to_others_and_refuses_one_that_is_nowhere(folder):
+    run(folder, "publish", "-", stdin=ndjson([{"topic": "orders", "message": {"id": 1}}]))
+    assert len(as_json(folder, "dlq", "list", "--topic", "orders")) == 1
+    assert as_json(folder, "dlq", "list", "--topic", "donation-events") == []
+    refused = run(folder, "dlq", "list", "--topic", "nosuch")
+    assert refused.code == 2 and '"nosuch"' in refused.err and "donation-events" in refused.err and refused.out == ""
 
 
 @pytest.mark.parametrize("held", [False, True], ids=["folder", "through its server"])
