@@ -327,7 +327,7 @@ static Status read_callback(void *self, const SmsCallback *callback, Arena *aren
 
 /* ---- open and close ---- */
 
-static const SmsProvider *known_provider(Slice name)
+const SmsProvider *sms_provider_named(Slice name)
 {
     for (size_t i = 0; every_provider[i]; i++) {
         if (slice_equal(name, slice_of(every_provider[i]->name)))
@@ -357,7 +357,7 @@ static Status check(const SmsGateway *gateway, const SmsProvider *provider, Faul
 
 static Status add_provider(SmsGateway *gateway, Slice name, Fault *fault)
 {
-    const SmsProvider *provider = known_provider(name);
+    const SmsProvider *provider = sms_provider_named(name);
     if (!provider || provider_of(gateway, name))
         return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_PROVIDERS names \"%.*s\"; it must name some of twilio, vonage, plivo, aws"
                          " and generic, each once", name.bytes > 40 ? 40 : (int)name.bytes, name.at);

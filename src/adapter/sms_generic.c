@@ -6,7 +6,22 @@
 #include "base/clock.h"
 #include "base/digest.h"
 
-enum { HEADERS_MAX = 16, SECRET_BYTES_MIN = 16 };
+enum { HEADERS_MAX = 16, SECRET_BYTES_MIN = 16, CODE_BYTES = 3 };
+
+/* ---- lists ---- */
+
+/* The next part of a list that is not empty, without blanks around it; false at its end. */
+static bool next_part(const char **at, const char *separators, Slice *ret)
+{
+    while (**at) {
+        size_t bytes = strcspn(*at, separators);
+        *ret = slice_trim((Slice){*at, bytes}, " \r\t");
+        *at += bytes + ((*at)[bytes] != 0);
+        if (ret->bytes)
+            return true;
+    }
+    return false;
+}
 
 /* ---- templates: {to} {from} {text} {ref} {callback} ---- */
 
@@ -67,19 +82,18 @@ bool sms_generic_fills(const Config *config, const char *placeholder)
 
 /* ---- sending ---- */
 
-/* "Name: value" lines, or separated by '|'. What is put in is of letters that no header minds. */
+/* "Name: value" lines, or separated by '|'. */
+static const char HEADER_ENDS[] = "|\n";
+
+/* What is put in is of letters that no header minds. */
 static const char *const *headers_of(const Config *config, const SmsJob *job, Arena *arena)
 {
     const char **headers = ARENA_ARRAY(arena, const char *, HEADERS_MAX + 1);
     SmsJob plain = {.to = job->to, .from = job->from, .ref = job->ref};
-    size_t count = 0;
-    for (const char *at = config->sms_http_headers; *at && count < HEADERS_MAX;) {
-        size_t bytes = strcspn(at, "|\n");
-        Slice line = slice_trim((Slice){at, bytes}, " \r\t");
-        if (line.bytes)
-            headers[count++] = fill(line, &plain, escape_nothing, arena).at;
-        at += bytes + (at[bytes] != 0);
-    }
+    const char *list = config->sms_http_headers;
+    Slice line;
+    for (size_t count = 0; count < HEADERS_MAX && next_part(&list, HEADER_ENDS, &line); count++)
+        headers[count] = fill(line, &plain, escape_nothing, arena).at;
     return headers;
 }
 
@@ -95,11 +109,23 @@ static Status request(const SmsSite *site, const SmsJob *job, Arena *arena, Http
     return STATUS_OK;
 }
 
-/* Whether a list like "200,202" has the code. */
+/* Whether a list like "200, 202" has the code. */
 static bool is_success(const Config *config, long code, Arena *arena)
 {
-    Slice list = arena_printf(arena, ",%s,", config->sms_http_success), one = arena_printf(arena, ",%ld,", code);
-    return slice_holds(list, one);
+    Slice one = arena_printf(arena, "%ld", code), listed;
+    const char *list = config->sms_http_success;
+    while (next_part(&list, ",", &listed)) {
+        if (slice_equal(listed, one))
+            return true;
+    }
+    return false;
+}
+
+/* A yes that the settings do not know. */
+static SmsReply not_named(long code, Arena *arena)
+{
+    Slice reason = arena_printf(arena, "the gateway answered %ld, which PLEDGELINE_SMS_HTTP_SUCCESS does not name", code);
+    return (SmsReply){.outcome = {.result = SMS_UNKNOWN, .reason = reason}};
 }
 
 static void answer(const SmsSite *site, const HttpAnswer *answer, int64_t now_ms, Arena *arena, SmsReply *ret)
@@ -113,7 +139,7 @@ static void answer(const SmsSite *site, const HttpAnswer *answer, int64_t now_ms
     else if (is_success(site->config, answer->code, arena))
         *ret = sms_accepted(sms_pointer_text(body, slice_of(site->config->sms_http_id_pointer), arena));
     else if (answer->code <= 299)
-        *ret = sms_accepted((Slice){0}); /* a yes that the settings do not know */
+        *ret = not_named(answer->code, arena);
     else
         *ret = sms_refused_by_http(answer, arena);
 }
@@ -185,6 +211,54 @@ static Status read_message(const SmsSite *site, const SmsCallback *callback, Are
 
 /* ---- the row ---- */
 
+static bool is_code(Slice text)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+    }
+    return text.bytes == CODE_BYTES;
+}
+
+/* What no answer could fit would make each text one of which nobody can say. */
+static Status check_answer(const Config *config, Fault *fault)
+{
+    const char *list = config->sms_http_success;
+    Slice code;
+    size_t count = 0, wrong = 0;
+    for (; next_part(&list, ",", &code); count++)
+        wrong += !is_code(code);
+    if (wrong || !count)
+        return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_SUCCESS is \"%.60s\"; it must be codes like 200,202",
+                         config->sms_http_success);
+    if (*config->sms_http_id_pointer && *config->sms_http_id_pointer != '/')
+        return fault_set(fault, STATUS_REJECT, "setting_value",
+                         "PLEDGELINE_SMS_HTTP_ID_POINTER is \"%.60s\"; it must begin with /, like /messages/0/id, or be empty", config->sms_http_id_pointer);
+    return STATUS_OK;
+}
+
+static bool is_header(Slice line)
+{
+    size_t name_bytes = 0;
+    while (name_bytes < line.bytes && !strchr(": \t", line.at[name_bytes]))
+        name_bytes++;
+    return name_bytes && name_bytes < line.bytes && line.at[name_bytes] == ':';
+}
+
+/* What is none would be left out without a word. The line may be a secret, so its number is told. */
+static Status check_headers(const Config *config, Fault *fault)
+{
+    const char *list = config->sms_http_headers;
+    Slice line;
+    for (size_t number = 1; next_part(&list, HEADER_ENDS, &line); number++) {
+        if (!is_header(line))
+            return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_HEADERS: header %zu is not Name: value", number);
+        if (number > HEADERS_MAX)
+            return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_HEADERS must have %d headers or fewer", HEADERS_MAX);
+    }
+    return STATUS_OK;
+}
+
 static Status check(const SmsSite *site, Fault *fault)
 {
     const Config *config = site->config;
@@ -200,7 +274,8 @@ static Status check(const SmsSite *site, Fault *fault)
     if (config->sms_http_repeat_s && !sms_generic_fills(config, "{ref}"))
         return fault_set(fault, STATUS_REJECT, "setting_value", "PLEDGELINE_SMS_HTTP_REPEAT is set, and no template has {ref}:"
                          " a repeat would be another text");
-    return STATUS_OK;
+    Status status = check_headers(config, fault);
+    return status ? status : check_answer(config, fault);
 }
 
 static const char *const needs[] = {"PLEDGELINE_SMS_HTTP_URL", "PLEDGELINE_SMS_HTTP_BODY", NULL};

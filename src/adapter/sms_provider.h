@@ -70,6 +70,9 @@ typedef struct SmsProvider {
 
 extern const SmsProvider sms_twilio, sms_vonage, sms_plivo, sms_aws, sms_generic;
 
+/* Whether or not it is in use; NULL when there is none of that name. */
+const SmsProvider *sms_provider_named(Slice name);
+
 /* Whether a template of the generic provider has the placeholder, which is written with its braces. */
 bool sms_generic_fills(const Config *config, const char *placeholder);
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "adapter/sms_provider.h"
 #include "base/clock.h"
 
 enum { ROWS_MAX = 64, SENDER_BYTES_MAX = 256, SECOND_NS = 1000 * 1000 * 1000, WAIT_MOST_MS = 60 * 1000 };
@@ -52,7 +53,7 @@ static bool read_row(Slice text, Row *ret)
     Slice provider = {key.at, colon ? (size_t)(colon - key.at) : 0};
     Slice prefix = colon ? (Slice){colon + 1, (size_t)(key.at + key.bytes - colon - 1)} : key;
     *ret = (Row){provider, prefix, sender};
-    return is_prefix(prefix) && sender.bytes && sender.bytes <= SENDER_BYTES_MAX;
+    return (!colon || sms_provider_named(provider)) && is_prefix(prefix) && sender.bytes && sender.bytes <= SENDER_BYTES_MAX;
 }
 
 static Status read_rows(SmsSenders *senders, const char *rows, Fault *fault)
@@ -67,7 +68,8 @@ static Status read_rows(SmsSenders *senders, const char *rows, Fault *fault)
             continue;
         if (senders->row_count == ROWS_MAX || !read_row(text, &senders->rows[senders->row_count]))
             return fault_set(fault, STATUS_REJECT, "setting_value",
-                             "PLEDGELINE_SMS_FROM has \"%.*s\"; it must be up to %d rows like +1=+12025550100, twilio:+44=Charity or *=Charity",
+                             "PLEDGELINE_SMS_FROM has \"%.*s\"; it must be up to %d rows like +1=+12025550100, twilio:+44=Charity or *=Charity,"
+                             " each for one of the providers or for all",
                              text.bytes > 60 ? 60 : (int)text.bytes, text.at, ROWS_MAX);
         senders->row_count++;
     }

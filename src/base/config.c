@@ -85,12 +85,26 @@ static Status refuse_unknown(const Loading *loading, const char *name)
                      near ? "did you mean " : "pledgeline config lists them", near ? near : "", near ? "?" : "");
 }
 
+/* Taken as they are, they would be part of the value. */
+static bool is_quoted(const char *value)
+{
+    size_t bytes = strlen(value);
+    return bytes > 1 && strchr("\"'", value[0]) && value[bytes - 1] == value[0];
+}
+
+static Status refuse_quotes(const Loading *loading, const char *name)
+{
+    return fault_set(loading->fault, STATUS_REJECT, "setting_value", "%s: the value of %.64s stands in quotes; write it without them", loading->file, name);
+}
+
 static int take_line(void *context, const char *section, const char *name, const char *value)
 {
     (void)section;
     Loading *loading = context;
     size_t row = row_of_env(name), secret = secret_row_of_file_name(name);
-    if (row < ROW_COUNT)
+    if (is_quoted(value))
+        loading->status = refuse_quotes(loading, name);
+    else if (row < ROW_COUNT)
         say(loading, row, value, "file");
     else if (secret < ROW_COUNT)
         loading->status = read_secret_file(loading, secret, value, "file");

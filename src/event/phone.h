@@ -3,6 +3,9 @@
 
 #include "base/arena.h"
 
+/* For sentences that say what a number must be. */
+#define PHONE_FORM "+ and 8 to 15 digits, like +972501234567"
+
 enum { PHONE_BYTES_MAX = 16, PHONE_CANDIDATES_MAX = 16 };
 
 /* True for '+', a first digit of 1 to 9, and 8 to 15 digits in all. */

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "event/handlers.h"
 #include "ingress/http_handlers.h"
 #include "ingress/http_parameters.h"
+#include "service/letters.h"
 #include "service/print.h"
 
 enum { IDS_MAX = 1000 };
@@ -31,7 +33,17 @@ void dlq_list(Call *call, const Ports *ports)
     SpoolFilter filter = {.state = waiting ? SPOOL_WAITING : SPOOL_DEAD, .topic = call_query(call, "topic"),
                           .before_id = call_position(call, "cursor"), .limit = call_limit(call)};
     Listing listing = {.json = text_in(call->arena)};
+    char topics[EVENT_TOPICS_BYTES];
+    bool is_known = false;
     text_add_literal(&listing.json, "{\"messages\":[");
+    if (letters_know_topic(ports, &filter, &is_known, &fault)) {
+        answer_fault(call, 503, &fault);
+        return;
+    }
+    if (!is_known) {
+        answer_problem(call, 400, "parameter_invalid", "there is no such topic, and no message of it; there are %s", event_topics(topics));
+        return;
+    }
     if (ports->spool.list(ports->spool.self, &filter, add_item, &listing, &fault)) {
         answer_fault(call, 503, &fault);
         return;

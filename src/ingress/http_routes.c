@@ -1,4 +1,5 @@
 /* The table of routes, each with the parameters of its query. docs/http.md comes from it. */
+#include "event/phone.h"
 #include "ingress/http_handlers.h"
 #include "ingress/http_parameters.h"
 
@@ -6,7 +7,7 @@
 
 #define TEXT_NAMED(name, help) {name, NULL, NULL, help, 0, 0}
 #define TIME_NAMED(name, help) {name, "a date or an RFC 3339 time, like 2024-01-15 or 2024-01-15T10:30:00Z", is_time, help, 0, 0}
-#define PHONE_NAMED(name, help) {name, "+ and 8 to 15 digits, like +972501234567", is_phone, help, 0, 0}
+#define PHONE_NAMED(name, help) {name, PHONE_FORM, is_phone, help, 0, 0}
 #define LIMIT(usual, most) {"limit", "a number from 1 to " #most, NULL, "how many at most; default " #usual, usual, most}
 #define CURSOR(fits, help) {"cursor", "the nextCursor of an earlier answer", fits, help, 0, 0}
 #define NEXT_PAGE "go on behind this `nextCursor`"

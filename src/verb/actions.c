@@ -116,9 +116,8 @@ int actions_list_verb(const Invocation *invocation)
 {
     Fault fault;
     Listing listing = {0};
-    RegistryFilter filter = {.campaign_id = invocation_option_slice(invocation, "campaign"),
-                             .phone = invocation_option_slice(invocation, "phone"), .call_id = invocation_option_slice(invocation, "call")};
-    if (invocation_number(invocation, "limit", 50, &listing.limit, &fault))
+    RegistryFilter filter = {.campaign_id = invocation_option_slice(invocation, "campaign"), .call_id = invocation_option_slice(invocation, "call")};
+    if (invocation_phone(invocation, "phone", &filter.phone, &fault) || invocation_number(invocation, "limit", 50, &listing.limit, &fault))
         return verb_fail(&fault);
     Desk desk;
     if (!desk_open_to_read(&desk, invocation))

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "event/handlers.h"
+#include "service/letters.h"
 #include "service/print.h"
 #include "verb/desk.h"
 #include "verb/functions.h"
@@ -30,6 +32,25 @@ static bool list_item(void *context, const SpoolItem *item)
     return true;
 }
 
+static Status list_letters(const Invocation *invocation, const Ports *ports, SpoolFilter *filter, Fault *fault)
+{
+    const char *nothing = filter->state == SPOOL_WAITING ? "no message waits" : "no dead letters";
+    char topics[EVENT_TOPICS_BYTES];
+    bool is_known = false;
+    Status status = letters_know_topic(ports, filter, &is_known, fault);
+    if (status)
+        return status;
+    if (!is_known)
+        return fault_set(fault, STATUS_REJECT, "usage_topic", "there is no topic \"%.64s\", and no message of it; there are %s", filter->topic.at,
+                         event_topics(topics));
+    Listing listing = {.output = output_open(invocation, columns, sizeof columns / sizeof *columns, nothing)};
+    filter->limit = output_limit(listing.output, filter->limit);
+    status = ports->spool.list(ports->spool.self, filter, list_item, &listing, fault);
+    output_close(listing.output, status);
+    arena_done(&listing.arena);
+    return status;
+}
+
 int dlq_list_verb(const Invocation *invocation)
 {
     Fault fault;
@@ -40,12 +61,7 @@ int dlq_list_verb(const Invocation *invocation)
     Desk desk;
     if (!desk_open_to_read(&desk, invocation))
         return EXIT_FAILED;
-    Listing listing = {.output = output_open(invocation, columns, sizeof columns / sizeof *columns, waiting ? "no message waits" : "no dead letters")};
-    const SpoolPort *spool = &desk.app.ports.spool;
-    filter.limit = output_limit(listing.output, filter.limit);
-    Status status = spool->list(spool->self, &filter, list_item, &listing, &fault);
-    output_close(listing.output, status);
-    arena_done(&listing.arena);
+    Status status = list_letters(invocation, &desk.app.ports, &filter, &fault);
     desk_close(&desk);
     return status ? verb_fail(&fault) : EXIT_OK;
 }

@@ -243,7 +243,7 @@ void help_settings_markdown(FILE *out)
 {
     const char *section = "";
     fprintf(out, "# Settings\n\nA flag wins over the environment, the environment over the file (`PLEDGELINE_CONFIG`), the file over the\n"
-                 "default. The file has `NAME = value` lines. Secrets are also read from the file that `NAME_FILE` names.\n"
+                 "default. The file has `NAME = value` lines, values without quotes. Secrets are also read from the file that `NAME_FILE` names.\n"
                  "`pledgeline config` shows the effective values.\n");
     for (size_t i = 0; i < config_row_count; i++) {
         const ConfigRow *row = &config_rows[i];
@@ -257,7 +257,7 @@ void help_settings_markdown(FILE *out)
 void help_settings_sample(FILE *out)
 {
     const char *section = "";
-    fprintf(out, "# Settings of pledgeline: NAME = value lines. Read with --config FILE or PLEDGELINE_CONFIG=FILE.\n"
+    fprintf(out, "# Settings of pledgeline: NAME = value lines, values without quotes. Read with --config FILE or PLEDGELINE_CONFIG=FILE.\n"
                  "# Each line shows the default; take away the # to change it.\n");
     for (size_t i = 0; i < config_row_count; i++) {
         const ConfigRow *row = &config_rows[i];

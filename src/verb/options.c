@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/nearest.h"
+#include "event/phone.h"
 #include "verb/functions.h"
 #include "verb/help.h"
 #include "verb/names.h"
@@ -75,6 +76,14 @@ Status invocation_number(const Invocation *invocation, const char *name, size_t 
     if (text && (!*text || *end || *text == '-' || number > 1000000000))
         return fault_set(fault, STATUS_REJECT, "usage_number", "--%s must be a whole number, not \"%.40s\"", name, text);
     *ret = number;
+    return STATUS_OK;
+}
+
+Status invocation_phone(const Invocation *invocation, const char *name, Slice *ret, Fault *fault)
+{
+    *ret = invocation_option_slice(invocation, name);
+    if (invocation_option(invocation, name) && !phone_is_e164(*ret))
+        return fault_set(fault, STATUS_REJECT, "usage_phone", "--%s must be " PHONE_FORM, name);
     return STATUS_OK;
 }
 

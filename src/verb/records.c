@@ -85,10 +85,10 @@ static Status list_texts(const Invocation *invocation, const Ports *ports, Texts
 int sms_list_verb(const Invocation *invocation)
 {
     Fault fault;
-    TextsFilter filter = {.campaign_id = invocation_option_slice(invocation, "campaign"), .phone = invocation_option_slice(invocation, "phone")};
+    TextsFilter filter = {.campaign_id = invocation_option_slice(invocation, "campaign")};
     if (!texts_read_state(invocation_option_slice(invocation, "state"), &filter.state))
         return verb_usage("--state is pending, claimed, sending, sent, failed, cancelled or unknown");
-    if (invocation_number(invocation, "limit", 20, &filter.limit, &fault))
+    if (invocation_phone(invocation, "phone", &filter.phone, &fault) || invocation_number(invocation, "limit", 20, &filter.limit, &fault))
         return verb_fail(&fault);
     Desk desk;
     if (!desk_open_to_read(&desk, invocation))
@@ -119,13 +119,16 @@ static bool list_entry(void *context, const AuditEntry *entry)
 
 int audit_show_verb(const Invocation *invocation)
 {
+    Fault fault;
+    Slice phone;
+    if (invocation_phone(invocation, "phone", &phone, &fault))
+        return verb_fail(&fault);
     Desk desk;
     if (!desk_open_to_read(&desk, invocation))
         return EXIT_FAILED;
-    Fault fault;
     Listing listing = {.output = output_open(invocation, audit_columns, sizeof audit_columns / sizeof *audit_columns, "the audit log is empty")};
     const RegistryPort *registry = &desk.app.ports.registry;
-    Status status = registry->audit(registry->self, 1, invocation_option_slice(invocation, "phone"), list_entry, &listing, &fault);
+    Status status = registry->audit(registry->self, 1, phone, list_entry, &listing, &fault);
     return finish(&desk, &listing, status, &fault);
 }
 

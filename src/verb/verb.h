@@ -50,6 +50,8 @@ Slice invocation_option_slice(const Invocation *invocation, const char *name);
 
 /* A number of an option; fallback when it was not given. REJECT when it is not a number from 0 to 1e9. */
 Status invocation_number(const Invocation *invocation, const char *name, size_t fallback, size_t *ret, Fault *fault);
+/* A phone number of an option; empty when it was not given. REJECT when it is not E.164: a mistyped one would find nothing. */
+Status invocation_phone(const Invocation *invocation, const char *name, Slice *ret, Fault *fault);
 /* An RFC 3339 time or date of an option, in ms; 0 when it was not given. */
 Status invocation_time(const Invocation *invocation, const char *name, int64_t *ret_ms, Fault *fault);
 

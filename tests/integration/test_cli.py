@@ -248,6 +248,13 @@ def test_actions_list(folder):
     assert {action["actionType"] for action in as_json(folder, "actions", "list")} == {"donation_sms_sent", "optout_blacklist_added"}
 
 
+@pytest.mark.parametrize("phone", ["972501234567", "050-123-4567", "+972 50 123 4567", ""])
+@pytest.mark.parametrize("list_of", [("sms", "list"), ("actions", "list"), ("audit", "show")], ids=" ".join)
+def test_number_of_a_filter_in_another_form_is_refused_as_it_would_find_nothing(folder, list_of, phone):
+    refused = run(folder, *list_of, "--phone", phone)
+    assert refused.code == 2 and "--phone must be + and 8 to 15 digits" in refused.err and refused.out == ""
+
+
 def test_actions_list_shows_the_newest_first_and_no_more_than_asked_for(data, tmp_path):
     clock = Clock(tmp_path, 1746014400000)
     for call in ("call-b", "call-c", "call-a"):
@@ -383,6 +390,14 @@ def test_dlq_list_show_drop(folder):
     assert "0815" in output(folder, "dlq", "show", letter["id"])
     assert run(folder, "dlq", "drop", letter["id"]).code == 0
     assert as_json(folder, "dlq", "list") == []
+
+
+def test_dlq_list_of_a_topic_finds_what_was_sent_to_others_and_refuses_one_that_is_nowhere(folder):
+    run(folder, "publish", "-", stdin=ndjson([{"topic": "orders", "message": {"id": 1}}]))
+    assert len(as_json(folder, "dlq", "list", "--topic", "orders")) == 1
+    assert as_json(folder, "dlq", "list", "--topic", "donation-events") == []
+    refused = run(folder, "dlq", "list", "--topic", "nosuch")
+    assert refused.code == 2 and '"nosuch"' in refused.err and "donation-events" in refused.err and refused.out == ""
 
 
 @pytest.mark.parametrize("held", [False, True], ids=["folder", "through its server"])
@@ -577,6 +592,19 @@ def test_line_of_a_settings_file_that_is_too_long_is_named(data, tmp_path):
     file.write_text("# " + "a remark of any length " * 40 + "\nPORT = 8081\nPLEDGELINE_SMS_TEMPLATE = " + "Thank you! " * 40 + "\n")
     done = run(data, "config", PLEDGELINE_CONFIG=file)
     assert done.code == 2 and "line 3" in done.err and "too long" in done.err
+
+
+@pytest.mark.parametrize("line, shown", [('PLEDGELINE_STOP_REPLY = ""', None), ("PLEDGELINE_TOKENS = 'admin:very-secret-token'", None),
+                                         ('PLEDGELINE_TOKENS_FILE = "/run/secrets/tokens"', None), ('PLEDGELINE_STOP_REPLY = The "list" has you', 'The "list"'),
+                                         ("PLEDGELINE_STOP_REPLY = '", "'")])
+def test_value_of_a_settings_file_that_stands_in_quotes_is_refused(data, tmp_path, line, shown):
+    file = tmp_path / "quoted.conf"
+    file.write_text(line + "\n")
+    done = run(data, "config", PLEDGELINE_CONFIG=file)
+    if shown:
+        assert done.code == 0 and shown in done.out
+    else:
+        assert done.code == 2 and line.split()[0] in done.err and "quotes" in done.err and "very-secret" not in done.err
 
 
 def test_sample_file_is_a_settings_file(data, tmp_path):

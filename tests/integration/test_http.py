@@ -221,7 +221,7 @@ def test_records_are_filtered(shared_server, campaign, query, expected):
     "cdrs?limit=0", "cdrs?limit=-1", "cdrs?limit=many", "cdrs?limit=5x", "cdrs?limit=5%00", "cdrs?limit=10001", "cdrs?limit=99999999999999999999",
     "cdrs?startDate=yesterday", "cdrs?startDate=2024-02-30", "cdrs?endDate=2024-13-01", "cdrs?endDate=15%2F01%2F2024",
     "cdrs?cursor=not-one-of-ours", "cdrs?campaignId=%zz", "cdrs?campaignId=a&campaignId=b", "sms?cursor=x", "sms?phoneNumber=0815", "sms?state=lost",
-    "actions?phoneNumber=972501234567", "actions?actionType=donation", "blacklist?cursor=x", "dlq?cursor=-1", "dlq?state=alive", "dlq?limit=1001",
+    "actions?phoneNumber=972501234567", "actions?actionType=donation", "blacklist?cursor=x", "dlq?cursor=-1", "dlq?state=alive", "dlq?limit=1001", "dlq?topic=nosuch",
     "campaigns/compare", "campaigns/compare?ids=" + ",".join(map(str, range(51)))], ids=lambda query: query[:40])
 def test_wrong_query_is_400(shared_server, query):
     assert_problem(shared_server.get("/v1/" + query), 400)

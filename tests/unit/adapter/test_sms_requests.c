@@ -185,7 +185,53 @@ static void gateway_whose_answers_have_no_id_says_yes_by_its_code(void **state)
     sms_generic.answer(&site, &(HttpAnswer){.code = 200}, 0, *state, &other);
     assert_int_equal(taken.outcome.result, SMS_ACCEPTED);
     assert_int_equal(other.outcome.result, SMS_UNKNOWN);
+    assert_slice(other.outcome.reason, "the gateway answered 200, which PLEDGELINE_SMS_HTTP_SUCCESS does not name");
     config_done(&config);
+}
+
+static void blanks_in_the_list_of_codes_say_nothing(void **state)
+{
+    Config config;
+    const ConfigOverride settings[] = {{"PLEDGELINE_SMS_HTTP_SUCCESS", " 200, 201 ,202"}, {NULL, NULL}};
+    SmsSite site = site_with(&config, "", settings);
+    for (long code = 200; code <= 202; code++) {
+        SmsReply reply = {0};
+        sms_generic.answer(&site, &(HttpAnswer){.code = code, .body = SLICE("{\"id\":\"1\"}")}, 0, *state, &reply);
+        assert_int_equal(reply.outcome.result, SMS_ACCEPTED);
+    }
+    config_done(&config);
+}
+
+/* ---- what is refused at the start ---- */
+
+static void generic_setting_that_spoils_every_text_is_refused_at_the_start(void **state)
+{
+    (void)state;
+    static const struct { const char *setting, *value; Status status; } rows[] = {
+        {"PLEDGELINE_SMS_HTTP_ID_POINTER", "id", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_ID_POINTER", "", STATUS_OK},
+        {"PLEDGELINE_SMS_HTTP_SUCCESS", "2xx", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_SUCCESS", "200 201", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_SUCCESS", "", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_SUCCESS", "200, 201", STATUS_OK},
+        {"PLEDGELINE_SMS_HTTP_HEADERS", "X-Key: k | Authorization Bearer", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_HEADERS", "Authorization Bearer: k", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_HEADERS", ": k", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_HEADERS", "a:1|b:1|c:1|d:1|e:1|f:1|g:1|h:1|i:1|j:1|k:1|l:1|m:1|n:1|o:1|p:1|q:1", STATUS_REJECT},
+        {"PLEDGELINE_SMS_HTTP_HEADERS", "X-Key: k\nX-Other:o |", STATUS_OK},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Config config;
+        Fault fault = {0};
+        const ConfigOverride settings[] = {{"PLEDGELINE_SMS_HTTP_URL", "https://g.example"}, {"PLEDGELINE_SMS_HTTP_BODY", "{\"t\":\"{text}\",\"n\":\"{to}\"}"},
+                                           {rows[i].setting, rows[i].value}, {NULL, NULL}};
+        SmsSite site = site_with(&config, "", settings);
+        if (sms_generic.check(&site, &fault) != rows[i].status)
+            fail_msg("%s = \"%s\": %s", rows[i].setting, rows[i].value, fault.text);
+        assert_string_equal(fault.code, rows[i].status ? "setting_value" : "");
+        assert_true(!rows[i].status || strstr(fault.text, rows[i].setting));
+        config_done(&config);
+    }
 }
 
 static void only_what_is_said_of_the_account_parks_a_provider(void **state)
@@ -222,6 +268,8 @@ int main(void)
         cmocka_unit_test(generic_text_without_a_sender_goes_out_only_where_no_template_names_one),
         cmocka_unit_test(answers_have_their_result_and_class),
         cmocka_unit_test(gateway_whose_answers_have_no_id_says_yes_by_its_code),
+        cmocka_unit_test(blanks_in_the_list_of_codes_say_nothing),
+        cmocka_unit_test(generic_setting_that_spoils_every_text_is_refused_at_the_start),
         cmocka_unit_test(only_what_is_said_of_the_account_parks_a_provider),
         cmocka_unit_test(pointer_finds_texts_and_numbers),
     };

@@ -39,7 +39,7 @@ static void one_name_alone_is_for_all_and_none_for_nobody(void **state)
 static void rows_that_are_none_are_refused(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"1=A", "+=A", "+12a=A", "+1=", "=A", "x:1=A"};
+    static const char *const wrong[] = {"1=A", "+=A", "+12a=A", "+1=", "=A", "twilio:1=A", "generik:+1=A", ":+1=A"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         SmsSenders *senders;
         Fault fault;
