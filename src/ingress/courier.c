@@ -9,22 +9,34 @@
 enum {
     BAG_MAX = 16,        /* carried at a time: a slow answer holds up no more than these, and of no more is nothing known after a crash */
     LOOK_EVERY_MS = 100, /* while nothing waits */
-    PAUSE_MS = 1000,     /* while the ledger cannot be asked */
+    PAUSE_MS = 1000,     /* while the ledger cannot be asked, and between two rounds of what is left over */
+    LEFT_MAX = 64,       /* bags that are left over; then nothing more is taken until one of them is told */
+    LEFT_TURNS = 8,      /* of them in a round */
+    HOLD_FIRST_MS = 3000, HOLD_MOST_MS = 60 * 1000, /* what a store has not taken may be in its own way: so often one more text shows it */
+    BAG_BYTES = 16 * 1024,
 };
+
+typedef struct Bag Bag;
 
 struct Courier {
     Intake *intake;
     const Ports *ports;
     bool calls;
     pthread_t thread;
+    Bag *bag;                          /* in hand */
+    Bag *left, **left_end;             /* left over: each has its turn */
+    size_t left_count;
+    int64_t left_due_ms, held_until_ms; /* elapsed time */
+    int64_t hold_ms;                   /* 0 = nothing is held */
     pthread_mutex_t lock; /* guards what is below */
     pthread_cond_t changed;
     bool stopping, is_done; /* is_done: the task in hand is finished */
 };
 
-/* What a courier has in hand. */
-typedef struct Bag {
+/* What a courier took at a time. */
+struct Bag {
     Courier *courier;
+    Bag *following;           /* of those that are left over */
     Arena arena;
     Effect effects[BAG_MAX];
     SmsOutcome outcomes[BAG_MAX];
@@ -34,7 +46,31 @@ typedef struct Bag {
     int64_t taken_ms; /* wall time from before the list was asked */
     Status status;
     Fault fault;
-} Bag;
+};
+
+static Bag *bag_new(Courier *courier)
+{
+    Bag *bag = calloc(1, sizeof *bag);
+    if (!bag)
+        abort();
+    bag->courier = courier;
+    arena_init_small(&bag->arena, BAG_BYTES);
+    return bag;
+}
+
+static void bag_free(Bag *bag)
+{
+    arena_done(&bag->arena);
+    free(bag);
+}
+
+static void bag_empty(Bag *bag)
+{
+    arena_reset(&bag->arena);
+    bag->count = 0;
+    memset(bag->outcomes, 0, sizeof bag->outcomes);
+    memset(bag->told, 0, sizeof bag->told);
+}
 
 /* ---- on the line's thread ---- */
 
@@ -53,7 +89,7 @@ static void take(Task *task, Pipeline *line, const Ports *ports)
     Bag *bag = task->context;
     (void)ports;
     bag->taken_ms = clock_wall_ms();
-    bag->status = pipeline_take(line, bag->taken_ms, bag->courier->calls, BAG_MAX, &bag->arena, bag->effects, &bag->count, &bag->fault);
+    bag->status = pipeline_take(line, bag->taken_ms, bag->courier->calls, bag->courier->hold_ms ? 1 : BAG_MAX, &bag->arena, bag->effects, &bag->count, &bag->fault);
 }
 
 static void settle(Task *task, Pipeline *line, const Ports *ports)
@@ -142,25 +178,115 @@ static size_t count_untold(const Bag *bag)
     return untold;
 }
 
-static void settle_untold(Bag *bag)
+static bool is_for_one(Status status, const Fault *fault) { return status == STATUS_REJECT || (status && fault->is_of_one); }
+
+/* Returns how many are left. */
+static size_t settle_untold(Bag *bag)
 {
     bool is_whole = count_untold(bag) == bag->count;
     Status status = is_whole ? settle_some(bag, 0, bag->count) : STATUS_OK;
-    bool is_for_one = status == STATUS_REJECT || (status && bag->fault.is_of_one);
-    if (!is_whole || is_for_one)
+    if (!is_whole || is_for_one(status, &bag->fault))
         settle_one_by_one(bag);
+    return count_untold(bag);
 }
 
-/* What came of it is known here alone, so it is told until the ledger has it. Whoever stops us meanwhile leaves it to a receipt. */
-static void settle_at_last(Bag *bag)
+/* ---- left over: what came of it is known here alone, so it is told, beside new ones, until the ledger has it ---- */
+
+static void log_untold(const Bag *bag)
 {
-    for (settle_untold(bag); count_untold(bag); settle_untold(bag)) {
-        log_line(LOG_WARN, "what became of texts could not be written down; trying again", LOG_NUMBER("texts", (int64_t)count_untold(bag)),
-                 LOG_CSTR("code", bag->fault.code), LOG_CSTR("error", bag->fault.text));
-        if (!wait(bag->courier, PAUSE_MS))
-            return;
-    }
+    log_line(LOG_WARN, "what became of texts could not be written down; trying again", LOG_NUMBER("texts", (int64_t)count_untold(bag)),
+             LOG_CSTR("code", bag->fault.code), LOG_CSTR("error", bag->fault.text));
 }
+
+static void put_last(Courier *courier, Bag *bag)
+{
+    bag->following = NULL;
+    *courier->left_end = bag;
+    courier->left_end = &bag->following;
+    courier->left_count++;
+}
+
+static Bag *take_first(Courier *courier)
+{
+    Bag *bag = courier->left;
+    courier->left = bag->following;
+    courier->left_end = courier->left ? courier->left_end : &courier->left;
+    courier->left_count--;
+    return bag;
+}
+
+static void let_go(Courier *courier) { courier->hold_ms = courier->held_until_ms = 0; }
+
+/* Each time twice as long as the last. */
+static void hold(Courier *courier)
+{
+    int64_t longer_ms = courier->hold_ms ? 2 * courier->hold_ms : HOLD_FIRST_MS;
+    courier->hold_ms = longer_ms < HOLD_MOST_MS ? longer_ms : HOLD_MOST_MS;
+    courier->held_until_ms = clock_elapsed_ms() + courier->hold_ms;
+}
+
+/* False when the store took none of them, and not because of one. */
+static bool tell_first(Courier *courier)
+{
+    Bag *bag = take_first(courier);
+    size_t before = count_untold(bag), after = settle_untold(bag);
+    bool is_store = after == before && !bag->fault.is_of_one;
+    if (after < before)
+        let_go(courier);
+    if (after)
+        put_last(courier, bag);
+    else
+        bag_free(bag);
+    return !is_store;
+}
+
+static void tell_left(Courier *courier)
+{
+    int64_t now_ms = clock_elapsed_ms();
+    if (!courier->left_count || now_ms < courier->left_due_ms)
+        return;
+    size_t turns = courier->left_count < LEFT_TURNS ? courier->left_count : LEFT_TURNS;
+    while (turns && tell_first(courier))
+        turns--;
+    courier->left_due_ms = now_ms + PAUSE_MS;
+    if (courier->left)
+        log_untold(courier->left);
+}
+
+/* Where the store took none of them, for no reason that is one's, it may take nothing of anybody: then few more go out. */
+static void tell(Courier *courier)
+{
+    Bag *bag = courier->bag;
+    size_t untold = settle_untold(bag);
+    bool is_store = untold == bag->count && !bag->fault.is_of_one;
+    if (is_store)
+        hold(courier);
+    else
+        let_go(courier);
+    if (!untold)
+        return;
+    log_untold(bag);
+    if (!courier->left_count)
+        courier->left_due_ms = clock_elapsed_ms() + PAUSE_MS;
+    put_last(courier, bag);
+    courier->bag = bag_new(courier);
+}
+
+/* Before it goes: whatever the store does not take now is left to a receipt. */
+static void tell_at_last(Courier *courier)
+{
+    while (courier->left_count) {
+        Bag *bag = take_first(courier);
+        bool is_store = settle_untold(bag) && !bag->fault.is_of_one;
+        bag_free(bag);
+        if (is_store)
+            break;
+    }
+    while (courier->left_count)
+        bag_free(take_first(courier));
+}
+
+/* ---- round trips ---- */
 
 static bool takes_nothing(const Bag *bag)
 {
@@ -170,33 +296,34 @@ static bool takes_nothing(const Bag *bag)
     return away == bag->count;
 }
 
+static bool may_take(const Courier *courier) { return courier->left_count < LEFT_MAX && clock_elapsed_ms() >= courier->held_until_ms; }
+
 /* Returns how long to wait before the next one. */
-static int64_t round_trip(Bag *bag)
+static int64_t round_trip(Courier *courier)
 {
-    arena_reset(&bag->arena);
-    bag->count = 0;
+    tell_left(courier);
+    if (!may_take(courier))
+        return LOOK_EVERY_MS;
+    Bag *bag = courier->bag;
+    bag_empty(bag);
     if (run_there(bag, take))
         return PAUSE_MS;
     if (!bag->count)
         return LOOK_EVERY_MS;
-    memset(bag->outcomes, 0, sizeof bag->outcomes);
-    memset(bag->told, 0, sizeof bag->told);
     carry(bag);
-    settle_at_last(bag);
-    return takes_nothing(bag) ? PAUSE_MS : 0;
+    bool is_away = takes_nothing(bag);
+    tell(courier);
+    return is_away ? PAUSE_MS : 0;
 }
 
 static void *work(void *argument)
 {
-    Bag *bag = calloc(1, sizeof *bag);
-    if (!bag)
-        abort();
-    bag->courier = argument;
-    arena_init(&bag->arena);
-    while (wait(bag->courier, round_trip(bag)))
+    Courier *courier = argument;
+    courier->bag = bag_new(courier);
+    while (wait(courier, round_trip(courier)))
         ;
-    arena_done(&bag->arena);
-    free(bag);
+    tell_at_last(courier);
+    bag_free(courier->bag);
     return NULL;
 }
 
@@ -207,7 +334,7 @@ Courier *courier_open(Intake *intake, const Ports *ports, bool calls, Fault *fau
     Courier *courier = calloc(1, sizeof *courier);
     if (!courier)
         abort();
-    *courier = (Courier){.intake = intake, .ports = ports, .calls = calls};
+    *courier = (Courier){.intake = intake, .ports = ports, .calls = calls, .left_end = &courier->left};
     pthread_mutex_init(&courier->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);

@@ -9,7 +9,7 @@ from support.fault_proxy import FaultProxy
 from support.foreign_api import ForeignApi
 from support.program import PATIENCE_S, Server
 from support.sms_provider_peer import Twilio
-from support.stores import Stores, check, is_away, until
+from support.stores import Stores, check, is_away, redis_cli, until
 
 pytestmark = pytest.mark.own_stores
 
@@ -79,6 +79,22 @@ def world(stores, tmp_path):
     one = World(tmp_path, stores, Gate())
     yield one
     one.stop()
+
+
+# ---- a store that does not take what became of some ----
+
+def test_key_of_another_program_holds_up_the_texts_of_its_own_campaign_only(world, stores):
+    world.gate.opened.set()
+    foreign, phones = unique("campaign"), [unique_phone() for _ in range(4)]  # one for each courier
+    redis_cli(stores.settings(), "SET", f"campaign:{foreign}:donations", "abc")
+    for phone in phones:
+        world.server.publish("donation-events", donation(unique("call"), foreign, phone))
+        until(lambda: world.peer.texts_to(phone))
+    world.server.publish("donation-events", donation("call", world.campaign, world.phone))
+    until(lambda: world.peer.texts_to(world.phone))
+    redis_cli(stores.settings(), "DEL", f"campaign:{foreign}:donations")
+    until(lambda: world.server.get(f"/v1/campaigns/{foreign}/live").json()["counters"].get("donations") == len(phones))
+    assert len(world.peer.ledger) == len(phones) + 1
 
 
 # ---- the ledger says SENT, and what belongs to it is missing ----
