@@ -11,6 +11,7 @@
 #include "ingress/http_handlers.h"
 #include "ingress/link_visitor.h"
 #include "ingress/links.h"
+#include "service/texts.h"
 
 enum { ID_BYTES = 16 };
 
@@ -64,9 +65,7 @@ static void count_click(const Links *links, const Opening *opening)
     click_queue_add(links->settings.clicks, opening->ref, kind, opening->visit.at_ms);
 }
 
-/* Of the first text with this link. */
-static int64_t sent_ms_of(const Effect *effect) { return effect->asked_ms ? effect->asked_ms : effect->created_ms; }
-
+/* effect: the first text with this link. */
 static void lead_on(Call *call, Opening *opening, const Effect *effect)
 {
     const Links *links = call->api->links;
@@ -75,7 +74,7 @@ static void lead_on(Call *call, Opening *opening, const Effect *effect)
         answer_unknown(call);
         return;
     }
-    opening->visit.sent_ms = sent_ms_of(effect);
+    opening->visit.sent_ms = text_sent_ms(effect);
     count_click(links, opening);
     answer_page(call, url);
 }

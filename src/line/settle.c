@@ -62,6 +62,8 @@ void settle_take(Batch *batch, Effect *effect, const SmsOutcome *outcome)
         put_back(batch, effect, outcome);
         return;
     }
+    if (!effect->asked_ms)
+        effect->asked_ms = batch->now_ms;
     effect->state = states[outcome->result];
     effect->message_id = outcome->message_id;
 }

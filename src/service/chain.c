@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "event/sms_ladder.h"
+#include "service/texts.h"
 
 enum { TRIES_MAX = CHAIN_EFFECTS_MAX / 2 };
 
@@ -107,9 +108,6 @@ static void touch(Chain *chain, const char *what, int64_t at_ms, int64_t until_m
         chain->last = (Touch){what, at_ms};
 }
 
-/* The outbox in the ledger's own store is not asked. */
-static int64_t sent_ms(const Effect *effect) { return effect->asked_ms ? effect->asked_ms : effect->created_ms; }
-
 static void find_touches(Chain *chain, const Cdr *cdr)
 {
     const LinkClicks *human = &chain->clicks[CLICK_HUMAN];
@@ -119,7 +117,7 @@ static void find_touches(Chain *chain, const Cdr *cdr)
     for (size_t i = 0; i < chain->effect_count; i++) {
         const Effect *effect = &chain->effects[i];
         if (effect->state == EFFECT_SENT)
-            touch(chain, effect->kind == EFFECT_SPEECH ? "speech" : "text", sent_ms(effect), until_ms);
+            touch(chain, effect->kind == EFFECT_SPEECH ? "speech" : "text", text_sent_ms(effect), until_ms);
     }
     touch(chain, "click", human->first_ms, until_ms);
     touch(chain, "click", human->last_ms, until_ms);
@@ -164,7 +162,7 @@ static void add_effect(const Effect *effect, Text *out)
     json_add_text_member(out, "messageId", effect->message_id);
     json_add_text_member(out, "ref", effect->ref);
     json_add_time_member(out, "enteredAt", effect->created_ms);
-    json_add_time_member(out, "sentAt", effect->state == EFFECT_SENT ? sent_ms(effect) : 0);
+    json_add_time_member(out, "sentAt", effect->state == EFFECT_SENT ? text_sent_ms(effect) : 0);
     json_add_time_member(out, "deliveredAt", effect->receipt == RECEIPT_DELIVERED ? effect->delivered_ms : 0);
     text_add_byte(out, '}');
 }

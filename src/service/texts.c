@@ -15,6 +15,8 @@ typedef struct Texts {
     int arena;
 } Texts;
 
+int64_t text_sent_ms(const Effect *effect) { return effect->asked_ms ? effect->asked_ms : effect->created_ms; }
+
 bool texts_read_state(Slice name, int *ret_state)
 {
     if (slice_empty(name))
@@ -75,7 +77,7 @@ static void make_room(Texts *texts)
         abort();
 }
 
-static void keep(Texts *texts, const Effect *effect, Slice status, bool is_filled)
+static void keep(Texts *texts, const Effect *effect, Slice status, int64_t sent_ms, bool is_filled)
 {
     TextPlace place = {effect->created_ms, effect->action_id};
     bool was_seen = texts->filter->before.at_ms && compare_places(&place, &texts->filter->before) >= 0;
@@ -83,7 +85,7 @@ static void keep(Texts *texts, const Effect *effect, Slice status, bool is_fille
         return;
     make_room(texts);
     Arena *arena = &texts->arenas[texts->arena];
-    texts->items[texts->count++] = (ListedText){effect_copy(effect, arena), arena_copy(arena, status), is_filled};
+    texts->items[texts->count++] = (ListedText){effect_copy(effect, arena), arena_copy(arena, status), sent_ms, is_filled};
 }
 
 /* ---- the ledger ---- */
@@ -92,7 +94,7 @@ static bool take_effect(void *context, const Effect *effect)
 {
     Texts *texts = context;
     if (texts->filter->state != TEXTS_OF_ALL_STATES || effect->state != EFFECT_CANCELLED)
-        keep(texts, effect, slice_of(effect_state_name(effect->state)), false);
+        keep(texts, effect, slice_of(effect_state_name(effect->state)), effect->state == EFFECT_SENT ? text_sent_ms(effect) : 0, false);
     return true;
 }
 
@@ -141,12 +143,14 @@ static Status merge(const Ports *ports, Texts *texts, OutboxPage *page, Fault *f
     Status status = ports->effects.load(ports->effects.self, page->ids, page->count, &page->arena, known, is_known, fault);
     for (size_t i = 0; i < page->count && !status; i++) {
         ListedText *text = is_known[i] ? find(texts, &known[i]) : NULL;
-        if (text)
-            text->status = arena_copy(&texts->arenas[texts->arena], page->statuses[i]);
+        if (!text)
+            continue;
+        text->status = arena_copy(&texts->arenas[texts->arena], page->statuses[i]);
+        text->sent_ms = 0;
     }
     for (size_t i = 0; i < page->count && !status; i++) {
         if (!is_known[i])
-            keep(texts, &page->texts[i], page->statuses[i], true);
+            keep(texts, &page->texts[i], page->statuses[i], 0, true);
     }
     keep_limit(texts);
     return status;

@@ -21,8 +21,12 @@ typedef struct TextsFilter {
 typedef struct ListedText {
     Effect effect;
     Slice status;   /* the effect's state, or the outbox's word */
+    int64_t sent_ms; /* 0 = it did not go out, or nobody can say: the outbox does not tell */
     bool is_filled; /* its message is what the person reads, and not the template; always so when it is visited, where it can be filled */
 } ListedText;
+
+/* When it went out, or was first tried; when it was asked for where nobody tells, as of texts from before that was kept. */
+int64_t text_sent_ms(const Effect *effect);
 
 /* The state of a name, TEXTS_OF_ALL_STATES of an empty one. False: there is no such state. */
 bool texts_read_state(Slice name, int *ret_state);

@@ -189,14 +189,14 @@ static bool note_action(void *context, const ActionRecord *record)
     return false;
 }
 
-/* A call that only actions are known of still has something to show. */
-static bool is_known(const Ports *ports, const Cdr *cdr, const RegistryFilter *filter)
+/* A call that only texts or actions are known of still has something to show. */
+static bool is_known(const Ports *ports, const Cdr *cdr, const Chain *chain, const RegistryFilter *filter)
 {
-    bool has_actions = cdr->fact_count > 0;
+    bool has_anything = cdr->fact_count || chain->effect_count || chain->gift_count;
     Fault ignored;
-    if (!has_actions)
-        ports->registry.actions(ports->registry.self, filter, note_action, &has_actions, &ignored);
-    return has_actions;
+    if (!has_anything)
+        ports->registry.actions(ports->registry.self, filter, note_action, &has_anything, &ignored);
+    return has_anything;
 }
 
 static int show(const Invocation *invocation, Desk *desk, const Cdr *cdr, Slice call_id)
@@ -204,13 +204,17 @@ static int show(const Invocation *invocation, Desk *desk, const Cdr *cdr, Slice 
     const Ports *ports = &desk->app.ports;
     RegistryFilter filter = {.call_id = call_id};
     Fault fault;
-    if (!is_known(ports, cdr, &filter) || (invocation->output == OUTPUT_JSON && !cdr->fact_count)) {
+    Chain chain = {0};
+    bool has_chain = !chain_read(ports, cdr, invocation->arena, &chain, &fault), is_json = invocation->output == OUTPUT_JSON;
+    if (!is_known(ports, cdr, &chain, &filter)) {
         verb_note("there is no call \"%.*s\"", SLICE_ARG(call_id));
         return EXIT_FAILED;
     }
-    Chain chain;
-    bool has_chain = !chain_read(ports, cdr, invocation->arena, &chain, &fault);
-    if (invocation->output == OUTPUT_JSON)
+    if (!cdr->fact_count)
+        verb_note("there is no record of the call \"%.*s\"%s", SLICE_ARG(call_id), is_json ? "; without --output json it shows what was done because of it" : "");
+    if (is_json && !cdr->fact_count)
+        return EXIT_FAILED;
+    if (is_json)
         return show_json(cdr, has_chain ? &chain : NULL, invocation->arena), EXIT_OK;
     if (cdr->fact_count)
         show_record(cdr, invocation->config->currency, invocation->arena);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "service/texts.h"
 #include "verb/output.h"
 
 static void show_line(const char *name, Slice value)
@@ -14,8 +15,7 @@ static void show_line(const char *name, Slice value)
 static void show_effect(const Effect *effect, Arena *arena)
 {
     Text line = text_in(arena);
-    int64_t sent_ms = effect->asked_ms ? effect->asked_ms : effect->created_ms;
-    text_printf(&line, "%s  at %.*s", effect_state_name(effect->state), SLICE_ARG(cell_time(arena, sent_ms)));
+    text_printf(&line, "%s  at %.*s", effect_state_name(effect->state), SLICE_ARG(cell_time(arena, text_sent_ms(effect))));
     if (effect->receipt == RECEIPT_DELIVERED)
         text_printf(&line, ", delivered at %.*s", SLICE_ARG(cell_time(arena, effect->delivered_ms)));
     else if (effect->receipt)

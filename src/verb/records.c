@@ -29,7 +29,7 @@ static const Column columns_of_outbox[] = {
 };
 
 static const Column columns_of_ledger[] = {
-    {"queued", COLUMN_TEXT}, {"phone", COLUMN_TEXT}, {"campaign", COLUMN_TEXT}, {"call", COLUMN_TEXT}, {"kind", COLUMN_TEXT},
+    {"queued", COLUMN_TEXT}, {"sent", COLUMN_TEXT}, {"phone", COLUMN_TEXT}, {"campaign", COLUMN_TEXT}, {"call", COLUMN_TEXT}, {"kind", COLUMN_TEXT},
     {"status", COLUMN_TEXT}, {"reason", COLUMN_WIDE}, {"provider", COLUMN_TEXT}, {"receipt", COLUMN_TEXT}, {"class", COLUMN_TEXT},
     {"message", COLUMN_WIDE},
 };
@@ -65,8 +65,8 @@ static bool list_of_ledger(void *context, const ListedText *text)
     Listing *listing = context;
     const Effect *effect = &text->effect;
     arena_reset(&listing->arena);
-    const Slice cells[] = {cell_time(&listing->arena, effect->created_ms), effect->phone, effect->campaign_id, effect->call_id,
-                           slice_of(effect_kind_name(effect->kind)), text->status, effect->reason, effect->provider,
+    const Slice cells[] = {cell_time(&listing->arena, effect->created_ms), cell_time(&listing->arena, text->sent_ms), effect->phone,
+                           effect->campaign_id, effect->call_id, slice_of(effect_kind_name(effect->kind)), text->status, effect->reason, effect->provider,
                            slice_of(receipt_state_name(effect->receipt)), slice_of(sms_class_name(effect->sms_class)), effect->message};
     add_row(listing, text, cells);
     return true;

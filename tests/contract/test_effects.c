@@ -282,11 +282,13 @@ static void settled_effect_is_never_claimed_again(void **state)
         assert_true(claim_at(c, &effect, NOON_MS, REPEAT_ALWAYS));
         effect.message_id = SLICE("m-1");
         effect.reason = SLICE("because");
+        effect.asked_ms = NOON_MS - 1000;
         assert_true(settle(c, &effect, ends[i]));
         assert_false(settle(c, &effect, ends[i]));
         assert_false(claim_at(c, &again, NOON_MS + 10 * LEASE_MS, REPEAT_ALWAYS));
         assert_int_equal(again.state, ends[i]);
         assert_slice(again.message_id, "m-1");
+        assert_int_equal(again.asked_ms, NOON_MS - 1000);
         assert_slice(again.reason, "because");
     }
 }

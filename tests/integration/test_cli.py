@@ -382,6 +382,14 @@ def test_blacklist_add_of_what_is_no_number_fails(data):
     assert run(data, "blacklist", "add", "0815").code != 0
 
 
+def test_call_without_a_record_yet_is_told_apart_from_one_that_nobody_knows(data):
+    run(data, "publish", "--topic", "donation-events", "--message", json.dumps(donation("call-1", "winter", PHONE)))
+    shown, as_record = run(data, "cdr", "show", "call-1"), run(data, "cdr", "show", "call-1", "--output", "json")
+    assert shown.code == 0 and "no record of the call" in shown.err and "\ntext " in shown.out
+    assert as_record.code == 1 and "no record of the call" in as_record.err and as_record.out == ""
+    assert 'there is no call "call-2"' in run(data, "cdr", "show", "call-2", "--output", "json").err
+
+
 # ---- dead letters ----
 
 def test_dlq_list_show_drop(folder):

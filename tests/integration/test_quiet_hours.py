@@ -1,4 +1,6 @@
 """Quiet hours need the time zones of the system where somebody can be reached, and nowhere else."""
+import csv
+import io
 import json
 
 import pytest
@@ -85,6 +87,11 @@ def test_text_of_the_night_goes_out_at_eight_and_not_before(new_york):
     clock.set(EIGHT_MS)
     until(lambda: peer.texts_to(NEW_YORKER))
     assert len(peer.ledger) == 1
+    until(lambda: server.json("sms", "list", "--state", "sent"))
+    [text] = server.json("sms", "list")
+    assert text["queuedAt"].startswith("2026-01-16T02:00") and text["sentAt"].startswith("2026-01-16T13:00")
+    [listed] = csv.DictReader(io.StringIO(server.run("sms", "list", "--output", "csv").out))
+    assert listed["sent"][:16].replace("T", " ") == "2026-01-16 13:00"
 
 
 def test_who_writes_at_night_is_answered_at_night(new_york):

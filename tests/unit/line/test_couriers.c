@@ -62,6 +62,28 @@ static void what_a_courier_carried_is_recorded_and_counted_once_whatever_failed_
     }
 }
 
+static void what_went_out_has_the_time_of_that_and_not_of_its_press(void **state)
+{
+    (void)state;
+    static const struct { SmsResult result; int64_t tried_ms; bool now, earlier; } rows[] = {
+        {.result = SMS_ACCEPTED, .now = true}, {.result = SMS_UNKNOWN, .now = true}, {.result = SMS_AWAY}, {.result = SMS_UNSENT},
+        {.result = SMS_ACCEPTED, .tried_ms = 1000, .earlier = true}, {.result = SMS_AWAY, .tried_ms = 1000, .earlier = true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        World world;
+        Bag bag;
+        init_carried(&world, false);
+        must_take(&world, &bag);
+        bag.effects[0].asked_ms = rows[i].tried_ms;
+        int64_t before_ms = clock_wall_ms();
+        assert_int_equal(settle_as(&world, &bag, rows[i].result), STATUS_OK);
+        int64_t asked_ms = world.effects[0].asked_ms;
+        if ((asked_ms >= before_ms) != rows[i].now || (asked_ms == rows[i].tried_ms) == rows[i].now)
+            fail_msg("row %zu: asked at %lld", i, (long long)asked_ms);
+        world_done(&world);
+    }
+}
+
 static void what_somebody_else_has_settled_is_theirs_to_record(void **state)
 {
     (void)state;
@@ -277,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_courier_carried_is_recorded_and_counted_once_whatever_failed_behind_the_ledger),
+        cmocka_unit_test(what_went_out_has_the_time_of_that_and_not_of_its_press),
         cmocka_unit_test(what_somebody_else_has_settled_is_theirs_to_record),
         cmocka_unit_test(a_receipt_that_is_there_before_a_lost_answer_proves_its_text),
         cmocka_unit_test(the_press_again_heals_what_its_courier_left),

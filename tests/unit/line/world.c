@@ -161,6 +161,7 @@ static Status settle_effects(void *self, const Effect *effects, size_t count, in
         effect->state = effects[i].state;
         effect->due_ms = effects[i].due_ms;
         effect->attempts = effects[i].attempts;
+        effect->asked_ms = effects[i].asked_ms;
     }
     return world->settled_unheard ? fault_set(fault, STATUS_RETRY, "ledger_down", "the ledger's answer was lost") : STATUS_OK;
 }
