@@ -41,6 +41,7 @@ typedef struct Batch {
     const PipelineSettings *settings;
     Arena arena;
     int64_t now_ms;
+    int64_t list_asked_ms;   /* wall time from before the do-not-call list was asked for the last time about what goes out */
     uint64_t random;         /* state of the jitter */
     bool in_unit;
     CdrPlace swept;         /* the last call that the sweeper looked at */

@@ -61,6 +61,7 @@ static Status cancel_blocked(Batch *batch, Effect *effects, size_t count, Fault 
     bool blocked[BATCH_MAX];
     for (size_t i = 0; i < count; i++)
         phones[i] = effects[i].phone;
+    batch->list_asked_ms = clock_wall_ms();
     Status status = dnc_are_blocked(batch->ports, phones, count, blocked, fault);
     for (size_t i = 0; !status && i < count; i++) {
         if (blocked[i] && effects[i].kind != EFFECT_REPLY)

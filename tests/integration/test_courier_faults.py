@@ -81,6 +81,27 @@ def world(stores, tmp_path):
     one.stop()
 
 
+# ---- a store that is slow ----
+
+def test_texts_leave_while_the_database_answers_slowly(world):
+    world.gate.opened.set()
+    world.postgres.delay(0.8)  # each exchange; several make a text
+    world.press()
+    until(lambda: world.peer.texts_to(world.phone))
+    world.postgres.heal()
+    world.settles()
+
+
+def test_database_that_is_too_slow_for_its_list_to_be_believed_is_told_of(world):
+    world.gate.opened.set()
+    world.postgres.delay(1.7)
+    world.server.publish("donation-events", donation("call", world.campaign, world.phone))
+    until(lambda: any("texts wait: the do-not-call list" in line for line in world.server.log))
+    assert not world.peer.requests
+    world.postgres.heal()
+    world.settles()
+
+
 # ---- a store that does not take what became of some ----
 
 def test_key_of_another_program_holds_up_the_texts_of_its_own_campaign_only(world, stores):

@@ -358,7 +358,8 @@ static Status project(void *self, const Projection *items, size_t count, Fault *
 static Status is_cached(void *self, const Slice *phones, size_t count, CacheAnswer *ret, Fault *fault)
 {
     (void)fault;
-    const World *world = self;
+    World *world = self;
+    world->list_asked_ms = clock_wall_ms();
     for (size_t i = 0; i < count; i++)
         ret[i] = slice_equal(phones[i], world->cached) ? CACHE_BLOCKED : CACHE_UNKNOWN;
     return STATUS_OK;

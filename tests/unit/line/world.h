@@ -49,6 +49,7 @@ typedef struct World {
     SmsResult sms_result;
     bool calls_are_over;      /* those that were hung up */
     size_t calls_asked, calls_released;
+    int64_t list_asked_ms;    /* wall time, the last time */
     int64_t waited_ms;        /* for them, the last time that somebody asked */
 } World;
 
