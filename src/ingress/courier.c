@@ -154,12 +154,21 @@ static void look_for_slow_list(const Bag *bag)
 
 static void carry(Bag *bag)
 {
+    look_for_slow_list(bag);
     const Ports *ports = bag->courier->ports;
     Status status = bag->courier->calls
         ? ports->speech.send(ports->speech.self, bag->effects, bag->count, bag->asked_ms, &bag->arena, bag->outcomes, &bag->fault)
         : ports->sms.send(ports->sms.self, bag->effects, bag->count, bag->asked_ms, &bag->arena, bag->outcomes, &bag->fault);
     for (size_t i = 0; status && i < bag->count; i++)
         bag->outcomes[i] = (SmsOutcome){.result = SMS_UNKNOWN, .reason = slice_of(bag->fault.text)};
+}
+
+/* Whoever takes them next asks the list again. */
+static void put_back(Bag *bag)
+{
+    for (size_t i = 0; i < bag->count; i++)
+        bag->outcomes[i] = (SmsOutcome){.result = SMS_AWAY, .not_before_ms = clock_wall_ms(),
+                                        .reason = SLICE("the ledger did not say whether it may go out")};
 }
 
 static Status settle_some(Bag *bag, size_t first, size_t count)
@@ -329,12 +338,13 @@ static int64_t round_trip(Courier *courier)
         return LOOK_EVERY_MS;
     Bag *bag = courier->bag;
     bag_empty(bag);
-    if (run_there(bag, take))
-        return PAUSE_MS;
+    Status status = run_there(bag, take);
     if (!bag->count)
-        return LOOK_EVERY_MS;
-    look_for_slow_list(bag);
-    carry(bag);
+        return status ? PAUSE_MS : LOOK_EVERY_MS;
+    if (status)
+        put_back(bag);
+    else
+        carry(bag);
     bool is_away = takes_nothing(bag);
     tell(courier);
     return is_away ? PAUSE_MS : 0;

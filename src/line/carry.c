@@ -76,7 +76,8 @@ Status pipeline_take(Pipeline *line, int64_t now_ms, bool calls, size_t max, Are
     Status status = step_begin(batch, fault);
     status = status ? status : batch_finish(batch, take(batch, calls, max, ours, &count, fault), fault);
     *ret_asked_ms = batch->list_asked_ms;
-    for (size_t i = 0; !status && i < count; i++) {
+    bool is_undone = status && batch->ports->unit.atomic;
+    for (size_t i = 0; !is_undone && i < count; i++) {
         if (ours[i].state == EFFECT_SENDING)
             out[(*ret_count)++] = effect_copy(&ours[i], arena);
     }

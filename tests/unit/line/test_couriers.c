@@ -276,6 +276,37 @@ static void whoever_looked_too_late_leaves_what_is_blocked_to_who_has_it_by_now(
     world_done(&world);
 }
 
+static void what_may_be_sending_and_was_not_sent_is_put_back_whatever_the_ledger_has(void **state)
+{
+    (void)state;
+    static const EffectState held[] = {EFFECT_CLAIMED, EFFECT_SENDING, EFFECT_UNKNOWN};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
+        World world;
+        Bag bag;
+        init_carried(&world, false);
+        world.sending_unheard = true;
+        assert_int_equal(take(&world, &bag), STATUS_RETRY);
+        assert_int_equal(bag.count, 1);
+        world.effects[0].state = held[i];
+        assert_int_equal(settle_as(&world, &bag, SMS_AWAY), STATUS_OK);
+        assert_int_equal(world.effects[0].state, EFFECT_PENDING);
+        assert_int_equal(world.effects[0].asked_ms, 0);
+        world_done(&world);
+    }
+}
+
+static void what_was_undone_as_a_whole_is_not_put_back(void **state)
+{
+    (void)state;
+    World world;
+    Bag bag;
+    init_carried(&world, true);
+    world.sending_unheard = true;
+    assert_int_equal(take(&world, &bag), STATUS_RETRY);
+    assert_int_equal(bag.count, 0);
+    world_done(&world);
+}
+
 static void what_the_list_said_counts_from_when_it_was_asked(void **state)
 {
     (void)state;
@@ -306,6 +337,8 @@ int main(void)
         cmocka_unit_test(what_is_cancelled_stays_in_the_ledger_until_its_record_is_there),
         cmocka_unit_test(a_record_that_no_store_takes_keeps_nothing_from_being_cancelled),
         cmocka_unit_test(whoever_looked_too_late_leaves_what_is_blocked_to_who_has_it_by_now),
+        cmocka_unit_test(what_may_be_sending_and_was_not_sent_is_put_back_whatever_the_ledger_has),
+        cmocka_unit_test(what_was_undone_as_a_whole_is_not_put_back),
         cmocka_unit_test(what_the_list_said_counts_from_when_it_was_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

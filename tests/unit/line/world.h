@@ -45,6 +45,7 @@ typedef struct World {
     Slice opt_out_before_sending; /* this number opts out between claim and sending */
     bool claim_is_taken_over; /* somebody else has it before it becomes SENDING */
     bool sending_is_taken_over; /* somebody else has it before it is settled */
+    bool sending_unheard;     /* the ledger has it as SENDING, and its answer is lost */
     bool settled_unheard;     /* the ledger settles, and its answer is lost */
     SmsResult sms_result;
     bool calls_are_over;      /* those that were hung up */
