@@ -36,8 +36,11 @@ void pipeline_run(Pipeline *line, Delivery *const *deliveries, size_t count);
 /* ---- couriers: effects are taken and settled on this thread, and carried on another one ---- */
 
 /* Takes up to max effects that wait, all texts or all calls, and may go out now: they are SENDING, durably, and ours until due_ms.
- * Copies in arena. Those that may not go out are settled at once, or, where stores are apart and one fails, when their lease is over. */
-Status pipeline_take(Pipeline *line, int64_t now_ms, bool calls, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault);
+ * Copies in arena. Those that may not go out are settled at once, or, where stores are apart and one fails, when their lease is over.
+ * ret_asked_ms: wall time from before the do-not-call list was asked about them. Where it fails, nobody knows whether those in out became
+ * SENDING: they do not go out, and are settled as AWAY. */
+Status pipeline_take(Pipeline *line, int64_t now_ms, bool calls, size_t max, Arena *arena, Effect *out, size_t *ret_count,
+                     int64_t *ret_asked_ms, Fault *fault);
 /* Writes down what became of them, in one unit of work. RETRY: nothing is written; come again, however late. */
 Status pipeline_settle(Pipeline *line, int64_t now_ms, Effect *effects, const SmsOutcome *outcomes, size_t count, Fault *fault);
 

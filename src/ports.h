@@ -277,6 +277,9 @@ typedef struct LivePort {
     Status (*is_whole)(void *self, bool *ret_counters, bool *ret_list, Fault *fault);
 } LivePort;
 
+/* What the do-not-call list said is believed for so long from when it was asked: another process may put numbers on it. */
+enum { TEXT_BELIEVED_MS = 3000, CALL_BELIEVED_MS = 2000 };
+
 /* ---- sms: the gateway ---- */
 
 typedef enum SmsResult {

@@ -14,9 +14,6 @@
 /* Long enough for voicemail to take it, which is what 47 CFR 64.1200(a)(6) asks for twice over (15 seconds or four rings). */
 enum { RING_S = 30, DEADLINE_MS = 5000, LEAST_MS = 100, REASON_BYTES_MAX = 300 };
 
-/* What the do-not-call list said is believed for so long: another process may put numbers on it. */
-enum { BELIEVED_MS = 2000 };
-
 /* What Asterisk's Originate has room for (main/manager.c). */
 enum { CHANNEL_BYTES_MAX = 255, NUMBER_DIGITS_LEAST = 3 };
 
@@ -232,7 +229,7 @@ static SmsOutcome put_back(Slice why)
     return away;
 }
 
-/* When the list was asked: before now_ms, by the wall clock; what it says is believed for a moment from when the call was handed over. */
+/* now_ms: from before the list was asked; what it says is believed for a moment from then on. */
 typedef struct Asked {
     int64_t now_ms, believed_until_ms; /* wall time */
     int64_t since_ms;                  /* elapsed time */
@@ -267,7 +264,7 @@ static Status send_speech(void *self, const Effect *effects, size_t count, int64
 {
     (void)fault;
     struct PbxSpeech *speech = self;
-    const Asked asked = {.now_ms = now_ms, .believed_until_ms = now_ms + BELIEVED_MS, .since_ms = recent_blocks_since(now_ms)};
+    const Asked asked = {.now_ms = now_ms, .believed_until_ms = now_ms + CALL_BELIEVED_MS, .since_ms = recent_blocks_since(now_ms)};
     for (size_t i = 0; i < count; i++) {
         pthread_mutex_lock(&speech->lock);
         outcomes[i] = place_in_time(speech, &effects[i], &asked, arena);

@@ -17,9 +17,6 @@
 enum { ANSWER_MS = 10 * 1000, ANSWER_BYTES_MAX = 256 * 1024, LEAST_MS = 100, FAILURES_IN_A_ROW = 3, ACCOUNT_WAIT_MS = 60 * 1000 };
 enum { WORD_BYTES_MAX = 128, REASON_BYTES_MAX = 300 };
 
-/* What the do-not-call list said is believed for so long: another process may put numbers on it. */
-enum { BELIEVED_MS = 3000 };
-
 static const SmsProvider *const every_provider[] = {&sms_twilio, &sms_vonage, &sms_plivo, &sms_aws, &sms_generic, NULL};
 
 struct SmsGateway {
@@ -257,7 +254,7 @@ static bool prepare(SmsGateway *gateway, const Effect *effect, int64_t now_ms, A
     Fault fault;
     int64_t lease_ms = effect->due_ms - now_ms, wait_ms = 0;
     *sending = (Sending){.task.run = run, .gateway = gateway, .effect = effect, .now_ms = now_ms, .start_by_ms = now_ms + lease_ms / 2,
-                         .believed_until_ms = now_ms + BELIEVED_MS, .end_ms = now_ms + lease_ms / 4 * 3,
+                         .believed_until_ms = now_ms + TEXT_BELIEVED_MS, .end_ms = now_ms + lease_ms / 4 * 3,
                          .asked_ms = recent_blocks_since(now_ms)};
     if (effect_fill(effect, arena, &sending->text, &fault)) {
         *ret = (SmsOutcome){.result = SMS_REFUSED, .reason = arena_copy(arena, slice_of(fault.text))};

@@ -1,10 +1,12 @@
 #include "ingress/courier.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 
 enum {
     BAG_MAX = 16,        /* carried at a time: a slow answer holds up no more than these, and of no more is nothing known after a crash */
@@ -43,7 +45,7 @@ struct Bag {
     bool told[BAG_MAX];       /* of those that are settled */
     size_t count;
     size_t first, settling;   /* those that the task in hand settles */
-    int64_t taken_ms; /* wall time from before the list was asked */
+    int64_t asked_ms; /* wall time from before the list was asked */
     Status status;
     Fault fault;
 };
@@ -88,8 +90,8 @@ static void take(Task *task, Pipeline *line, const Ports *ports)
 {
     Bag *bag = task->context;
     (void)ports;
-    bag->taken_ms = clock_wall_ms();
-    bag->status = pipeline_take(line, bag->taken_ms, bag->courier->calls, bag->courier->hold_ms ? 1 : BAG_MAX, &bag->arena, bag->effects, &bag->count, &bag->fault);
+    size_t most = bag->courier->hold_ms ? 1 : BAG_MAX;
+    bag->status = pipeline_take(line, clock_wall_ms(), bag->courier->calls, most, &bag->arena, bag->effects, &bag->count, &bag->asked_ms, &bag->fault);
 }
 
 static void settle(Task *task, Pipeline *line, const Ports *ports)
@@ -129,14 +131,44 @@ static bool wait(Courier *courier, int64_t wait_ms)
     return goes_on;
 }
 
+/* At most once a minute, whichever courier it is. */
+static void warn_of_slow_list(int64_t took_ms)
+{
+    enum { WARN_EVERY_MS = 60 * 1000 };
+    static atomic_llong next_ms;
+    long long now_ms = clock_elapsed_ms(), due_ms = atomic_load(&next_ms);
+    if (now_ms >= due_ms && atomic_compare_exchange_strong(&next_ms, &due_ms, now_ms + WARN_EVERY_MS))
+        log_line(LOG_WARN, "texts wait: the do-not-call list and the ledger answer too slowly for what the list says to be believed",
+                 LOG_NUMBER("took_ms", took_ms));
+}
+
+/* Whoever carries them puts them back by then. */
+static void look_for_slow_list(const Bag *bag)
+{
+    int64_t took_ms = clock_wall_ms() - bag->asked_ms, believed_ms = bag->courier->calls ? CALL_BELIEVED_MS : TEXT_BELIEVED_MS;
+    if (took_ms < believed_ms)
+        return;
+    metric_add(METRIC_LIST_TOO_SLOW, (int64_t)bag->count);
+    warn_of_slow_list(took_ms);
+}
+
 static void carry(Bag *bag)
 {
+    look_for_slow_list(bag);
     const Ports *ports = bag->courier->ports;
     Status status = bag->courier->calls
-        ? ports->speech.send(ports->speech.self, bag->effects, bag->count, bag->taken_ms, &bag->arena, bag->outcomes, &bag->fault)
-        : ports->sms.send(ports->sms.self, bag->effects, bag->count, bag->taken_ms, &bag->arena, bag->outcomes, &bag->fault);
+        ? ports->speech.send(ports->speech.self, bag->effects, bag->count, bag->asked_ms, &bag->arena, bag->outcomes, &bag->fault)
+        : ports->sms.send(ports->sms.self, bag->effects, bag->count, bag->asked_ms, &bag->arena, bag->outcomes, &bag->fault);
     for (size_t i = 0; status && i < bag->count; i++)
         bag->outcomes[i] = (SmsOutcome){.result = SMS_UNKNOWN, .reason = slice_of(bag->fault.text)};
+}
+
+/* Whoever takes them next asks the list again. */
+static void put_back(Bag *bag)
+{
+    for (size_t i = 0; i < bag->count; i++)
+        bag->outcomes[i] = (SmsOutcome){.result = SMS_AWAY, .not_before_ms = clock_wall_ms(),
+                                        .reason = SLICE("the ledger did not say whether it may go out")};
 }
 
 static Status settle_some(Bag *bag, size_t first, size_t count)
@@ -306,11 +338,13 @@ static int64_t round_trip(Courier *courier)
         return LOOK_EVERY_MS;
     Bag *bag = courier->bag;
     bag_empty(bag);
-    if (run_there(bag, take))
-        return PAUSE_MS;
+    Status status = run_there(bag, take);
     if (!bag->count)
-        return LOOK_EVERY_MS;
-    carry(bag);
+        return status ? PAUSE_MS : LOOK_EVERY_MS;
+    if (status)
+        put_back(bag);
+    else
+        carry(bag);
     bool is_away = takes_nothing(bag);
     tell(courier);
     return is_away ? PAUSE_MS : 0;

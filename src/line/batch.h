@@ -41,6 +41,7 @@ typedef struct Batch {
     const PipelineSettings *settings;
     Arena arena;
     int64_t now_ms;
+    int64_t list_asked_ms;   /* wall time from before the do-not-call list was asked for the last time about what goes out */
     uint64_t random;         /* state of the jitter */
     bool in_unit;
     CdrPlace swept;         /* the last call that the sweeper looked at */
@@ -130,7 +131,7 @@ Status deliver_claim(Batch *batch, Effect *effects, size_t count, bool *claimed,
 Status deliver_claimed(Batch *batch, Effect *effects, const bool *claimed, size_t count, Fault *fault);
 
 /* Those that were claimed, once more before they go out: CANCELLED where the number is blocked or a text was delivered after all, PENDING until
- * quiet hours end, and SENDING otherwise, unless somebody else has them. In a unit. */
+ * quiet hours end, and SENDING otherwise, unless somebody else has them. Where it fails, what is SENDING may be it in the ledger, too. In a unit. */
 Status deliver_release(Batch *batch, Effect *effects, size_t count, Fault *fault);
 
 /* What the batch claimed so long ago would go out too late: left CLAIMED, it is taken up again when the lease is over. */

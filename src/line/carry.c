@@ -65,7 +65,8 @@ static Status take(Batch *batch, bool calls, size_t max, Effect *ours, size_t *r
     return is_durable && is_any_sending(ours, *ret_count) ? STATUS_OK : status;
 }
 
-Status pipeline_take(Pipeline *line, int64_t now_ms, bool calls, size_t max, Arena *arena, Effect *out, size_t *ret_count, Fault *fault)
+Status pipeline_take(Pipeline *line, int64_t now_ms, bool calls, size_t max, Arena *arena, Effect *out, size_t *ret_count,
+                     int64_t *ret_asked_ms, Fault *fault)
 {
     Batch *batch = pipeline_fresh_batch(line, now_ms);
     size_t count = 0;
@@ -74,7 +75,9 @@ Status pipeline_take(Pipeline *line, int64_t now_ms, bool calls, size_t max, Are
     Effect *ours = ARENA_ARRAY(&batch->arena, Effect, max);
     Status status = step_begin(batch, fault);
     status = status ? status : batch_finish(batch, take(batch, calls, max, ours, &count, fault), fault);
-    for (size_t i = 0; !status && i < count; i++) {
+    *ret_asked_ms = batch->list_asked_ms;
+    bool is_undone = status && batch->ports->unit.atomic;
+    for (size_t i = 0; !is_undone && i < count; i++) {
         if (ours[i].state == EFFECT_SENDING)
             out[(*ret_count)++] = effect_copy(&ours[i], arena);
     }

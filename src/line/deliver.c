@@ -61,6 +61,7 @@ static Status cancel_blocked(Batch *batch, Effect *effects, size_t count, Fault 
     bool blocked[BATCH_MAX];
     for (size_t i = 0; i < count; i++)
         phones[i] = effects[i].phone;
+    batch->list_asked_ms = clock_wall_ms();
     Status status = dnc_are_blocked(batch->ports, phones, count, blocked, fault);
     for (size_t i = 0; !status && i < count; i++) {
         if (blocked[i] && effects[i].kind != EFFECT_REPLY)
@@ -152,7 +153,8 @@ bool deliver_is_too_late(const Batch *batch, int64_t now_ms)
     return !batch->ports->sms.joins_unit && now_ms - batch->now_ms >= batch->settings->lease_ms / 4 * 3;
 }
 
-/* Moves the claimed ones that may go out to SENDING; those that lost their fence are left alone. */
+/* Moves the claimed ones that may go out to SENDING; those that lost their fence are left alone. Where the ledger does not answer, each may be
+ * SENDING there, so it is here. */
 static Status mark_sending(Batch *batch, Effect *effects, size_t count, Fault *fault)
 {
     Effect leaving[BATCH_MAX];
@@ -169,8 +171,8 @@ static Status mark_sending(Batch *batch, Effect *effects, size_t count, Fault *f
         return STATUS_OK;
     const EffectsPort *ledger = &batch->ports->effects;
     Status status = ledger->sending(ledger->self, leaving, leaving_count, now_ms, now_ms + batch->settings->lease_ms, ours, fault);
-    for (size_t i = 0; !status && i < leaving_count; i++) {
-        if (ours[i])
+    for (size_t i = 0; i < leaving_count; i++) {
+        if (status || ours[i])
             effects[indices[i]].state = EFFECT_SENDING;
     }
     return status;

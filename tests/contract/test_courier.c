@@ -76,7 +76,8 @@ static void must_publish(World *world, const char *topic, const char *body)
 
 static void take(World *world, bool calls)
 {
-    assert_int_equal(pipeline_take(world->line, world->now_ms, calls, BAG_MAX, &world->arena, world->bag, &world->count, &world->fault), STATUS_OK);
+    int64_t asked_ms;
+    assert_int_equal(pipeline_take(world->line, world->now_ms, calls, BAG_MAX, &world->arena, world->bag, &world->count, &asked_ms, &world->fault), STATUS_OK);
 }
 
 static void settle_as(World *world, SmsOutcome outcome)

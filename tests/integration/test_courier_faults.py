@@ -15,6 +15,7 @@ pytestmark = pytest.mark.own_stores
 
 QUICK = {"PLEDGELINE_BACKOFF_FIRST": 1, "PLEDGELINE_BACKOFF_MOST": 1}
 GIVEN_UP_S = 8  # the adapter asks for 5 s
+LEASE_S, BELIEVED_S = 2, 3
 
 
 class Gate:
@@ -31,17 +32,23 @@ class Gate:
 class World:
     """A server that texts by a provider; its Redis and its PostgreSQL are behind proxies."""
 
-    def __init__(self, folder, stores, gate):
+    def __init__(self, folder, stores, gate, **more):
         self.redis, self.postgres = FaultProxy(stores.redis.port), FaultProxy(stores.postgres.port)
         self.gate, self.peer, self.campaign, self.phone = gate, Twilio(gate), unique("campaign"), unique_phone()
         settings = stores.settings()
         settings["REDIS_URL"] = settings["REDIS_URL"].replace(f":{stores.redis.port}/", f":{self.redis.port}/")
         settings["DATABASE_URL"] = settings["DATABASE_URL"].replace(f":{stores.postgres.port}/", f":{self.postgres.port}/") + "&sslmode=disable"
-        self.server = Server(folder / "data", **QUICK, **settings, **self.peer.settings).start()
+        self.server = Server(folder / "data", **QUICK, **settings, **self.peer.settings, **more).start()
 
     def press(self):
         self.server.publish("donation-events", donation("call", self.campaign, self.phone))
         until(lambda: self.gate.asked)
+
+    def hold_sending(self):
+        """The ledger has the text as SENDING, and has not said so."""
+        self.postgres.hold_once(b"effect_sending")
+        self.server.publish("donation-events", donation("call", self.campaign, self.phone))
+        assert self.postgres.held.wait(PATIENCE_S)
 
     def seen(self):
         records = [record["actionType"] for record in self.server.get(f"/v1/actions?campaignId={self.campaign}").json()["actions"]]
@@ -81,6 +88,26 @@ def world(stores, tmp_path):
     one.stop()
 
 
+# ---- a store that is slow ----
+
+def test_texts_leave_while_the_database_answers_slowly(world):
+    world.gate.opened.set()
+    world.postgres.delay(0.8)  # each exchange; several make a text
+    world.press()
+    until(lambda: world.peer.texts_to(world.phone))
+    world.postgres.heal()
+    world.settles()
+
+
+def test_database_that_is_too_slow_for_its_list_to_be_believed_is_told_of(world):
+    world.gate.opened.set()
+    world.hold_sending()
+    time.sleep(BELIEVED_S + 0.5)
+    world.postgres.heal()
+    until(lambda: any("texts wait: the do-not-call list" in line for line in world.server.log))
+    world.settles()
+
+
 # ---- a store that does not take what became of some ----
 
 def test_key_of_another_program_holds_up_the_texts_of_its_own_campaign_only(world, stores):
@@ -95,6 +122,26 @@ def test_key_of_another_program_holds_up_the_texts_of_its_own_campaign_only(worl
     redis_cli(stores.settings(), "DEL", f"campaign:{foreign}:donations")
     until(lambda: world.server.get(f"/v1/campaigns/{foreign}/live").json()["counters"].get("donations") == len(phones))
     assert len(world.peer.ledger) == len(phones) + 1
+
+
+# ---- the ledger says SENDING, and nobody heard it ----
+
+@pytest.fixture
+def short_leases(stores, tmp_path):
+    one = World(tmp_path, stores, Gate(), PLEDGELINE_EFFECT_LEASE=LEASE_S)
+    yield one
+    one.stop()
+
+
+def test_text_goes_out_when_the_ledger_is_back_that_did_not_say_it_may(short_leases):
+    world = short_leases
+    world.gate.opened.set()
+    world.hold_sending()
+    world.postgres.refuse()
+    time.sleep(LEASE_S + 1)
+    world.postgres.heal()
+    until(lambda: not is_away(world.server, "postgresql"))
+    world.settles()
 
 
 # ---- the ledger says SENT, and what belongs to it is missing ----

@@ -5,6 +5,8 @@
 
 #include "ingress/courier.h"
 
+#define UNSURE "the ledger did not say whether it may go out"
+
 typedef struct Desk {
     World world;
     Ports ports;
@@ -15,6 +17,7 @@ typedef struct Desk {
     int stuck_for; /* so many times */
     Slice late;  /* comes to the ledger once that one was tried */
     Text settled; /* "a(reason) b() " */
+    size_t sent;
     Slice before_late; /* what was settled when it went out */
     pthread_mutex_t lock; /* guards what is below */
     pthread_cond_t changed;
@@ -101,6 +104,7 @@ static Status refuse_all(void *self, const Effect *effects, size_t count, int64_
     (void)self, (void)now_ms, (void)arena, (void)fault;
     for (size_t i = 0; i < count; i++) {
         bool is_bad = slice_equal(effects[i].action_id, SLICE("bad"));
+        desk->sent++;
         if (slice_equal(effects[i].action_id, SLICE("late")))
             desk->before_late = arena_copy(&desk->world.arena, text_slice(&desk->settled));
         outcomes[i] = (SmsOutcome){.result = SMS_REFUSED, .reason = is_bad && slice_empty(desk->stuck) ? SLICE("poison") : SLICE("no")};
@@ -219,6 +223,16 @@ static void what_is_left_over_is_told_before_its_courier_goes(void **state)
     assert_slice(text_slice(&desk->settled), "a(no) c(no) bad(no) ");
 }
 
+static void text_that_the_ledger_did_not_release_for_sure_is_not_carried(void **state)
+{
+    (void)state;
+    desk->ports.unit.atomic = false;
+    desk->world.sending_unheard = true;
+    carry_once();
+    assert_true(slice_starts_with(text_slice(&desk->settled), SLICE("a(" UNSURE ") bad(" UNSURE ") c(" UNSURE ") ")));
+    assert_int_equal(desk->sent, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(while_a_store_takes_nothing_no_more_texts_go_out, open_desk, close_desk),
         cmocka_unit_test_setup_teardown(one_more_text_shows_that_a_store_takes_others, open_desk, close_desk),
         cmocka_unit_test_setup_teardown(what_is_left_over_is_told_before_its_courier_goes, open_desk, close_desk),
+        cmocka_unit_test_setup_teardown(text_that_the_ledger_did_not_release_for_sure_is_not_carried, open_desk, close_desk),
         cmocka_unit_test_setup_teardown(text_that_the_ledger_does_not_take_loses_its_words_and_holds_up_no_other, open_desk, close_desk),
         cmocka_unit_test_setup_teardown(text_that_the_ledger_never_takes_is_given_up, open_desk, close_desk),
     };

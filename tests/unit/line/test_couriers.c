@@ -14,13 +14,16 @@ static void init_carried(World *world, bool atomic)
 typedef struct Bag {
     Effect effects[WORLD_MAX];
     size_t count;
+    int64_t asked_ms;
     Fault fault;
 } Bag;
 
-static Status take(World *world, Bag *bag)
+static Status take_at(World *world, int64_t now_ms, Bag *bag)
 {
-    return pipeline_take(world->line, clock_wall_ms(), false, WORLD_MAX, &world->arena, bag->effects, &bag->count, &bag->fault);
+    return pipeline_take(world->line, now_ms, false, WORLD_MAX, &world->arena, bag->effects, &bag->count, &bag->asked_ms, &bag->fault);
 }
+
+static Status take(World *world, Bag *bag) { return take_at(world, clock_wall_ms(), bag); }
 
 static void must_take(World *world, Bag *bag)
 {
@@ -288,10 +291,55 @@ static void whoever_looked_too_late_leaves_what_is_blocked_to_who_has_it_by_now(
     init_half_blocked(&world);
     world.effects[0].due_ms = world.effects[1].due_ms = 0;
     int64_t long_ago_ms = clock_wall_ms() - world.settings.lease_ms;
-    assert_int_equal(pipeline_take(world.line, long_ago_ms, false, WORLD_MAX, &world.arena, bag.effects, &bag.count, &bag.fault), STATUS_OK);
+    assert_int_equal(take_at(&world, long_ago_ms, &bag), STATUS_OK);
     assert_int_equal(bag.count, 0);
     assert_int_equal(world.effects[0].state, EFFECT_CLAIMED);
     assert_int_equal(world.action_count, 0);
+    world_done(&world);
+}
+
+static void what_may_be_sending_and_was_not_sent_is_put_back_whatever_the_ledger_has(void **state)
+{
+    (void)state;
+    static const EffectState held[] = {EFFECT_CLAIMED, EFFECT_SENDING, EFFECT_UNKNOWN};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
+        World world;
+        Bag bag;
+        init_carried(&world, false);
+        world.sending_unheard = true;
+        assert_int_equal(take(&world, &bag), STATUS_RETRY);
+        assert_int_equal(bag.count, 1);
+        world.effects[0].state = held[i];
+        assert_int_equal(settle_as(&world, &bag, SMS_AWAY), STATUS_OK);
+        assert_int_equal(world.effects[0].state, EFFECT_PENDING);
+        assert_int_equal(world.effects[0].asked_ms, 0);
+        world_done(&world);
+    }
+}
+
+static void what_was_undone_as_a_whole_is_not_put_back(void **state)
+{
+    (void)state;
+    World world;
+    Bag bag;
+    init_carried(&world, true);
+    world.sending_unheard = true;
+    assert_int_equal(take(&world, &bag), STATUS_RETRY);
+    assert_int_equal(bag.count, 0);
+    world_done(&world);
+}
+
+static void what_the_list_said_counts_from_when_it_was_asked(void **state)
+{
+    (void)state;
+    World world;
+    Bag bag;
+    init_carried(&world, false);
+    world.effects[0].due_ms = 0;
+    int64_t before_ms = clock_wall_ms();
+    assert_int_equal(take_at(&world, before_ms - 2000, &bag), STATUS_OK);
+    assert_int_equal(bag.count, 1);
+    assert_in_range(bag.asked_ms, before_ms, world.list_asked_ms);
     world_done(&world);
 }
 
@@ -312,6 +360,9 @@ int main(void)
         cmocka_unit_test(what_is_cancelled_stays_in_the_ledger_until_its_record_is_there),
         cmocka_unit_test(a_record_that_no_store_takes_keeps_nothing_from_being_cancelled),
         cmocka_unit_test(whoever_looked_too_late_leaves_what_is_blocked_to_who_has_it_by_now),
+        cmocka_unit_test(what_may_be_sending_and_was_not_sent_is_put_back_whatever_the_ledger_has),
+        cmocka_unit_test(what_was_undone_as_a_whole_is_not_put_back),
+        cmocka_unit_test(what_the_list_said_counts_from_when_it_was_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,14 +126,14 @@ static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, in
 
 static Status sending(void *self, const Effect *effects, size_t count, int64_t now_ms, int64_t lease_until_ms, bool *ret_ours, Fault *fault)
 {
-    (void)now_ms, (void)lease_until_ms, (void)fault;
+    (void)now_ms, (void)lease_until_ms;
     World *world = noted(self, "sending");
     for (size_t i = 0; i < count; i++) {
         ret_ours[i] = !world->claim_is_taken_over;
         if (ret_ours[i])
             effect_of(world, effects[i].action_id)->state = EFFECT_SENDING;
     }
-    return STATUS_OK;
+    return world->sending_unheard ? fault_set(fault, STATUS_RETRY, "ledger_down", "the ledger's answer was lost") : STATUS_OK;
 }
 
 static Status enter(void *self, const Effect *effects, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
@@ -154,7 +154,8 @@ static Status settle_effects(void *self, const Effect *effects, size_t count, in
     World *world = noted(self, "settle");
     for (size_t i = 0; i < count; i++) {
         Effect *effect = effect_of(world, effects[i].action_id);
-        bool moves = effect->state == EFFECT_CLAIMED || effect->state == EFFECT_SENDING;
+        bool is_taken_back = effect->state == EFFECT_UNKNOWN && effects[i].state != EFFECT_UNKNOWN;
+        bool moves = effect->state == EFFECT_CLAIMED || effect->state == EFFECT_SENDING || is_taken_back;
         ret_moved[i] = moves && effect->fence == effects[i].fence && !world->claim_is_taken_over && !world->sending_is_taken_over;
         if (!ret_moved[i])
             continue;
@@ -359,7 +360,8 @@ static Status project(void *self, const Projection *items, size_t count, Fault *
 static Status is_cached(void *self, const Slice *phones, size_t count, CacheAnswer *ret, Fault *fault)
 {
     (void)fault;
-    const World *world = self;
+    World *world = self;
+    world->list_asked_ms = clock_wall_ms();
     for (size_t i = 0; i < count; i++)
         ret[i] = slice_equal(phones[i], world->cached) ? CACHE_BLOCKED : CACHE_UNKNOWN;
     return STATUS_OK;

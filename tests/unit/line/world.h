@@ -45,10 +45,12 @@ typedef struct World {
     Slice opt_out_before_sending; /* this number opts out between claim and sending */
     bool claim_is_taken_over; /* somebody else has it before it becomes SENDING */
     bool sending_is_taken_over; /* somebody else has it before it is settled */
+    bool sending_unheard;     /* the ledger has it as SENDING, and its answer is lost */
     bool settled_unheard;     /* the ledger settles, and its answer is lost */
     SmsResult sms_result;
     bool calls_are_over;      /* those that were hung up */
     size_t calls_asked, calls_released;
+    int64_t list_asked_ms;    /* wall time, the last time */
     int64_t waited_ms;        /* for them, the last time that somebody asked */
 } World;
 
