@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/waiting_blocks.h"
 #include "event/envelope.h"
 #include "event/inbound.h"
 #include "line/batch.h"
@@ -141,6 +142,38 @@ Status step_decide(Batch *batch, Fault *fault)
     return STATUS_OK;
 }
 
+/* ---- opt-outs of an earlier run, before anybody is called or texted ---- */
+
+static bool hold_blocks(void *context, const SpoolItem *item)
+{
+    Batch *batch = context;
+    Fault ignored;
+    Delivery delivery = {.body = item->body, .topic = item->topic, .message_id = item->message_id, .received_ms = item->received_ms};
+    Delivery *deliveries[] = {&delivery};
+    arena_reset(&batch->arena);
+    batch->deliveries = deliveries;
+    step_decode(batch, &ignored);
+    step_parse(batch, &ignored);
+    const Event *event = &batch->events[0];
+    Decision *decision = &batch->decisions[0];
+    bool is_optout = event->handler && event->handler->lane == LANE_OPTOUT && batch_is_alive(batch, 0);
+    if (!is_optout && !event->salvaged)
+        return true;
+    event->handler->decide(event, &(Facts){0}, &batch->settings->event, &batch->arena, decision);
+    dnc_hold(decision->blocks, decision->block_count);
+    return true;
+}
+
+Status pipeline_hold_blocks(Pipeline *line, Fault *fault)
+{
+    Batch *batch = &line->batch;
+    const SpoolPort *spool = &batch->ports->spool;
+    const SpoolFilter waiting = {.state = SPOOL_WAITING};
+    batch->count = 1;
+    batch->call_count = 0;
+    return spool->self ? spool->list(spool->self, &waiting, hold_blocks, batch, fault) : STATUS_OK;
+}
+
 /* ---- unit of work ---- */
 
 Status step_begin(Batch *batch, Fault *fault)
@@ -173,6 +206,13 @@ static void log_message(const Delivery *delivery, const Message *message)
              LOG_NUMBER("dead_letter", delivery->dead_letter));
 }
 
+static void let_go(const Decision *decision, Verdict verdict)
+{
+    bool waits = decision->unblocked && verdict != VERDICT_REJECT;
+    if (decision->block_count && !waits)
+        dnc_let_go(decision->blocks, decision->block_count);
+}
+
 /* Also of a message that a person must read. */
 static void count_inbound(const Event *event, const Delivery *delivery)
 {
@@ -189,6 +229,7 @@ static void account(const Batch *batch)
         const Event *event = &batch->events[i];
         log_message(delivery, &batch->messages[i]);
         count_inbound(event, delivery);
+        let_go(&batch->decisions[i], delivery->verdict);
         rejected += delivery->verdict == VERDICT_REJECT && !delivery->is_ours;
         retried += delivery->verdict == VERDICT_RETRY;
         if (has_just_blocked(&batch->decisions[i]))
@@ -296,6 +337,7 @@ void pipeline_free(Pipeline *line)
     if (!line)
         return;
     hang_ups_done(&line->batch.hang_ups);
+    waiting_blocks_clear();
     arena_done(&line->batch.arena);
     free(line);
 }

@@ -48,6 +48,8 @@ Status pipeline_settle(Pipeline *line, int64_t now_ms, Effect *effects, const Sm
 
 /* Effects that wait for somebody (a crash, a gateway that was down). Nothing waits longer than the longest wait from now. */
 Status pipeline_deliver_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
+/* At the start: numbers of opt-outs that wait in the spool are blocked from now on. */
+Status pipeline_hold_blocks(Pipeline *line, Fault *fault);
 /* Spooled messages whose time has come. */
 Status pipeline_run_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
 /* Calls that were hung up for an opt-out and are over by now: their records. Never waits for a call. */

@@ -292,7 +292,8 @@ Intake *intake_open(Pipeline *line, const IntakeSettings *settings, Fault *fault
     pthread_condattr_destroy(&attributes);
 
     size_t done;
-    Status status = run_beside(intake, &done, fault); /* what a crash left, before anything new comes in */
+    Status status = pipeline_hold_blocks(line, fault);
+    status = status ? status : run_beside(intake, &done, fault); /* what a crash left, before anything new comes in */
     if (status || pthread_create(&intake->worker, NULL, work, intake)) {
         if (!status)
             fault_set(fault, STATUS_FATAL, "no_thread", "no thread could be started");

@@ -97,10 +97,13 @@ static void take_results(Batch *batch, const BlockList *list)
     }
 }
 
+/* Where the broker is the spool, another process may take the next try, and nobody would say here that it is done. */
 static void mark_unblocked(Batch *batch, const BlockList *list)
 {
     for (size_t i = 0; i < list->count; i++)
         batch->decisions[list->messages[i]].unblocked = true;
+    if (batch->ports->spool.self)
+        dnc_hold(list->entries, list->count);
 }
 
 static void mark_stored(Batch *batch, const BlockList *list)

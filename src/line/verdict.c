@@ -2,14 +2,20 @@
  * letter with its reason. Where the broker is the spool, the ingress reports the verdict instead. */
 #include "line/batch.h"
 
-static int64_t backoff_ms(Batch *batch, int attempts)
+/* Others who read the list call whoever is not on it yet. */
+static int64_t longest_backoff_ms(const Batch *batch, const Decision *decision)
 {
-    int64_t most_ms = batch->settings->backoff_first_ms;
-    for (int i = 1; i < attempts && most_ms < batch->settings->backoff_most_ms; i++)
-        most_ms *= 2;
-    if (most_ms > batch->settings->backoff_most_ms)
-        most_ms = batch->settings->backoff_most_ms;
-    return batch_jitter(batch, most_ms);
+    enum { UNBLOCKED_MS = 1000 };
+    int64_t most_ms = batch->settings->backoff_most_ms;
+    return decision->unblocked && most_ms > UNBLOCKED_MS ? UNBLOCKED_MS : most_ms;
+}
+
+static int64_t backoff_ms(Batch *batch, const Decision *decision, int attempts)
+{
+    int64_t wait_ms = batch->settings->backoff_first_ms, most_ms = longest_backoff_ms(batch, decision);
+    for (int i = 1; i < attempts && wait_ms < most_ms; i++)
+        wait_ms *= 2;
+    return batch_jitter(batch, wait_ms < most_ms ? wait_ms : most_ms);
 }
 
 static SpoolItem item_of(Batch *batch, size_t i)
@@ -21,7 +27,7 @@ static SpoolItem item_of(Batch *batch, size_t i)
     return (SpoolItem){
         .id = delivery->spool_id, .state = waits ? SPOOL_WAITING : SPOOL_DEAD, .topic = batch->messages[i].topic,
         .message_id = batch->messages[i].message_id, .body = delivery->body, .received_ms = delivery->received_ms,
-        .due_ms = waits ? batch->now_ms + backoff_ms(batch, attempts) : 0, .attempts = attempts,
+        .due_ms = waits ? batch->now_ms + backoff_ms(batch, decision, attempts) : 0, .attempts = attempts,
         .code = slice_of(decision->fault.code), .reason = slice_of(decision->fault.text),
     };
 }

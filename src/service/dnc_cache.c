@@ -4,6 +4,7 @@
 
 #include "base/metrics.h"
 #include "base/recent_blocks.h"
+#include "base/waiting_blocks.h"
 #include "event/phone.h"
 
 /* ---- block ---- */
@@ -107,16 +108,21 @@ static Status block_as_dialled(const Ports *ports, const BlockEntry *entries, si
     return dialled_count ? block_as_written(ports, dialled, dialled_count, ignored, fault) : STATUS_OK;
 }
 
-/* Whoever is about to call or text one of them, in either spelling, hears of it before anybody else. */
-static void note_recent(const BlockEntry *entries, size_t count, Arena *arena)
+static void tell_both_spellings(const BlockEntry *entries, size_t count, void (*tell)(Slice phone))
 {
+    Arena arena = {0};
     for (size_t i = 0; i < count; i++) {
-        Slice other = phone_other_spelling(entries[i].phone, arena);
-        recent_blocks_put(entries[i].phone);
+        Slice other = phone_other_spelling(entries[i].phone, &arena);
+        tell(entries[i].phone);
         if (!slice_empty(other))
-            recent_blocks_put(other);
+            tell(other);
     }
+    arena_done(&arena);
 }
+
+void dnc_hold(const BlockEntry *entries, size_t count) { tell_both_spellings(entries, count, waiting_blocks_put); }
+
+void dnc_let_go(const BlockEntry *entries, size_t count) { tell_both_spellings(entries, count, waiting_blocks_drop); }
 
 bool dnc_has_stored(Status status, const Fault *fault) { return !status || !strcmp(fault->code, FAULT_CACHE_MISSED); }
 
@@ -128,7 +134,7 @@ Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, Bl
     Fault why;
     Arena arena = {0};
     bool has_trunk = false;
-    note_recent(entries, count, &arena);
+    tell_both_spellings(entries, count, recent_blocks_put); /* whoever is about to call or text one of them hears of it before anybody else */
     for (size_t i = 0; i < count; i++)
         has_trunk |= phone_has_trunk(entries[i].phone);
     if (has_trunk)
@@ -173,6 +179,8 @@ Status dnc_unblock(const Ports *ports, Slice phone, Slice actor, Slice reason, i
 }
 
 /* ---- ask ---- */
+
+static const Slice ON_ITS_WAY = SLICE_INIT("an opt-out is on its way into the do-not-call list");
 
 /* What the cache says where the registry never answers; who is unknown to it keeps all of them waiting. Where the registry does
  * answer and is away now, "clear" is not believed: somebody may have been put on the list whom the cache missed. */
@@ -232,7 +240,8 @@ Status dnc_are_blocked(const Ports *ports, const Slice *phones, size_t count, bo
     bool answers[BATCH_MAX];
     Status status = STATUS_OK;
     spell(&spelled, phones, count, &arena);
-    memset(ret_blocked, 0, count * sizeof *ret_blocked);
+    for (size_t i = 0; i < count; i++)
+        ret_blocked[i] = waiting_blocks_has(phones[i]);
     for (size_t done = 0; !status && done < spelled.count; done += BATCH_MAX) {
         size_t rest = spelled.count - done, some = rest < BATCH_MAX ? rest : BATCH_MAX;
         status = are_blocked_as_written(ports, spelled.phones + done, some, answers, fault);
@@ -288,11 +297,15 @@ DncAnswer dnc_ask(const Ports *ports, Slice phone, Arena *arena, Slice *ret_why)
         *ret_why = SLICE("not an E.164 number, so nobody can say");
         return DNC_BLOCKED;
     }
+    if (waiting_blocks_has(phone)) {
+        *ret_why = ON_ITS_WAY;
+        return DNC_BLOCKED;
+    }
     spell(&spelled, &phone, 1, arena);
     Status status = ask_registry(ports, &spelled, &blocked, &fault);
     CacheAnswer cache = status || !blocked ? ask_cache(ports, &spelled) : CACHE_BLOCKED;
     if (cache == CACHE_BLOCKED) {
-        *ret_why = !status && !blocked ? SLICE("an opt-out is on its way into the do-not-call list") : SLICE("on the do-not-call list");
+        *ret_why = !status && !blocked ? ON_ITS_WAY : SLICE("on the do-not-call list");
         return DNC_BLOCKED;
     }
     if (!status || (cache == CACHE_CLEAR && !strcmp(fault.code, FAULT_CHECK_MISSING)))

@@ -10,6 +10,10 @@
 /* Blocks in the registry, and in the cache as well as it can be reached. At most BATCH_MAX. RETRY FAULT_CACHE_MISSED: the registry
  * has them all, but never says who is blocked, and the cache has not heard of it. */
 Status dnc_block(const Ports *ports, const BlockEntry *entries, size_t count, BlockResult *results, Fault *fault);
+/* Numbers of an opt-out that is kept here until the list can take it: from now on every check of this process says blocked. */
+void dnc_hold(const BlockEntry *entries, size_t count);
+/* The list has them, or never will. */
+void dnc_let_go(const BlockEntry *entries, size_t count);
 /* Puts numbers of a list that only others have into the cache, which must be there. At most BATCH_MAX. */
 Status dnc_give_cache(const Ports *ports, const BlockEntry *entries, size_t count, Fault *fault);
 /* Whether dnc_block that ended so put them on the list. */

@@ -373,6 +373,7 @@ def test_number_of_a_file_with_its_trunk_zero_is_blocked_as_it_is_dialled(make_s
     try:
         client = make_server(DATABASE_API_URL=api.url, REDIS_URL=redis.url)
         assert client.run("blacklist", "sync", listed).code == 4
+        assert redis_cli({"REDIS_URL": redis.url}, "SISMEMBER", "blacklist:numbers", "+972501234567") == "1"
         assert is_blocked(client, "+972501234567") and is_blocked(client, "+9720501234567") and not is_blocked(client, "+972509999999")
     finally:
         api.stop()

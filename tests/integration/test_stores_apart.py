@@ -7,7 +7,7 @@ import bson
 import psycopg2
 import pymongo
 import pytest
-from support.events import donation, ended, event, optout
+from support.events import donation, ended, event, optout, unique, unique_phone
 from support.program import ROOT, run
 from support.stores import Stores, check, is_away, lines, nothing_waits, redis_cli, until
 
@@ -266,6 +266,28 @@ def test_who_cannot_be_asked_about_anywhere_is_blocked(make_server, settings, st
         assert check(server, "+12125550177")["blocked"]
     finally:
         stores.postgres.start()
+
+
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["same_process", "after_a_crash"])
+def test_who_opts_out_while_the_registry_is_away_gets_no_text_when_it_is_back(make_server, settings, stores, is_restarted):
+    alone = {**settings, "REDIS_URL": "", "REDIS_HOST": "", "PLEDGELINE_BACKOFF_MOST": 2}
+    server, phones, other = make_server(**alone), [unique_phone() for _ in range(10)], unique_phone()
+    stores.postgres.crash()
+    try:
+        for phone in phones:
+            call = unique("call")
+            assert server.post("/v1/events/donation-events", donation(call, "w", phone)).status == 202
+            assert not_yet(server, optout(call, "w", phone))
+        assert server.post("/v1/events/donation-events", donation(unique("call"), "w", other)).status == 202
+        if is_restarted:
+            server.kill()
+            server = make_server(server.data, **alone)
+    finally:
+        stores.postgres.start()
+    until(lambda: not check(server, unique_phone())["blocked"])
+    assert all(check(server, phone)["blocked"] for phone in phones)
+    until(lambda: nothing_waits(server))
+    assert [text["phoneNumber"] for text in server.json("sms", "list") if text["phoneNumber"] in [other, *phones]] == [other]
 
 
 def test_everything_else_goes_on_while_redis_is_away(make_server, settings, stores):

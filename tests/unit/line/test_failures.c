@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "base/clock.h"
+#include "service/dnc_cache.h"
 
 static void a_store_that_fails_for_itself_puts_off_only_its_messages(void **state)
 {
@@ -33,6 +34,79 @@ static void a_malformed_opt_out_waits_for_the_registry(void **state)
     world_run(&world, &delivery, 1);
     assert_int_equal(delivery.verdict, VERDICT_REJECT);
     assert_int_equal(world.blocked_count, 1);
+    world_done(&world);
+}
+
+static bool is_said_to_be_blocked(World *world, const char *phone)
+{
+    Slice number = slice_of(phone), why;
+    bool blocked = false;
+    Fault fault;
+    assert_int_equal(dnc_are_blocked(&world->ports, &number, 1, &blocked, &fault), STATUS_OK);
+    assert_int_equal(dnc_ask(&world->ports, number, &world->arena, &why) != DNC_CLEAR, blocked);
+    return blocked;
+}
+
+static void who_opted_out_while_the_registry_was_away_is_blocked_from_then_on(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, true);
+    world.registry_status = STATUS_RETRY;
+    assert_int_equal(run_one(&world, "optout-events", OPTOUT), VERDICT_RETRY);
+    world.registry_status = STATUS_OK;
+    assert_true(is_said_to_be_blocked(&world, "+972501234567"));
+    assert_true(is_said_to_be_blocked(&world, "+9720501234567"));
+    assert_false(is_said_to_be_blocked(&world, "+972501234568"));
+    assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_DONE);
+    assert_int_equal(world.sent, 0);
+
+    assert_int_equal(run_one(&world, "optout-events", OPTOUT), VERDICT_DONE);
+    assert_int_equal(world.blocked_count, 1);
+    world.blocked_count = 0; /* somebody takes it off the list */
+    assert_false(is_said_to_be_blocked(&world, "+972501234567"));
+    assert_false(is_said_to_be_blocked(&world, "+9720501234567"));
+    world_done(&world);
+}
+
+static void opt_outs_that_wait_in_the_spool_are_blocked_when_the_next_process_starts(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, true);
+    world.registry_status = STATUS_RETRY;
+    static const struct { const char *topic, *body; } kept[] = {
+        {"optout-events", OPTOUT}, {"optout-events", "{\"callId\":\"c3\",\"phoneNumber\":\"+1 212 555 0123\"}"}, {"donation-events", OTHER_DONATION},
+        {"inbound-messages", "{\"messageId\":\"m\",\"provider\":\"twilio\",\"phoneNumber\":\"+12125550124\",\"text\":\"STOP\"}"},
+        {"inbound-messages", "{\"messageId\":\"n\",\"provider\":\"twilio\",\"phoneNumber\":\"+12125550125\",\"text\":\"hello\"}"},
+    };
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        run_one(&world, kept[i].topic, kept[i].body);
+    world.registry_status = STATUS_OK;
+    pipeline_free(world.line);
+    world.line = pipeline_new(&world.ports, &world.settings);
+    assert_false(is_said_to_be_blocked(&world, "+972501234567"));
+    Fault fault;
+    assert_int_equal(pipeline_hold_blocks(world.line, &fault), STATUS_OK);
+    assert_true(is_said_to_be_blocked(&world, "+972501234567"));
+    assert_true(is_said_to_be_blocked(&world, "+12125550123"));
+    assert_true(is_said_to_be_blocked(&world, "+12125550124"));
+    assert_false(is_said_to_be_blocked(&world, "+12125550125"));
+    assert_false(is_said_to_be_blocked(&world, "+972501234568"));
+    world_done(&world);
+}
+
+static void an_opt_out_that_is_not_on_the_list_waits_a_second_at_most(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, false, true);
+    world.registry_status = STATUS_RETRY;
+    Delivery delivery = world_delivery("optout-events", OPTOUT);
+    delivery.attempts = 50;
+    world_run(&world, &delivery, 1);
+    assert_int_equal(delivery.verdict, VERDICT_RETRY);
+    assert_true(world.spooled[0].due_ms <= clock_wall_ms() + 1000);
     world_done(&world);
 }
 
@@ -306,6 +380,9 @@ int main(void)
         cmocka_unit_test(a_poisonous_message_costs_nobody_else_anything),
         cmocka_unit_test(a_malformed_opt_out_is_applied_and_then_rejected),
         cmocka_unit_test(waits_grow_up_to_the_most_and_the_twelfth_try_is_the_last),
+        cmocka_unit_test(who_opted_out_while_the_registry_was_away_is_blocked_from_then_on),
+        cmocka_unit_test(opt_outs_that_wait_in_the_spool_are_blocked_when_the_next_process_starts),
+        cmocka_unit_test(an_opt_out_that_is_not_on_the_list_waits_a_second_at_most),
         cmocka_unit_test(what_came_from_the_spool_and_is_done_leaves_it),
         cmocka_unit_test(without_a_spool_a_text_that_waits_keeps_its_message),
         cmocka_unit_test(without_a_spool_a_text_that_went_out_uncounted_is_counted_by_the_repeat),

@@ -427,6 +427,17 @@ static Status settle_spooled(void *self, const int64_t *ids, size_t count, Fault
     return STATUS_OK;
 }
 
+static Status list_spooled(void *self, const SpoolFilter *filter, bool (*visit)(void *context, const SpoolItem *item), void *context, Fault *fault)
+{
+    (void)fault;
+    World *world = self;
+    for (size_t i = 0; i < world->spooled_count; i++) {
+        if (world->spooled[i].state == filter->state && !visit(context, &world->spooled[i]))
+            break;
+    }
+    return STATUS_OK;
+}
+
 /* ---- all of it ---- */
 
 void world_init(World *world, bool atomic, bool sms_joins)
@@ -441,7 +452,7 @@ void world_init(World *world, bool atomic, bool sms_joins)
         .live = {.self = world, .project = project, .is_blocked = is_cached},
         .sms = {.self = world, .joins_unit = sms_joins, .send = send_sms},
         .calls = {.self = world, .hang_up = hang_up, .collect = collect, .release = release},
-        .spool = {.self = world, .pull_in = pull_in, .keep = keep, .settle = settle_spooled},
+        .spool = {.self = world, .pull_in = pull_in, .keep = keep, .settle = settle_spooled, .list = list_spooled},
     };
     world->settings = (PipelineSettings){
         .event = {.carriers = known_carriers, .rating = {.micros_per_minute = 10000, .currency = SLICE("USD")}, .sms_template = SLICE("{{donationLink}}"),
