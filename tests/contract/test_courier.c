@@ -38,6 +38,7 @@ static int setup(void **state)
     world->app.settings.texts_are_carried = world->app.settings.calls_are_carried = true;
     world->app.settings.ladder.speaks = world->app.settings.event.speaks = world->app.settings.event.replies = true;
     world->outbox = world->app.ports.sms;
+    world->app.ports.sms.name = SLICE("twilio");
     world->app.ports.sms.repeat_ms = 0; /* as a provider: it knows no repeats, and has no list */
     world->app.ports.sms.list = NULL;
     world->line = pipeline_new(&world->app.ports, &world->app.settings);
@@ -462,6 +463,31 @@ static void what_waits_for_who_can_reach_people_is_left_to_them(void **state)
     assert_int_equal(held(world, "a_speech").state, EFFECT_PENDING);
 }
 
+static void what_a_gateway_may_have_is_asked_of_it_again_after_a_certain_no(void **state)
+{
+    World *world = *state;
+    world->app.settings.lease_ms = 0;
+    world->app.ports.sms.repeat_ms = 600000;
+    must_publish(world, "donation-events", PRESS);
+    take(world, false);
+    world->now_ms += 60000;
+    take(world, false);
+    settle_as(world, (SmsOutcome){.result = SMS_AWAY, .not_before_ms = world->now_ms});
+    assert_int_equal(held(world, "c1_donation").state, EFFECT_PENDING);
+    take(world, false);
+    assert_int_equal(world->count, 1);
+}
+
+static void text_that_nobody_was_asked_for_names_nobody(void **state)
+{
+    World *world = *state;
+    must_publish(world, "donation-events", PRESS);
+    must_publish(world, "optout-events", "{\"callId\":\"c2\",\"campaignId\":\"w\",\"phoneNumber\":\"" PHONE "\"}");
+    take(world, false);
+    assert_int_equal(held(world, "c1_donation").state, EFFECT_CANCELLED);
+    assert_slice(held(world, "c1_donation").provider, "");
+}
+
 static void calls_that_wait_hold_up_no_text(void **state)
 {
     World *world = *state;
@@ -517,7 +543,8 @@ int main(void)
         CASE(undelivered_text_is_sent_again_later_unless_it_came_after_all), CASE(undelivered_text_is_sent_again_later),
         CASE(call_is_not_placed_when_the_first_of_several_texts_came_after_all), CASE(what_couriers_carry_is_left_to_them_by_the_line),
         CASE(call_that_nobody_places_here_any_more_is_refused_and_no_press_is_made_of_it), CASE(calls_that_wait_hold_up_no_text),
-        CASE(what_waits_for_who_can_reach_people_is_left_to_them),
+        CASE(what_waits_for_who_can_reach_people_is_left_to_them), CASE(text_that_nobody_was_asked_for_names_nobody),
+        CASE(what_a_gateway_may_have_is_asked_of_it_again_after_a_certain_no),
         CASE(receipt_of_something_that_was_not_sent_here_changes_nothing), CASE(call_that_spoke_is_recorded_and_told_to_the_call_that_asked_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
