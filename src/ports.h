@@ -103,11 +103,11 @@ typedef struct EffectsPort {
     void *self;
     bool is_shared; /* other processes write to it, too */
     /* For each wanted[i]: enters it as PENDING when its action id is new, then claims it when it is PENDING and due, or
-     * CLAIMED or SENDING with a lease that is over: state CLAIMED, a new fence, lease until now + lease_ms. One that the gateway
-     * may have (asked_ms) and that is no longer safe to repeat becomes UNKNOWN instead: effect_is_lost. *ret_claimed[i]
+     * CLAIMED or SENDING with a lease that is over: state CLAIMED, a new fence, lease until now + lease_ms, provider the gateway's
+     * name. One that a gateway may have (asked_ms) and that is not safe to ask this one for becomes UNKNOWN instead: effect_is_lost. *ret_claimed[i]
      * tells whether it is ours now; wanted[i] is filled with what the ledger holds (message, link, ref, state, message_id, receipt)
      * in arena, so that a repeat works on the first one's content. REJECT where a new one has the ref of another effect. */
-    Status (*claim)(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms,
+    Status (*claim)(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, const Gateway *gateway,
                     Arena *arena, bool *ret_claimed, Fault *fault);
     /* CLAIMED -> SENDING where the fence is still ours; ret_ours[i] false: somebody else has it, do not send. From now on the
      * gateway may have it: asked_ms becomes now_ms, unless it has a time already. */
@@ -134,10 +134,11 @@ typedef struct EffectsPort {
     /* The same by ref. */
     Status (*find)(void *self, const Slice *refs, size_t count, Arena *arena, Effect *out, bool *ret_found, Fault *fault);
     /* Puts what providers say of effects into the ledger (effect_receive): `receipt`, with its class, code, reason and time, never moves
-     * back, and message_id and provider are filled in where they are empty. What was UNKNOWN becomes SENT by it: of several that race,
-     * one PROVES. Any other state stays, SENDING for its sender to settle; so what becomes UNKNOWN after its receipts came is for the
-     * last one that had it to settle as SENT. out[i] is the effect as it is then, in arena; ret[i] says what happened (STRANGE: out[i] is
-     * nothing). Receipts of one ref are taken in their order. A repeat after a lost answer says KNOWN of what was new. */
+     * back, and message_id and provider are filled in where they are empty; a gateway's name gives way to the
+     * provider. What was UNKNOWN becomes SENT by it: of several that race, one PROVES. Any other state stays, SENDING for its sender to
+     * settle; so what becomes UNKNOWN after its receipts came is for the last one that had it to settle as SENT. out[i] is the effect as
+     * it is then, in arena; ret[i] says what happened (STRANGE: out[i] is nothing). Receipts of one ref are taken in their order. A repeat
+     * after a lost answer says KNOWN of what was new. */
     Status (*receive)(void *self, const Receipt *receipts, size_t count, int64_t now_ms, Arena *arena, Effect *out, ReceiptResult *ret, Fault *fault);
 } EffectsPort;
 
@@ -345,6 +346,7 @@ typedef struct SmsPort {
     bool joins_unit;       /* send() becomes durable with the unit of work, and undone with it */
     bool wants_courier;    /* send() waits for somebody far away: not on the line's thread, where another one can do it. Several may call
                               it at once then */
+    Slice name;            /* as in Gateway: "outbox", "twilio,plivo" */
     int64_t repeat_ms;     /* for how long sending an action id again is still one message; 0 = not at all, REPEAT_ALWAYS = for ever */
     /* outcomes[i] answers effects[i], which are SENDING. now_ms: wall time from before the list was asked. The action id is the
      * idempotency key. A gateway beyond a network is given nothing once three quarters of the time from now_ms to due_ms are over by
@@ -366,6 +368,7 @@ typedef struct SmsPort {
 
 typedef struct SpeechPort {
     void *self;
+    Slice name; /* as in Gateway */
     /* As SmsPort.send, of SPEECH effects. ACCEPTED: the call is placed, or somebody else was asked to; what becomes of it comes as a receipt.
      * UNKNOWN is not sent again. NULL: nobody speaks. */
     Status (*send)(void *self, const Effect *effects, size_t count, int64_t now_ms, Arena *arena, SmsOutcome *outcomes, Fault *fault);

@@ -273,4 +273,4 @@ static Status send_speech(void *self, const Effect *effects, size_t count, int64
     return STATUS_OK;
 }
 
-SpeechPort pbx_speech(Pbx *pbx) { return pbx->speech ? (SpeechPort){.self = pbx->speech, .send = send_speech} : (SpeechPort){0}; }
+SpeechPort pbx_speech(Pbx *pbx) { return pbx->speech ? (SpeechPort){.self = pbx->speech, .name = SLICE("asterisk"), .send = send_speech} : (SpeechPort){0}; }

@@ -55,11 +55,12 @@ static const PostgresStatement lose_statement = {
                    " reason = CASE WHEN receipt IN ('undelivered', 'delivered') THEN reason"
                    " ELSE 'the process ended while it was sending; the gateway may have it' END"
                    " WHERE action_id = ANY ($1::text[]) AND due_at <= $2::timestamptz AND state IN ('pending', 'claimed', 'sending')"
-                   " AND asked_at <> 'epoch' AND asked_at NOT BETWEEN $3::timestamptz AND $2::timestamptz"};
+                   " AND asked_at <> 'epoch' AND (provider <> $4::text"
+                   " OR ($5::bigint = 0 AND asked_at NOT BETWEEN $3::timestamptz AND $2::timestamptz))"};
 
 static const PostgresStatement take_statement = {
-    "effect_take", "WITH taken AS (UPDATE effect SET state = 'claimed', fence = fence + 1, due_at = $3::timestamptz, moved_at = $2::timestamptz"
-                   " WHERE action_id = ANY ($1::text[]) AND state IN ('pending', 'claimed', 'sending') AND due_at <= $2::timestamptz RETURNING action_id)"
+    "effect_take", "WITH taken AS (UPDATE effect SET state = 'claimed', fence = fence + 1, due_at = $3::timestamptz, moved_at = $2::timestamptz,"
+                   " provider = $4::text WHERE action_id = ANY ($1::text[]) AND state IN ('pending', 'claimed', 'sending') AND due_at <= $2::timestamptz RETURNING action_id)"
                    " SELECT action_id FROM taken ORDER BY action_id"};
 
 /* Each wanted one as it is held now. */
@@ -71,7 +72,7 @@ typedef struct Claiming {
     Effect *wanted;
     size_t count;
     int64_t now_ms, lease_ms;
-    int64_t repeat_ms;
+    const Gateway *gateway;
     Arena *arena;
     bool *claimed;
 } Claiming;
@@ -87,6 +88,16 @@ static void ask_to_enter(Postgres *store, const Effect *wanted, size_t count, in
         POSTGRES_COLUMN(times, arena, wanted, count, created_ms), POSTGRES_COLUMN(times, arena, wanted, count, due_ms),
         POSTGRES_COLUMN(texts, arena, words, count, kind), POSTGRES_COLUMN(texts, arena, wanted, count, ref),
         POSTGRES_COLUMN(texts, arena, wanted, count, follows), postgres_time(arena, now_ms));
+}
+
+static void ask_to_take(Postgres *store, const Claiming *claiming, PostgresValue ids)
+{
+    Arena *arena = &store->scratch;
+    bool always = claiming->gateway->repeat_ms == REPEAT_ALWAYS;
+    PostgresValue now = postgres_time(arena, claiming->now_ms), name = postgres_text(claiming->gateway->name);
+    int64_t since_ms = always ? 0 : claiming->now_ms - claiming->gateway->repeat_ms + 1;
+    ASK(store, &lose_statement, ids, now, postgres_time(arena, since_ms), name, postgres_number(arena, always));
+    ASK(store, &take_statement, ids, now, postgres_time(arena, claiming->now_ms + claiming->lease_ms), name);
 }
 
 /* What was not entered, and is not there: another effect has its ref. */
@@ -107,26 +118,21 @@ static Status claim_all(Postgres *store, void *verb, Fault *fault)
     const Claiming *claiming = verb;
     Arena *arena = &store->scratch;
     PostgresValue ids = POSTGRES_COLUMN(texts, arena, claiming->wanted, claiming->count, action_id);
-    PostgresValue now = postgres_time(arena, claiming->now_ms);
+    enum { TAKEN = 4, HELD }; /* answers */
     postgres_begin(store);
     ask_to_enter(store, claiming->wanted, claiming->count, claiming->now_ms);
     ASK(store, &lock_statement, ids);
-    size_t take_at = 3;
-    if (claiming->repeat_ms != REPEAT_ALWAYS) {
-        ASK(store, &lose_statement, ids, now, postgres_time(arena, claiming->now_ms - claiming->repeat_ms + 1));
-        take_at++;
-    }
-    ASK(store, &take_statement, ids, now, postgres_time(arena, claiming->now_ms + claiming->lease_ms));
+    ask_to_take(store, claiming, ids);
     ASK(store, &read_statement, ids);
     postgres_commit(store);
     Status status = postgres_exchange(store, fault);
-    return status ? status : read_claims(claiming, postgres_answer(store, take_at), postgres_answer(store, take_at + 1), fault);
+    return status ? status : read_claims(claiming, postgres_answer(store, TAKEN), postgres_answer(store, HELD), fault);
 }
 
-static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms, Arena *arena,
+static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, const Gateway *gateway, Arena *arena,
                     bool *ret_claimed, Fault *fault)
 {
-    Claiming claiming = {wanted, count, now_ms, lease_ms, repeat_ms, arena, ret_claimed};
+    Claiming claiming = {wanted, count, now_ms, lease_ms, gateway, arena, ret_claimed};
     return postgres_run(self, claim_all, &claiming, fault);
 }
 

@@ -63,13 +63,17 @@ static const PostgresStatement lock_statement = {
     "effect_lock_ref", "SELECT " EFFECT_COLUMNS ", n FROM unnest($1::text[]) WITH ORDINALITY AS told (id, n)"
                        " JOIN effect ON ref = told.id AND ref <> '' ORDER BY action_id FOR UPDATE OF effect"};
 
+/* It may bear the name of who is asked, which is no provider's. */
+#define PROVIDER_IS_OPEN "(receipt = '' AND state IN ('claimed', 'sending', 'unknown'))"
+
 /* What any receipt does, and then what a receipt does that is further. Both as effect_receive. */
 static const PostgresStatement prove_statement = {
-    "effect_prove", "UPDATE effect SET message_id = coalesce(nullif(message_id, ''), told.id), provider = coalesce(nullif(provider, ''), told.by),"
+    "effect_prove", "UPDATE effect SET message_id = coalesce(nullif(message_id, ''), told.id), "
+                    " provider = CASE WHEN provider = '' OR " PROVIDER_IS_OPEN " THEN told.by ELSE provider END,"
                     " reason = CASE WHEN state = 'unknown' AND receipt IN ('', 'underway') THEN '' ELSE reason END,"
                     " state = CASE state WHEN 'unknown' THEN 'sent' ELSE state END, moved_at = $4::timestamptz"
                     " FROM unnest($1::text[], $2::text[], $3::text[]) AS told (told_ref, id, by)"
-                    " WHERE ref = told_ref AND ref <> '' AND (state = 'unknown' OR message_id = '' OR provider = '')"};
+                    " WHERE ref = told_ref AND ref <> '' AND (state = 'unknown' OR message_id = '' OR provider = '' OR " PROVIDER_IS_OPEN ")"};
 
 static const PostgresStatement receive_statement = {
     "effect_receive", "UPDATE effect SET receipt = told.receipt, sms_class = told.sms_class, code = told.code, reason = told.reason,"

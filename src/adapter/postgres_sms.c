@@ -172,6 +172,6 @@ static Status enter(void *self, const SmsRecord *records, size_t count, bool *re
 
 SmsPort postgres_sms(Postgres *store)
 {
-    return (SmsPort){.self = store, .joins_unit = false, .repeat_ms = REPEAT_ALWAYS, .send = send_texts, .list = list_records,
+    return (SmsPort){.self = store, .joins_unit = false, .name = SLICE("outbox"), .repeat_ms = REPEAT_ALWAYS, .send = send_texts, .list = list_records,
                      .enter = enter};
 }

@@ -76,15 +76,16 @@ static Status check_rows(const Redis *redis, size_t count, size_t width, Fault *
 
 /* ---- claim ---- */
 
-static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms, Arena *arena,
+static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, const Gateway *gateway, Arena *arena,
                     bool *ret_claimed, Fault *fault)
 {
     Redis *redis = self;
     redis_begin(redis);
-    redis_open_script(redis, &redis_script_effect_claim, 3 + count * (CONTENT_WORDS + 1));
+    redis_open_script(redis, &redis_script_effect_claim, 4 + count * (CONTENT_WORDS + 1));
     redis_add_number_word(redis, now_ms);
     redis_add_number_word(redis, now_ms + lease_ms);
-    redis_add_word(redis, repeat_ms == REPEAT_ALWAYS ? (Slice){0} : redis_print_number(redis, repeat_ms));
+    redis_add_word(redis, gateway->repeat_ms == REPEAT_ALWAYS ? (Slice){0} : redis_print_number(redis, gateway->repeat_ms));
+    redis_add_word(redis, gateway->name);
     for (size_t i = 0; i < count; i++) {
         add_content(redis, &wanted[i]);
         redis_add_number_word(redis, wanted[i].due_ms);

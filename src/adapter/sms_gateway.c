@@ -443,9 +443,21 @@ void sms_gateway_close(SmsGateway *gateway)
 
 Breaker *const *sms_gateway_breakers(SmsGateway *gateway) { return gateway->in_use; }
 
+/* Of two gateways of the form `generic`, neither knows the other's repeats. */
+static Slice name_of(SmsGateway *gateway, bool knows_repeats)
+{
+    Text name = text_in(&gateway->arena);
+    for (size_t i = 0; i < gateway->provider_count; i++)
+        text_printf(&name, "%s%s", i ? "," : "", gateway->providers[i]->name);
+    if (knows_repeats)
+        text_printf(&name, ":%08x", (unsigned)slice_hash(slice_of(gateway->site.config->sms_http_url)));
+    return text_slice(&name);
+}
+
 SmsPort sms_gateway(SmsGateway *gateway)
 {
-    bool knows_repeats = gateway->provider_count == 1 && gateway->providers[0] == &sms_generic;
-    return (SmsPort){.self = gateway, .joins_unit = false, .wants_courier = true, .send = send_texts, .read_callback = read_callback,
-                     .repeat_ms = knows_repeats ? gateway->site.config->sms_http_repeat_s * 1000 : 0};
+    bool is_generic = gateway->provider_count == 1 && gateway->providers[0] == &sms_generic;
+    int64_t repeat_ms = is_generic ? gateway->site.config->sms_http_repeat_s * 1000 : 0;
+    return (SmsPort){.self = gateway, .joins_unit = false, .wants_courier = true, .name = name_of(gateway, repeat_ms > 0), .repeat_ms = repeat_ms,
+                     .send = send_texts, .read_callback = read_callback};
 }

@@ -127,5 +127,6 @@ void sns_sms_close(SnsSms *sns)
 SmsPort sns_sms(SnsSms *sns)
 {
     bool knows_repeats = sns->texts.is_fifo && (!sns->speech.client || sns->speech.is_fifo);
-    return (SmsPort){.self = sns, .joins_unit = false, .repeat_ms = knows_repeats ? FIFO_REPEAT_MS : 0, .send = send_texts};
+    return (SmsPort){.self = sns, .joins_unit = false, .name = sns_topic_name(&sns->texts, &sns->arena),
+                     .repeat_ms = knows_repeats ? FIFO_REPEAT_MS : 0, .send = send_texts};
 }

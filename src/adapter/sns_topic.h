@@ -31,6 +31,12 @@ typedef struct SnsTopic {
 Status sns_topic_open(const SnsTopicSettings *settings, const char *variable, const char *arn, Arena *arena, SnsTopic *ret, Fault *fault);
 void sns_topic_close(SnsTopic *topic);
 
+/* Gateway.name: one topic knows no repeats of another. */
+static inline Slice sns_topic_name(const SnsTopic *topic, Arena *arena)
+{
+    return arena_printf(arena, "topic:%08x", (unsigned)slice_hash(slice_of(topic->arn)));
+}
+
 /* One call of a port's send(). */
 typedef struct SnsSending {
     Breaker *breaker;

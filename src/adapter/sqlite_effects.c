@@ -75,16 +75,17 @@ static Status find_by_ref(SqliteEffects *effects, Slice ref, Arena *arena, Effec
     return status ? status : find(effects, effects->find_ref, ref, arena, ret, ret_found, fault);
 }
 
-static Status take(SqliteEffects *effects, Effect *held, int64_t now_ms, int64_t lease_ms, Fault *fault)
+static Status take(SqliteEffects *effects, Effect *held, int64_t now_ms, int64_t lease_ms, const Gateway *gateway, Fault *fault)
 {
     Status status = sql_keep(effects->store, &effects->claim,
-                             "UPDATE effect SET state = 1, fence = fence + 1, due_ms = ?2, moved_ms = ?3 WHERE action_id = ?1", fault);
+                             "UPDATE effect SET state = 1, fence = fence + 1, due_ms = ?2, moved_ms = ?3, provider = ?4 WHERE action_id = ?1", fault);
     if (status)
         return status;
     held->state = EFFECT_CLAIMED;
     held->fence++;
     held->due_ms = now_ms + lease_ms;
-    sql_bind(effects->claim, SQL_TEXT(held->action_id), SQL_NUMBER(held->due_ms), SQL_NUMBER(now_ms));
+    held->provider = gateway->name;
+    sql_bind(effects->claim, SQL_TEXT(held->action_id), SQL_NUMBER(held->due_ms), SQL_NUMBER(now_ms), SQL_TEXT(held->provider));
     return sql_run(effects->store, effects->claim, fault);
 }
 
@@ -105,7 +106,7 @@ static Status lose(SqliteEffects *effects, Effect *held, int64_t now_ms, Fault *
 
 static bool waits_for_somebody(const Effect *held, int64_t now_ms) { return held->state <= EFFECT_SENDING && held->due_ms <= now_ms; }
 
-static Status claim_one(SqliteEffects *effects, Effect *wanted, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms, Arena *arena,
+static Status claim_one(SqliteEffects *effects, Effect *wanted, int64_t now_ms, int64_t lease_ms, const Gateway *gateway, Arena *arena,
                         bool *ret_claimed, Fault *fault)
 {
     bool is_there;
@@ -114,13 +115,13 @@ static Status claim_one(SqliteEffects *effects, Effect *wanted, int64_t now_ms, 
     status = status ? status : find_by_id(effects, wanted->action_id, arena, wanted, &is_there, fault);
     if (status || !waits_for_somebody(wanted, now_ms))
         return status;
-    if (effect_is_lost(wanted, now_ms, repeat_ms))
+    if (effect_is_lost(wanted, now_ms, gateway))
         return lose(effects, wanted, now_ms, fault);
     *ret_claimed = true;
-    return take(effects, wanted, now_ms, lease_ms, fault);
+    return take(effects, wanted, now_ms, lease_ms, gateway, fault);
 }
 
-static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms, Arena *arena,
+static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, const Gateway *gateway, Arena *arena,
                     bool *ret_claimed, Fault *fault)
 {
     SqliteEffects *effects = self;
@@ -129,7 +130,7 @@ static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, in
     if (status)
         return status;
     for (size_t i = 0; i < count && !status; i++)
-        status = claim_one(effects, &wanted[i], now_ms, lease_ms, repeat_ms, arena, &ret_claimed[i], fault);
+        status = claim_one(effects, &wanted[i], now_ms, lease_ms, gateway, arena, &ret_claimed[i], fault);
     return sqlite_leave(&work, status, fault);
 }
 

@@ -143,5 +143,5 @@ SmsPort sqlite_sms(SqliteStore *store)
 {
     SqliteSms *sms = ARENA_NEW(&store->arena, SqliteSms);
     sms->store = store;
-    return (SmsPort){.self = sms, .joins_unit = true, .repeat_ms = REPEAT_ALWAYS, .send = send_texts, .list = list, .enter = enter};
+    return (SmsPort){.self = sms, .joins_unit = true, .name = SLICE("outbox"), .repeat_ms = REPEAT_ALWAYS, .send = send_texts, .list = list, .enter = enter};
 }

@@ -79,10 +79,18 @@ Receipt receipt_copy(const Receipt *receipt, Arena *arena)
 /* ---- effects ---- */
 
 /* A clock that was set back says nothing of how long ago that was. */
-bool effect_is_lost(const Effect *effect, int64_t now_ms, int64_t repeat_ms)
+bool effect_is_lost(const Effect *effect, int64_t now_ms, const Gateway *gateway)
 {
     int64_t ago_ms = now_ms - effect->asked_ms;
-    return effect->asked_ms && repeat_ms != REPEAT_ALWAYS && (ago_ms < 0 || ago_ms >= repeat_ms);
+    bool is_too_late = gateway->repeat_ms != REPEAT_ALWAYS && (ago_ms < 0 || ago_ms >= gateway->repeat_ms);
+    return effect->asked_ms && (is_too_late || !slice_equal(effect->provider, gateway->name));
+}
+
+/* It may bear the name of who is asked, which is no provider's. */
+static bool is_provider_open(const Effect *effect)
+{
+    bool is_unsettled = effect->state == EFFECT_CLAIMED || effect->state == EFFECT_SENDING || effect->state == EFFECT_UNKNOWN;
+    return slice_empty(effect->provider) || (is_unsettled && effect->receipt == RECEIPT_NONE);
 }
 
 /* Whoever sends it keeps its state while it does; but what nobody could say is said now. */
@@ -91,7 +99,7 @@ ReceiptResult effect_receive(Effect *effect, const Receipt *receipt)
     bool moves = receipt->state > effect->receipt, proves = effect->state == EFFECT_UNKNOWN;
     if (slice_empty(effect->message_id))
         effect->message_id = receipt->message_id;
-    if (slice_empty(effect->provider))
+    if (is_provider_open(effect))
         effect->provider = receipt->provider;
     if (proves)
         effect->state = EFFECT_SENT;

@@ -84,7 +84,7 @@ typedef struct Effect {
     Slice reason;      /* why FAILED, CANCELLED, UNKNOWN or back to PENDING */
 
     /* what a provider said of it */
-    Slice provider;        /* who took it, or was asked last: "twilio" */
+    Slice provider;        /* who took it, or was asked last: "twilio"; CLAIMED, SENDING, and UNKNOWN by a lapsed lease: Gateway.name */
     SmsClass sms_class;    /* of what was refused, or is undelivered */
     Slice code;            /* the provider's own, as it came: "30006" */
     ReceiptState receipt;
@@ -117,8 +117,14 @@ ReceiptResult effect_receive(Effect *effect, const Receipt *receipt);
 
 #define REPEAT_ALWAYS INT64_MAX
 
-/* Whether the gateway may have it, and did not get it within the last repeat_ms: sending it again may be another message. */
-bool effect_is_lost(const Effect *effect, int64_t now_ms, int64_t repeat_ms);
+/* Who is asked for what is claimed, and for how long asking it again for the same effect is still one message. */
+typedef struct Gateway {
+    Slice name;        /* one only for those that know each other's repeats */
+    int64_t repeat_ms; /* 0 = not at all, REPEAT_ALWAYS = for ever */
+} Gateway;
+
+/* Whether a gateway may have it, and it is not this one, or did not get it within its last repeat_ms: asking for it may be another message. */
+bool effect_is_lost(const Effect *effect, int64_t now_ms, const Gateway *gateway);
 
 Effect effect_copy(const Effect *effect, Arena *arena);
 

@@ -355,7 +355,7 @@ static Status leave_waiting_to_others(Batch *batch, EffectList *list, Fault *fau
     size_t kept = 0;
     Status status = batch_load_effects(batch, list->effects, list->count, held, found, fault);
     for (size_t i = 0; !status && i < list->count; i++) {
-        if (found[i] && held[i].state == EFFECT_PENDING && batch_leaves_waiting(batch, is_call(&held[i]))) {
+        if (found[i] && batch_leaves(batch, &held[i])) {
             batch->decisions[list->messages[i]].duplicate = true;
             continue;
         }

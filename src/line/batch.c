@@ -81,6 +81,13 @@ bool batch_leaves_waiting(const Batch *batch, bool calls)
     return ports->effects.is_shared && (calls ? !ports->speech.send : ports->sms.list != NULL);
 }
 
+bool batch_leaves(const Batch *batch, const Effect *held)
+{
+    bool is_anothers = !slice_empty(held->provider) && !slice_equal(held->provider, batch_gateway(batch, is_call(held)).name);
+    bool is_for_others = held->state == EFFECT_PENDING || (held->state < EFFECT_SENT && is_anothers);
+    return is_for_others && batch_leaves_waiting(batch, is_call(held));
+}
+
 Status batch_load_effects(Batch *batch, const Effect *effects, size_t count, Effect *ret_held, bool *ret_found, Fault *fault)
 {
     const EffectsPort *ledger = &batch->ports->effects;

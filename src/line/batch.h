@@ -104,6 +104,16 @@ bool batch_has_courier(const Batch *batch, bool calls);
 /* Whether calls, or texts, that wait in the ledger are left to others who write to it: nobody is reached from here. */
 bool batch_leaves_waiting(const Batch *batch, bool calls);
 
+/* Whether that is so of this one, as the ledger holds it: PENDING, or in the hands of another gateway. */
+bool batch_leaves(const Batch *batch, const Effect *held);
+
+/* Who is asked from here. */
+static inline Gateway batch_gateway(const Batch *batch, bool calls)
+{
+    const Ports *ports = batch->ports;
+    return calls ? (Gateway){.name = ports->speech.name} : (Gateway){ports->sms.name, ports->sms.repeat_ms};
+}
+
 /* What the ledger holds under the ids of these. */
 Status batch_load_effects(Batch *batch, const Effect *effects, size_t count, Effect *ret_held, bool *ret_found, Fault *fault);
 

@@ -88,12 +88,11 @@ static Status deliver_due_texts(Batch *batch, Effect *due, size_t count, Fault *
 }
 
 /* What waits for a provider that only others have would end here: in an outbox that nobody reads, or as a call that is refused. */
-static size_t leave_to_others(const Batch *batch, bool calls, Effect *due, size_t count)
+static size_t leave_to_others(const Batch *batch, Effect *due, size_t count)
 {
-    bool are_others = batch_leaves_waiting(batch, calls);
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!are_others || due[i].state != EFFECT_PENDING)
+        if (!batch_leaves(batch, &due[i]))
             due[kept++] = due[i];
     }
     return kept;
@@ -107,7 +106,7 @@ static Status deliver_due(Batch *batch, bool calls, size_t *ret_count, Fault *fa
     Effect *due = ARENA_ARRAY(&batch->arena, Effect, DUE_MAX);
     size_t count = 0;
     Status status = is_carried ? STATUS_OK : ledger->due(ledger->self, calls, batch->now_ms, DUE_MAX, &batch->arena, due, &count, fault);
-    count = leave_to_others(batch, calls, due, count);
+    count = leave_to_others(batch, due, count);
     *ret_count += count;
     if (status || !count)
         return status;

@@ -14,7 +14,7 @@ static const Slice REASON_OVERTAKEN = SLICE_INIT("the text in whose place it was
 
 static const Slice REASON_LATE = SLICE_INIT("an answer that comes later than five minutes is none");
 
-/* ---- claim: a text and a call differ in how long asking for them again is one and the same ---- */
+/* ---- claim: a text and a call differ in who is asked, and how long asking again is one and the same ---- */
 
 static Status claim_some(Batch *batch, Effect *effects, size_t count, bool are_calls, bool *claimed, Fault *fault)
 {
@@ -30,8 +30,8 @@ static Status claim_some(Batch *batch, Effect *effects, size_t count, bool are_c
     if (!some_count)
         return STATUS_OK;
     const EffectsPort *ledger = &batch->ports->effects;
-    Status status = ledger->claim(ledger->self, some, some_count, batch->now_ms, batch->settings->lease_ms,
-                                  are_calls ? 0 : batch->ports->sms.repeat_ms, &batch->arena, ours, fault);
+    const Gateway gateway = batch_gateway(batch, are_calls);
+    Status status = ledger->claim(ledger->self, some, some_count, batch->now_ms, batch->settings->lease_ms, &gateway, &batch->arena, ours, fault);
     for (size_t k = 0; !status && k < some_count; k++) {
         effects[places[k]] = some[k];
         claimed[places[k]] = ours[k];
@@ -135,6 +135,15 @@ static void wait_for_hours(Batch *batch, Effect *effects, size_t count)
     }
 }
 
+/* Nobody was asked for what is held back. What a gateway may have keeps its name. */
+static void forget_gateway(Effect *effects, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (effects[i].state != EFFECT_CLAIMED && !effects[i].asked_ms)
+            effects[i].provider = (Slice){0};
+    }
+}
+
 static Status look_once_more(Batch *batch, Effect *effects, size_t count, Fault *fault)
 {
     Status status = cancel_blocked(batch, effects, count, fault);
@@ -143,6 +152,7 @@ static Status look_once_more(Batch *batch, Effect *effects, size_t count, Fault 
         return status;
     cancel_late_replies(effects, count);
     wait_for_hours(batch, effects, count);
+    forget_gateway(effects, count);
     return STATUS_OK;
 }
 

@@ -52,13 +52,15 @@ void settle_take(Batch *batch, Effect *effect, const SmsOutcome *outcome)
         effect->state = EFFECT_CLAIMED;
         return;
     }
+    bool goes_back = outcome->result == SMS_UNSENT || outcome->result == SMS_AWAY || outcome->result == SMS_OVERTAKEN;
     effect->reason = outcome->reason;
     effect->sms_class = outcome->sms_class;
-    effect->provider = outcome->provider;
+    if (!goes_back || !effect->asked_ms) /* who may have it is asked again */
+        effect->provider = outcome->provider;
     effect->code = outcome->code;
     effect->segments = outcome->segments;
     effect->cost_micros = outcome->cost_micros;
-    if (outcome->result == SMS_UNSENT || outcome->result == SMS_AWAY || outcome->result == SMS_OVERTAKEN) {
+    if (goes_back) {
         put_back(batch, effect, outcome);
         return;
     }

@@ -131,9 +131,10 @@ static void run_ledger(Postgres *store, Work *work, size_t batch)
     Effect effects[MEASURE_BATCH];
     Fault fault;
     EffectsPort ledger = postgres_effects(store);
+    const Gateway gateway = {SLICE("outbox"), REPEAT_ALWAYS};
     memcpy(effects, work->effects + batch * MEASURE_BATCH, sizeof effects);
     arena_reset(&work->answers);
-    need(ledger.claim(ledger.self, effects, MEASURE_BATCH, work->now_ms, LEASE_MS, REPEAT_ALWAYS, &work->answers, ours, &fault), &fault);
+    need(ledger.claim(ledger.self, effects, MEASURE_BATCH, work->now_ms, LEASE_MS, &gateway, &work->answers, ours, &fault), &fault);
     need_all(ours);
     need(ledger.sending(ledger.self, effects, MEASURE_BATCH, work->now_ms, work->now_ms + LEASE_MS, ours, &fault), &fault);
     need_all(ours);

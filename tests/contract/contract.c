@@ -224,7 +224,7 @@ Effect contract_sending(Contract *contract, const char *action_id, const char *p
     const EffectsPort *ledger = &contract->ports.effects;
     Effect effect = contract_donation(action_id, phone);
     bool is_ours = false;
-    must(contract, ledger->claim(ledger->self, &effect, 1, NOON_MS, 30000, REPEAT_ALWAYS, &contract->arena, &is_ours, &contract->fault));
+    must(contract, ledger->claim(ledger->self, &effect, 1, NOON_MS, 30000, GATEWAY(REPEAT_ALWAYS), &contract->arena, &is_ours, &contract->fault));
     assert_true(is_ours);
     must(contract, ledger->sending(ledger->self, &effect, 1, NOON_MS, NOON_MS + 30000, &is_ours, &contract->fault));
     assert_true(is_ours);

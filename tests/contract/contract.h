@@ -91,6 +91,9 @@ Cdr *contract_load(Contract *contract, const char *call_id);
 /* Loads, folds, derives and saves; must not conflict. */
 Cdr *contract_store(Contract *contract, const Event *event);
 
+/* One that knows repeats for so long. */
+#define GATEWAY(repeat) (&(const Gateway){SLICE("gateway"), (repeat)})
+
 Effect contract_donation(const char *action_id, const char *phone);
 /* The same, claimed and SENDING in the ledger. */
 Effect contract_sending(Contract *contract, const char *action_id, const char *phone);

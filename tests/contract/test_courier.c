@@ -38,6 +38,7 @@ static int setup(void **state)
     world->app.settings.texts_are_carried = world->app.settings.calls_are_carried = true;
     world->app.settings.ladder.speaks = world->app.settings.event.speaks = world->app.settings.event.replies = true;
     world->outbox = world->app.ports.sms;
+    world->app.ports.sms.name = SLICE("twilio");
     world->app.ports.sms.repeat_ms = 0; /* as a provider: it knows no repeats, and has no list */
     world->app.ports.sms.list = NULL;
     world->line = pipeline_new(&world->app.ports, &world->app.settings);
@@ -463,6 +464,72 @@ static void what_waits_for_who_can_reach_people_is_left_to_them(void **state)
     assert_int_equal(held(world, "a_speech").state, EFFECT_PENDING);
 }
 
+/* Others write to the ledger of this one, which has no provider and no telephony. */
+static void reach_nobody(World *world)
+{
+    world->app.settings.texts_are_carried = world->app.settings.calls_are_carried = false;
+    world->app.ports.effects.is_shared = true;
+    world->app.ports.sms = world->outbox;
+    world->app.ports.speech = (SpeechPort){0};
+}
+
+static void what_others_have_in_hand_is_left_to_them_when_its_lease_is_over(void **state)
+{
+    World *world = *state;
+    size_t done;
+    world->app.settings.lease_ms = 0;
+    world->app.ports.speech.name = SLICE("asterisk");
+    must_publish(world, "donation-events", PRESS);
+    must_publish(world, "tts-fallback", "{\"phoneNumber\":\"" PHONE "\",\"text\":\"hello\",\"actionId\":\"a\"}");
+    take(world, false);
+    take(world, true);
+    reach_nobody(world);
+    must_publish(world, "donation-events", PRESS);
+    assert_int_equal(pipeline_deliver_due(world->line, world->now_ms + 1000, &done, &world->fault), STATUS_OK);
+    assert_int_equal(done, 0);
+    assert_int_equal(held(world, "c1_donation").state, EFFECT_SENDING);
+    assert_int_equal(held(world, "a_speech").state, EFFECT_SENDING);
+}
+
+static void what_this_outbox_had_claimed_is_left_to_nobody(void **state)
+{
+    World *world = *state;
+    size_t done;
+    bool is_claimed;
+    Effect effect = contract_donation("c1_donation", PHONE);
+    const Gateway outbox = {world->outbox.name, world->outbox.repeat_ms};
+    const EffectsPort *ledger = &world->app.ports.effects;
+    assert_int_equal(ledger->claim(ledger->self, &effect, 1, world->now_ms, 0, &outbox, &world->arena, &is_claimed, &world->fault), STATUS_OK);
+    reach_nobody(world);
+    assert_int_equal(pipeline_deliver_due(world->line, world->now_ms + 1000, &done, &world->fault), STATUS_OK);
+    assert_int_equal(held(world, "c1_donation").state, EFFECT_SENT);
+}
+
+static void what_a_gateway_may_have_is_asked_of_it_again_after_a_certain_no(void **state)
+{
+    World *world = *state;
+    world->app.settings.lease_ms = 0;
+    world->app.ports.sms.repeat_ms = 600000;
+    must_publish(world, "donation-events", PRESS);
+    take(world, false);
+    world->now_ms += 60000;
+    take(world, false);
+    settle_as(world, (SmsOutcome){.result = SMS_AWAY, .not_before_ms = world->now_ms});
+    assert_int_equal(held(world, "c1_donation").state, EFFECT_PENDING);
+    take(world, false);
+    assert_int_equal(world->count, 1);
+}
+
+static void text_that_nobody_was_asked_for_names_nobody(void **state)
+{
+    World *world = *state;
+    must_publish(world, "donation-events", PRESS);
+    must_publish(world, "optout-events", "{\"callId\":\"c2\",\"campaignId\":\"w\",\"phoneNumber\":\"" PHONE "\"}");
+    take(world, false);
+    assert_int_equal(held(world, "c1_donation").state, EFFECT_CANCELLED);
+    assert_slice(held(world, "c1_donation").provider, "");
+}
+
 static void calls_that_wait_hold_up_no_text(void **state)
 {
     World *world = *state;
@@ -518,7 +585,9 @@ int main(void)
         CASE(undelivered_text_is_sent_again_later_unless_it_came_after_all), CASE(undelivered_text_is_sent_again_later),
         CASE(call_is_not_placed_when_the_first_of_several_texts_came_after_all), CASE(what_couriers_carry_is_left_to_them_by_the_line),
         CASE(call_that_nobody_places_here_any_more_is_refused_and_no_press_is_made_of_it), CASE(calls_that_wait_hold_up_no_text),
-        CASE(what_waits_for_who_can_reach_people_is_left_to_them),
+        CASE(what_waits_for_who_can_reach_people_is_left_to_them), CASE(what_others_have_in_hand_is_left_to_them_when_its_lease_is_over),
+        CASE(what_this_outbox_had_claimed_is_left_to_nobody), CASE(text_that_nobody_was_asked_for_names_nobody),
+        CASE(what_a_gateway_may_have_is_asked_of_it_again_after_a_certain_no),
         CASE(receipt_of_something_that_was_not_sent_here_changes_nothing), CASE(call_that_spoke_is_recorded_and_told_to_the_call_that_asked_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@ enum { LEASE_MS = 30000 };
 static bool claim_at(Contract *c, Effect *wanted, int64_t now_ms, int64_t repeat_ms)
 {
     bool claimed;
-    must(c, c->ports.effects.claim(c->ports.effects.self, wanted, 1, now_ms, LEASE_MS, repeat_ms, &c->arena, &claimed, &c->fault));
+    must(c, c->ports.effects.claim(c->ports.effects.self, wanted, 1, now_ms, LEASE_MS, GATEWAY(repeat_ms), &c->arena, &claimed, &c->fault));
     return claimed;
 }
 
@@ -93,7 +93,7 @@ static void twice_in_one_batch_is_claimed_once(void **state)
     Contract *c = *state;
     Effect wanted[] = {contract_donation("a", "+12125550100"), contract_donation("a", "+12125550100"), contract_donation("b", "+12125550100")};
     bool is_claimed[3];
-    must(c, c->ports.effects.claim(c->ports.effects.self, wanted, 3, NOON_MS, LEASE_MS, REPEAT_ALWAYS, &c->arena, is_claimed, &c->fault));
+    must(c, c->ports.effects.claim(c->ports.effects.self, wanted, 3, NOON_MS, LEASE_MS, GATEWAY(REPEAT_ALWAYS), &c->arena, is_claimed, &c->fault));
     assert_true(is_claimed[0]);
     assert_false(is_claimed[1]);
     assert_true(is_claimed[2]);
@@ -270,6 +270,49 @@ static void effect_that_certainly_did_not_arrive_is_claimed_whenever_it_is_due(v
     assert_true(try_at(c, &effect, NOON_MS + 100 * LEASE_MS));
 }
 
+/* ---- another gateway, which knows no repeats of the first one ---- */
+
+static bool claim_for_another(Contract *c, Effect *effect, int64_t now_ms)
+{
+    const Gateway another = {SLICE("another"), REPEAT_ALWAYS};
+    bool is_claimed;
+    *effect = contract_donation("call-1_donation", "+12125550100");
+    must(c, c->ports.effects.claim(c->ports.effects.self, effect, 1, now_ms, LEASE_MS, &another, &c->arena, &is_claimed, &c->fault));
+    return is_claimed;
+}
+
+static void what_another_gateway_may_have_becomes_unknown(void **state)
+{
+    Contract *c = *state;
+    Effect effect = claimed(c, NOON_MS), again;
+    send(c, &effect, NOON_MS + LEASE_MS);
+    assert_false(claim_for_another(c, &again, NOON_MS + LEASE_MS));
+    assert_int_equal(again.state, EFFECT_UNKNOWN);
+    assert_true(again.reason.bytes > 0);
+    assert_slice(again.provider, "gateway");
+    assert_int_equal(state_of_only(c), EFFECT_UNKNOWN);
+}
+
+static void what_waits_and_another_gateway_may_have_becomes_unknown(void **state)
+{
+    Contract *c = *state;
+    Effect effect, again;
+    assert_true(try_at(c, &effect, NOON_MS));
+    assert_true(try_at(c, &effect, NOON_MS + LEASE_MS));
+    assert_true(settle(c, &effect, EFFECT_PENDING));
+    assert_false(claim_for_another(c, &again, NOON_MS + 2 * LEASE_MS));
+    assert_int_equal(again.state, EFFECT_UNKNOWN);
+}
+
+static void what_was_claimed_and_not_sent_goes_to_any_gateway(void **state)
+{
+    Contract *c = *state;
+    Effect effect = claimed(c, NOON_MS), again;
+    assert_slice(effect.provider, "gateway");
+    assert_true(claim_for_another(c, &again, NOON_MS + LEASE_MS));
+    assert_slice(again.provider, "another");
+}
+
 /* ---- settle ---- */
 
 static void settled_effect_is_never_claimed_again(void **state)
@@ -391,6 +434,16 @@ static void effect_is_entered_as_it_is(void **state)
     assert_slice(seen.effects[0].reason, "as it was");
 }
 
+/* Entered before ledgers knew who was asked. */
+static void what_nobody_knows_which_gateway_may_have_becomes_unknown(void **state)
+{
+    Contract *c = *state;
+    Effect again = contract_donation("call-1_donation", "+12125550100");
+    assert_true(enter(c, EFFECT_SENDING));
+    assert_false(claim_at(c, &again, NOON_MS + LEASE_MS, REPEAT_ALWAYS));
+    assert_int_equal(again.state, EFFECT_UNKNOWN);
+}
+
 static void effect_that_is_further_stands(void **state)
 {
     static const EffectState order[] = {EFFECT_PENDING, EFFECT_CLAIMED, EFFECT_SENDING, EFFECT_FAILED, EFFECT_UNKNOWN, EFFECT_SENT};
@@ -432,6 +485,10 @@ int main(void)
         CONTRACT_TEST(what_waits_and_may_be_at_the_gateway_becomes_unknown_in_time),
         CONTRACT_TEST(clock_that_was_set_back_makes_no_repeat_safe),
         CONTRACT_TEST(effect_that_certainly_did_not_arrive_is_claimed_whenever_it_is_due),
+        CONTRACT_TEST(what_another_gateway_may_have_becomes_unknown),
+        CONTRACT_TEST(what_waits_and_another_gateway_may_have_becomes_unknown),
+        CONTRACT_TEST(what_was_claimed_and_not_sent_goes_to_any_gateway),
+        CONTRACT_TEST(what_nobody_knows_which_gateway_may_have_becomes_unknown),
         CONTRACT_TEST(settled_effect_is_never_claimed_again),
         CONTRACT_TEST(put_back_effect_waits_for_its_time_and_counts_attempts),
         CONTRACT_TEST(due_are_those_that_wait_for_somebody),

@@ -129,7 +129,7 @@ static Status race_effects(Racer *racer, int round)
         effects[i] = contract_donation(name_of(&other->arena, "e", round, racer->number, i).at, "+12125550100");
         effects[i].ref = effects[i].action_id;
     }
-    Status status = other->effects.claim(other->effects.self, effects, EACH, NOON_MS, 30000, REPEAT_ALWAYS, &other->arena, claimed, &other->fault);
+    Status status = other->effects.claim(other->effects.self, effects, EACH, NOON_MS, 30000, GATEWAY(REPEAT_ALWAYS), &other->arena, claimed, &other->fault);
     for (int i = 0; i < EACH && !status; i++)
         effects[i].fence -= !claimed[i]; /* whoever did not get it shows no valid fence */
     status = status ? status : other->effects.sending(other->effects.self, effects, EACH, NOON_MS, NOON_MS + 30000, is_ours, &other->fault);
@@ -278,7 +278,7 @@ static void text_to_a_number_that_was_blocked_while_its_sender_slept_stays_in(vo
     Effect slept = contract_sending(c, "e", "+12125550100"), taken = slept;
     open_other(c, &other, 0);
     assert_int_equal(block_one(&other, "+12125550100", "a", &result), STATUS_OK);
-    assert_int_equal(other.effects.claim(other.effects.self, &taken, 1, NOON_MS + 60000, 30000, REPEAT_ALWAYS, &other.arena, &is_claimed, &other.fault),
+    assert_int_equal(other.effects.claim(other.effects.self, &taken, 1, NOON_MS + 60000, 30000, GATEWAY(REPEAT_ALWAYS), &other.arena, &is_claimed, &other.fault),
                      STATUS_OK);
     assert_true(is_claimed);
     taken.state = EFFECT_CANCELLED;
@@ -496,7 +496,7 @@ static void receipt_whose_answer_was_lost_is_taken_once(void **state)
     ReceiptResult result;
     bool done;
     effect.ref = SLICE("0123456789abcdef0123456789abcdef");
-    must(c, c->ports.effects.claim(c->ports.effects.self, &effect, 1, NOON_MS, 30000, REPEAT_ALWAYS, &c->arena, &done, &c->fault));
+    must(c, c->ports.effects.claim(c->ports.effects.self, &effect, 1, NOON_MS, 30000, GATEWAY(REPEAT_ALWAYS), &c->arena, &done, &c->fault));
     effect.state = EFFECT_UNKNOWN;
     must(c, c->ports.effects.settle(c->ports.effects.self, &effect, 1, NOON_MS, &done, &c->fault));
     CutProxy *proxy = cut_proxy_start(getenv("TEST_DATABASE_URL"));

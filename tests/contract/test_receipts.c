@@ -17,7 +17,7 @@ static Effect text_of(const char *action_id, const char *ref)
 
 static Status try_claim(Contract *c, Effect *wanted, bool *ret_claimed)
 {
-    return c->ports.effects.claim(c->ports.effects.self, wanted, 1, NOON_MS, LEASE_MS, REPEAT_ALWAYS, &c->arena, ret_claimed, &c->fault);
+    return c->ports.effects.claim(c->ports.effects.self, wanted, 1, NOON_MS, LEASE_MS, GATEWAY(REPEAT_ALWAYS), &c->arena, ret_claimed, &c->fault);
 }
 
 static Effect sending(Contract *c, const char *action_id, const char *ref)
@@ -28,6 +28,7 @@ static Effect sending(Contract *c, const char *action_id, const char *ref)
     assert_true(is_ours);
     must(c, c->ports.effects.sending(c->ports.effects.self, &effect, 1, NOON_MS, NOON_MS + LEASE_MS, &is_ours, &c->fault));
     assert_true(is_ours);
+    effect.provider = (Slice){0}; /* as of a sender who does not say it */
     return effect;
 }
 
@@ -324,7 +325,7 @@ static void receipt_that_was_known_before_a_text_was_lost_proves_it(void **state
         assert_int_equal(receive(c, ref, cases[i].receipt), RECEIPT_TAKEN);
         Effect again = text_of(id, ref);
         bool is_ours;
-        must(c, c->ports.effects.claim(c->ports.effects.self, &again, 1, NOON_MS + LEASE_MS, LEASE_MS, 0, &c->arena, &is_ours, &c->fault));
+        must(c, c->ports.effects.claim(c->ports.effects.self, &again, 1, NOON_MS + LEASE_MS, LEASE_MS, GATEWAY(0), &c->arena, &is_ours, &c->fault));
         assert_int_equal(again.state, EFFECT_UNKNOWN);
         assert_int_equal(again.receipt, cases[i].receipt);
         assert_int_equal(receive(c, ref, cases[i].receipt), RECEIPT_PROVES);
@@ -388,6 +389,23 @@ static void sender_fills_in_what_a_receipt_did_not_say(void **state)
     assert_slice(kept.provider, "telnyx");
     assert_int_equal(kept.receipt, RECEIPT_DELIVERED);
     assert_int_equal(kept.delivered_ms, NOON_MS + 3000);
+}
+
+static void receipt_says_which_provider_of_a_gateway_has_it(void **state)
+{
+    Contract *c = *state;
+    Effect effect = sending(c, "a", REF_A), told;
+    assert_slice(held(c, "a").provider, "gateway");
+    Receipt receipt = {.ref = SLICE(REF_A), .provider = SLICE("plivo"), .message_id = SLICE("SM1"), .state = RECEIPT_UNDERWAY},
+            later = {.ref = SLICE(REF_A), .provider = SLICE("vonage"), .message_id = SLICE("SM2"), .state = RECEIPT_DELIVERED, .at_ms = NOON_MS};
+    assert_int_equal(receive_one(c, &receipt, &told), RECEIPT_TAKEN);
+    assert_slice(told.provider, "plivo");
+    assert_int_equal(receive_one(c, &later, &told), RECEIPT_TAKEN);
+    assert_slice(held(c, "a").provider, "plivo");
+    effect.state = EFFECT_SENT;
+    effect.provider = SLICE("vonage");
+    assert_true(settle(c, &effect));
+    assert_slice(held(c, "a").provider, "plivo");
 }
 
 static void sender_says_why_where_a_receipt_knows_no_end(void **state)
@@ -496,6 +514,7 @@ int main(void)
         CONTRACT_TEST(receipt_that_was_known_before_a_text_was_lost_proves_it),
         CONTRACT_TEST(receipt_moves_no_state_but_unknown),
         CONTRACT_TEST(sender_settles_what_a_receipt_came_for),
+        CONTRACT_TEST(receipt_says_which_provider_of_a_gateway_has_it),
         CONTRACT_TEST(sender_fills_in_what_a_receipt_did_not_say),
         CONTRACT_TEST(sender_says_why_where_a_receipt_knows_no_end),
         CONTRACT_TEST(receipt_fills_in_a_message_id_and_takes_none_back),

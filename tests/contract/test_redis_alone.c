@@ -40,7 +40,7 @@ static bool claim(Alone *a, Effect *effect, int64_t now_ms)
     bool claimed = false;
     RedisWorld *w = a->world;
     *effect = contract_donation("call-1_donation", "+12125550100");
-    well(w, a->ledger.claim(a->ledger.self, effect, 1, now_ms, LEASE_MS, 0, &w->arena, &claimed, &w->fault));
+    well(w, a->ledger.claim(a->ledger.self, effect, 1, now_ms, LEASE_MS, GATEWAY(0), &w->arena, &claimed, &w->fault));
     return claimed;
 }
 
@@ -207,7 +207,7 @@ static Effect claim_with_ref(Alone *a, const char *action_id, const char *ref)
     Effect effect = contract_donation(action_id, "+12125550100");
     bool claimed;
     effect.ref = slice_of(ref);
-    well(w, a->ledger.claim(a->ledger.self, &effect, 1, NOON_MS, LEASE_MS, 0, &w->arena, &claimed, &w->fault));
+    well(w, a->ledger.claim(a->ledger.self, &effect, 1, NOON_MS, LEASE_MS, GATEWAY(0), &w->arena, &claimed, &w->fault));
     return effect;
 }
 
@@ -280,7 +280,7 @@ static void key_of_another_program_leaves_the_claims_undone(void **state)
     Effect wanted[] = {contract_donation("a", "+12125550100"), contract_donation("b", "+12125550100")};
     bool claimed[2];
     world_says(w, "SET pledgeline:effect:b theirs");
-    assert_int_equal(a->ledger.claim(a->ledger.self, wanted, 2, NOON_MS, LEASE_MS, 0, &w->arena, claimed, &w->fault), STATUS_RETRY);
+    assert_int_equal(a->ledger.claim(a->ledger.self, wanted, 2, NOON_MS, LEASE_MS, GATEWAY(0), &w->arena, claimed, &w->fault), STATUS_RETRY);
     assert_string_equal(w->fault.code, "redis_wrong_type");
     assert_true(w->fault.is_of_one);
     assert_string_equal(world_says(w, "EXISTS pledgeline:effect:a"), "0");

@@ -64,7 +64,7 @@ static void effect_that_is_not_sending_is_no_message(void **state)
     Effect effect = contract_donation("call-1_donation", "+12125550100");
     bool is_claimed;
     assert_int_equal(send(c, &effect).result, SMS_OVERTAKEN);
-    must(c, c->ports.effects.claim(c->ports.effects.self, &effect, 1, NOON_MS, 30000, REPEAT_ALWAYS, &c->arena, &is_claimed, &c->fault));
+    must(c, c->ports.effects.claim(c->ports.effects.self, &effect, 1, NOON_MS, 30000, GATEWAY(REPEAT_ALWAYS), &c->arena, &is_claimed, &c->fault));
     assert_int_equal(send(c, &effect).result, SMS_OVERTAKEN);
     assert_int_equal(list(c, (SmsFilter){0}).count, 0);
 }
@@ -75,7 +75,7 @@ static void effect_that_somebody_claimed_since_is_no_message(void **state)
     const EffectsPort *ledger = &c->ports.effects;
     Effect slept = contract_sending(c, "call-1_donation", "+12125550100"), taken = slept;
     bool is_ours = false;
-    must(c, ledger->claim(ledger->self, &taken, 1, NOON_MS + 60000, 30000, REPEAT_ALWAYS, &c->arena, &is_ours, &c->fault));
+    must(c, ledger->claim(ledger->self, &taken, 1, NOON_MS + 60000, 30000, GATEWAY(REPEAT_ALWAYS), &c->arena, &is_ours, &c->fault));
     must(c, ledger->sending(ledger->self, &taken, 1, NOON_MS + 60000, NOON_MS + 90000, &is_ours, &c->fault));
     assert_true(is_ours);
     assert_int_equal(send(c, &slept).result, SMS_OVERTAKEN);

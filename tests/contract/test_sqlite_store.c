@@ -304,7 +304,7 @@ static void text_that_was_sending_before_the_ledger_knew_since_when_counts_from_
     open_writer(c);
     Effect again = contract_donation("call-1_donation", "+12125550100");
     bool is_claimed;
-    must(c, c->ports.effects.claim(c->ports.effects.self, &again, 1, NOON_MS + 60000, 30000, 60000, &c->arena, &is_claimed, &c->fault));
+    must(c, c->ports.effects.claim(c->ports.effects.self, &again, 1, NOON_MS + 60000, 30000, GATEWAY(60000), &c->arena, &is_claimed, &c->fault));
     assert_false(is_claimed);
     assert_int_equal(again.state, EFFECT_UNKNOWN);
 }

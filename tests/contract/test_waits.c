@@ -30,7 +30,7 @@ static void effect_waits_no_longer_than_the_latest_time(void **state)
     bool claimed;
     size_t count;
     const EffectsPort *ledger = &c->ports.effects;
-    must(c, ledger->claim(ledger->self, &effect, 1, NOON_MS, 30000, REPEAT_ALWAYS, &c->arena, &claimed, &c->fault));
+    must(c, ledger->claim(ledger->self, &effect, 1, NOON_MS, 30000, GATEWAY(REPEAT_ALWAYS), &c->arena, &claimed, &c->fault));
     assert_false(claimed);
     must(c, ledger->pull_in(ledger->self, NOON_MS + 5000, &c->fault));
     must(c, ledger->due(ledger->self, false, NOON_MS + 4999, 2, &c->arena, found, &count, &c->fault));

@@ -1,8 +1,8 @@
--- ARGV: now, the lease's end, for how long a repeat is one message ('' = always), then for each effect: action id, its content, and when it is due.
+-- ARGV: now, the lease's end, for how long a repeat is one message ('' = always), the gateway's name, then for each effect: action id, its content, and when it is due.
 -- Gives for each: 1 when it is claimed, then its fields as they are held; or the text 'ref', where another effect has the ref of a new one.
 --#include effect.lua
-local NOW, LEASE_END, REPEAT = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local FIRST, WIDTH = 4, 1 + CONTENT + 1
+local NOW, LEASE_END, REPEAT, NAME = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local FIRST, WIDTH = 5, 1 + CONTENT + 1
 
 local function entered(at)
   local effect = given(at, CONTENT)
@@ -14,7 +14,8 @@ end
 -- only have slept, they can say it.
 local function is_lost(effect)
   local asked = tonumber(effect[ASKED])
-  return REPEAT and asked ~= 0 and (NOW < asked or NOW - asked >= REPEAT)
+  local is_too_late = REPEAT and (NOW < asked or NOW - asked >= REPEAT)
+  return asked ~= 0 and (is_too_late or effect[PROVIDER] ~= NAME)
 end
 
 local function lose(effect)
@@ -26,6 +27,7 @@ local function take(effect)
   effect[STATE] = 'claimed'
   effect[FENCE] = next_fence(effect[FENCE])
   effect[DUE] = LEASE_END
+  effect[PROVIDER] = NAME
 end
 
 local ids, refs = every(FIRST, WIDTH), every(FIRST + REF, WIDTH)

@@ -3,12 +3,18 @@
 --#include effect.lua
 local NOW, FIRST, WIDTH = tonumber(ARGV[1]), 2, 8
 
+-- It may bear the name of who is asked, which is no provider's.
+local UNSETTLED = { claimed = true, sending = true, unknown = true }
+local function is_provider_open(effect)
+  return effect[PROVIDER] == '' or (UNSETTLED[effect[STATE]] and effect[RECEIPT] == '')
+end
+
 -- As effect_receive.
 local function receive(effect, provider, message_id, state, class, code, reason, at)
   local moves = RECEIPT_RANK[state] > RECEIPT_RANK[effect[RECEIPT]]
   local proves = effect[STATE] == 'unknown'
   if effect[MESSAGE_ID] == '' then effect[MESSAGE_ID] = message_id end
-  if effect[PROVIDER] == '' then effect[PROVIDER] = provider end
+  if is_provider_open(effect) then effect[PROVIDER] = provider end
   if proves then effect[STATE] = 'sent' end
   if proves and RECEIPT_RANK[effect[RECEIPT]] < 2 then effect[REASON] = '' end
   if moves then

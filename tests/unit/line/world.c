@@ -103,10 +103,10 @@ static Effect *enter_new(World *world, const Effect *wanted)
     return effect;
 }
 
-static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, int64_t repeat_ms, Arena *arena,
+static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, int64_t lease_ms, const Gateway *gateway, Arena *arena,
                     bool *ret_claimed, Fault *fault)
 {
-    (void)arena, (void)fault, (void)repeat_ms;
+    (void)arena, (void)fault;
     World *world = noted(self, "claim");
     for (size_t i = 0; i < count; i++) {
         Effect *effect = effect_of(world, wanted[i].action_id);
@@ -115,6 +115,7 @@ static Status claim(void *self, Effect *wanted, size_t count, int64_t now_ms, in
         if (ret_claimed[i]) {
             effect->state = EFFECT_CLAIMED;
             effect->due_ms = now_ms + lease_ms;
+            effect->provider = gateway->name;
             effect->fence++;
         }
         wanted[i] = *effect;

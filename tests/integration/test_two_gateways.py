@@ -1,0 +1,167 @@
+"""What one gateway was given is not asked of another one: after a change of settings, and by servers on one ledger that are set otherwise."""
+import threading
+
+import pytest
+from support.events import donation, event, unique, unique_phone
+from support.fault_proxy import FaultProxy
+from support.http_peer import HttpPeer
+from support.program import PATIENCE_S
+from support.sms_provider_peer import Generic, Twilio
+from support.stores import Stores, until
+
+LEASE_S = 31
+KNOWS_REPEATS = {"PLEDGELINE_SMS_HTTP_REPEAT": 86400}
+
+
+class Gate:
+    """A provider that takes every text, and answers once the gate is open."""
+
+    def __init__(self):
+        self.asked, self.opened = [], threading.Event()
+
+    def __call__(self, text, asked):
+        self.asked.append(text.to)
+
+        def says(text, accept):
+            answer = accept()
+            self.opened.wait(PATIENCE_S)
+            return answer
+        return says
+
+
+@pytest.fixture
+def gate():
+    gate = Gate()
+    yield gate
+    gate.opened.set()
+
+
+@pytest.fixture
+def stores():
+    own = Stores(keeps=False)
+    yield own
+    own.stop()
+
+
+@pytest.fixture
+def ledger(stores):
+    """Settings of stores that servers share."""
+    return stores.settings()
+
+
+@pytest.fixture
+def behind_proxy(stores, ledger):
+    """The same for one that reaches the database by a proxy, and that."""
+    proxy = FaultProxy(stores.postgres.port)
+    url = ledger["DATABASE_URL"].replace(f":{stores.postgres.port}/", f":{proxy.port}/") + "&sslmode=disable"
+    yield {**ledger, "DATABASE_URL": url}, proxy
+    proxy.stop()
+
+
+def press(server, phone, call="call"):
+    server.publish("donation-events", donation(call, "winter", phone))
+
+
+def in_state(server, state):
+    return [text["actionId"] for text in server.json("sms", "list", "--state", state)]
+
+
+def looked(server):
+    """Once a server has closed a call that never ended it has looked at the ledger, too: that comes first."""
+    call = unique("open")
+    server.publish("call-events", event(call, "winter", unique_phone(), eventType="call_initiated", timestamp="2020-01-16T01:00:00Z"))
+    until(lambda: server.get(f"/v1/cdrs/{call}").json()["status"] == "incomplete")
+
+
+def killed_while_asked(make_server, clock, gate, settings, **stores):
+    """A server that was killed when its provider had taken a text and not answered; its lease is over."""
+    server, phone = make_server(**settings, **clock.settings, **stores), unique_phone()
+    press(server, phone)
+    until(lambda: gate.asked)
+    server.kill()
+    clock.advance(seconds=LEASE_S)
+    return server, phone
+
+
+# ---- sending ----
+
+@pytest.mark.embedded("restart")
+def test_text_that_one_provider_may_have_is_not_given_to_another_one(make_server, clock, gate):
+    with Twilio(gate) as twilio, Generic() as generic:
+        server, _ = killed_while_asked(make_server, clock, gate, twilio.settings)
+        after = make_server(server.data, **generic.settings, **KNOWS_REPEATS, **clock.settings)
+        until(lambda: in_state(after, "unknown"))
+        assert not generic.ledger
+
+
+@pytest.mark.embedded("restart")
+def test_text_that_one_gateway_may_have_is_not_given_to_another_one_of_its_form(make_server, clock, gate):
+    with Generic(gate) as one, Generic() as other:
+        server, _ = killed_while_asked(make_server, clock, gate, {**one.settings, **KNOWS_REPEATS})
+        after = make_server(server.data, **other.settings, **KNOWS_REPEATS, **clock.settings)
+        until(lambda: in_state(after, "unknown"))
+        assert not other.ledger
+
+
+@pytest.mark.own_stores
+def test_text_that_another_servers_provider_may_have_is_not_sent_again(make_server, ledger, clock, gate):
+    with Twilio(gate) as twilio, Generic() as generic:
+        killed_while_asked(make_server, clock, gate, twilio.settings, **ledger)
+        other = make_server(**ledger, **generic.settings, **KNOWS_REPEATS, **clock.settings)
+        until(lambda: in_state(other, "unknown"))
+        assert not generic.ledger
+
+
+@pytest.mark.own_stores
+def test_text_that_another_servers_provider_may_have_does_not_go_to_the_outbox(make_server, ledger, clock, gate):
+    with Generic(gate) as peer:
+        sender, phone = killed_while_asked(make_server, clock, gate, {**peer.settings, **KNOWS_REPEATS}, **ledger)
+        beside = make_server(**ledger, **clock.settings)
+        press(beside, phone)
+        looked(beside)
+        assert in_state(beside, "sending")
+        gate.opened.set()
+        sender.start()
+        until(lambda: in_state(beside, "sent"))
+        assert {text.to for text in peer.ledger} == {phone}
+
+
+# ---- claimed ----
+
+@pytest.mark.own_stores
+def test_text_that_a_killed_server_had_claimed_does_not_go_to_the_outbox(make_server, ledger, behind_proxy, clock):
+    settings, proxy = behind_proxy
+    with Twilio() as peer:
+        sender, phone = make_server(**settings, **peer.settings, **clock.settings), unique_phone()
+        proxy.hold_once(b"effect_take")
+        press(sender, phone)
+        assert proxy.held.wait(PATIENCE_S)
+        sender.kill()
+        proxy.heal()
+        clock.advance(seconds=LEASE_S)
+        beside = make_server(**ledger, **clock.settings)
+        press(beside, phone)
+        looked(beside)
+        assert not peer.ledger and not in_state(beside, "sent")
+        sender.start()
+        until(lambda: in_state(beside, "sent"))
+        assert len(peer.texts_to(phone)) == 1
+
+
+@pytest.mark.own_stores
+def test_call_that_a_killed_server_had_claimed_is_not_refused_without_telephony(make_server, ledger, behind_proxy, clock):
+    settings, proxy = behind_proxy
+    with HttpPeer(lambda request: (404, {"Content-Type": "application/json"}, b'{"message":"Channel not found"}')) as ari:
+        phones = {"PLEDGELINE_ARI_URL": f"http://tester:secret@127.0.0.1:{ari.port}/ari", "PLEDGELINE_DIAL": "PJSIP/{digits}@trunk",
+                  "PLEDGELINE_CALLER_ID": "+12025550100", "PLEDGELINE_SPEECH_CONTEXT": "held"}
+        caller = make_server(**settings, **phones, **clock.settings)
+        proxy.hold_once(b"effect_take")
+        caller.publish("tts-fallback", {"phoneNumber": unique_phone(), "text": "hello", "actionId": "a", "campaignId": "winter"})
+        assert proxy.held.wait(PATIENCE_S)
+        caller.kill()
+        proxy.heal()
+        clock.advance(seconds=LEASE_S)
+        beside = make_server(**ledger, **clock.settings)
+        until(lambda: in_state(beside, "claimed"))
+        looked(beside)
+        assert in_state(beside, "claimed") and not in_state(beside, "failed")
