@@ -287,7 +287,7 @@ static bool claim(Own *own)
     Effect effect = contract_donation("call-1_donation", "+12125550100");
     Arena arena = {0};
     bool claimed = false;
-    world_must(&own->fault, ledger.claim(ledger.self, &effect, 1, NOON_MS, 1000, 0, &arena, &claimed, &own->fault), "claim");
+    world_must(&own->fault, ledger.claim(ledger.self, &effect, 1, NOON_MS, 1000, GATEWAY(0), &arena, &claimed, &own->fault), "claim");
     arena_done(&arena);
     return claimed;
 }
