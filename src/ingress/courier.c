@@ -14,6 +14,7 @@ enum {
     PAUSE_MS = 1000,     /* while the ledger cannot be asked, and between two rounds of what is left over */
     LEFT_MAX = 64,       /* bags that are left over; then nothing more is taken until one of them is told */
     LEFT_TURNS = 8,      /* of them in a round */
+    LEFT_MOST_MS = 8000, /* between two rounds while a store takes nothing: one that leaves it alone after a failure has to be asked by others, too */
     HOLD_FIRST_MS = 3000, HOLD_MOST_MS = 60 * 1000, /* what a store has not taken may be in its own way: so often one more text shows it */
     BAG_BYTES = 16 * 1024,
 };
@@ -29,6 +30,7 @@ struct Courier {
     Bag *left, **left_end;             /* left over: each has its turn */
     size_t left_count;
     int64_t left_due_ms, held_until_ms; /* elapsed time */
+    int64_t left_wait_ms;
     int64_t hold_ms;                   /* 0 = nothing is held */
     pthread_mutex_t lock; /* guards what is below */
     pthread_cond_t changed;
@@ -280,7 +282,9 @@ static void tell_left(Courier *courier)
     size_t turns = courier->left_count < LEFT_TURNS ? courier->left_count : LEFT_TURNS;
     while (turns && tell_first(courier))
         turns--;
-    courier->left_due_ms = now_ms + PAUSE_MS;
+    int64_t longer_ms = turns ? 2 * courier->left_wait_ms : PAUSE_MS;
+    courier->left_wait_ms = longer_ms < LEFT_MOST_MS ? longer_ms : LEFT_MOST_MS;
+    courier->left_due_ms = now_ms + courier->left_wait_ms;
     if (courier->left)
         log_untold(courier->left);
 }
@@ -298,8 +302,10 @@ static void tell(Courier *courier)
     if (!untold)
         return;
     log_untold(bag);
-    if (!courier->left_count)
+    if (!courier->left_count) {
+        courier->left_wait_ms = PAUSE_MS;
         courier->left_due_ms = clock_elapsed_ms() + PAUSE_MS;
+    }
     put_last(courier, bag);
     courier->bag = bag_new(courier);
 }

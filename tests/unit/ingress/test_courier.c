@@ -207,7 +207,7 @@ static void one_more_text_shows_that_a_store_takes_others(void **state)
     desk->world.effect_count = 2;
     desk->world.effects[0].state = EFFECT_FAILED;
     desk->stuck = SLICE("bad");
-    desk->stuck_for = 5;
+    desk->stuck_for = 3;
     desk->late = SLICE("late");
     carry_all();
     assert_slice(text_slice(&desk->settled), "late(no) bad(no) ");
