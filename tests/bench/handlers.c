@@ -66,6 +66,8 @@ int main(int argc, char **argv)
     int64_t rounds = option_number(argc, argv, "rounds", 5);
     for (int64_t round = 0; round < rounds; round++) {
         for (size_t i = 0; event_handlers[i]; i++) {
+            if (!mix_has(event_handlers[i]->topic))
+                continue;
             Work work = {.handler = event_handlers[i], .batches = event_handlers[i]->needs_cdr ? 200 : 20};
             run_apart(run_handler, &work);
         }

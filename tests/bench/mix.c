@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -161,11 +162,15 @@ static void add_rest(Mix *mix, const MixCall *call)
     add_time(mix);
 }
 
+static const char calls_topic[] = "call-events", donations_topic[] = "donation-events", optouts_topic[] = "optout-events";
+
+bool mix_has(const char *topic) { return !strcmp(topic, calls_topic) || !strcmp(topic, donations_topic) || !strcmp(topic, optouts_topic); }
+
 static const char *topic_of(const MixCall *call)
 {
     if (call->step != STEP_OWN_EVENT)
-        return "call-events";
-    return call->wish == WISH_DONATE ? "donation-events" : "optout-events";
+        return calls_topic;
+    return call->wish == WISH_DONATE ? donations_topic : optouts_topic;
 }
 
 static void move_on(Mix *mix, MixCall *call)

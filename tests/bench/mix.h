@@ -21,6 +21,8 @@ Mix *mix_new(uint64_t seed, size_t calls_at_once);
 void mix_free(Mix *mix);
 
 MixEvent mix_next(Mix *mix);
+/* Whether any of its events comes by the topic. */
+bool mix_has(const char *topic);
 int64_t mix_calls_started(const Mix *mix);
 
 /* Uniform in [0, below), from the mix's own source. */
