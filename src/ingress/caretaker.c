@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -51,7 +50,7 @@ static void give_counters(Caretaker *caretaker)
     int64_t drifts = 0;
     Status status = recount_fix(caretaker->ports, caretaker->rating, &drifts, &fault);
     caretaker->cannot_count = status == STATUS_REJECT;
-    caretaker->waits_for_turn = status == STATUS_RETRY && !strcmp(fault.code, "recount_running");
+    caretaker->waits_for_turn = recount_is_running(status, &fault);
     if (caretaker->waits_for_turn)
         return;
     if (status)

@@ -300,20 +300,6 @@ static Status follow_up(MigratePage *page, MigrateKind kind, Fault *fault)
     return kind == MIGRATE_HISTORY ? migrate_mend_list(page, fault) : STATUS_OK;
 }
 
-static Status recount(const Migration *migration, Fault *fault)
-{
-    const Ports *ports = migration->destination;
-    int64_t drifts;
-    Status status = ports->unit.begin(ports->unit.self, fault);
-    if (status)
-        return status;
-    status = recount_fix(ports, migration->rating, &drifts, fault);
-    if (!status)
-        return ports->unit.commit(ports->unit.self, fault);
-    ports->unit.rollback(ports->unit.self);
-    return status;
-}
-
 Status migrate_all(Migration *migration, Fault *fault)
 {
     if (!migration->source->registry.enter || !migration->destination->registry.enter)
@@ -331,7 +317,8 @@ Status migrate_all(Migration *migration, Fault *fault)
     arena_done(&page->arena);
     arena_done(&page->names);
     free(page);
-    return status ? status : recount(migration, fault);
+    int64_t drifts;
+    return status ? status : recount_fix_alone(migration->destination, migration->rating, &drifts, fault);
 }
 
 /* ---- verifying ---- */

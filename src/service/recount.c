@@ -3,7 +3,10 @@
 #include "service/recount.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "service/generation.h"
 
 typedef struct Cell {
@@ -186,5 +189,43 @@ Status recount_fix(const Ports *ports, const Rating *rating, int64_t *ret_drifts
     tally_done(&tally);
     if (!status)
         *ret_drifts = drifts;
+    return status;
+}
+
+/* ---- one at a time ---- */
+
+bool recount_is_running(Status status, const Fault *fault)
+{
+    return status == STATUS_RETRY && !strcmp(fault->code, "recount_running");
+}
+
+bool recount_waits_for_turn(Status status, const Fault *fault, int64_t since_ms)
+{
+    enum { BETWEEN_MS = 100, AT_MOST_MS = 35 * 1000 };
+    if (!recount_is_running(status, fault) || clock_elapsed_ms() - since_ms >= AT_MOST_MS)
+        return false;
+    nanosleep(&(struct timespec){.tv_nsec = BETWEEN_MS * 1000000}, NULL);
+    return true;
+}
+
+static Status fix_in_unit(const Ports *ports, const Rating *rating, int64_t *ret_drifts, Fault *fault)
+{
+    Status status = ports->unit.begin(ports->unit.self, fault);
+    if (status)
+        return status;
+    status = recount_fix(ports, rating, ret_drifts, fault);
+    if (!status)
+        return ports->unit.commit(ports->unit.self, fault);
+    ports->unit.rollback(ports->unit.self);
+    return status;
+}
+
+Status recount_fix_alone(const Ports *ports, const Rating *rating, int64_t *ret_drifts, Fault *fault)
+{
+    Status status;
+    int64_t began_ms = clock_elapsed_ms();
+    do
+        status = fix_in_unit(ports, rating, ret_drifts, fault);
+    while (recount_waits_for_turn(status, fault, began_ms));
     return status;
 }

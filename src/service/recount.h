@@ -14,3 +14,13 @@ Status recount_compare(const Ports *ports, const Rating *rating, bool every,
 
 /* Makes the counters right, in the caller's unit of work. *ret_drifts: how many were off. */
 Status recount_fix(const Ports *ports, const Rating *rating, int64_t *ret_drifts, Fault *fault);
+
+/* The same in a unit of work of its own, and waits until it is its turn. Blocks. */
+Status recount_fix_alone(const Ports *ports, const Rating *rating, int64_t *ret_drifts, Fault *fault);
+
+/* Whether recount_compare or recount_fix could not begin because another one is on. */
+bool recount_is_running(Status status, const Fault *fault);
+
+/* The same, for who would wait for the other's end: blocks for a moment, and gives up (false) after as long as one that died
+ * is remembered. since_ms: when the waiting began, elapsed time. */
+bool recount_waits_for_turn(Status status, const Fault *fault, int64_t since_ms);

@@ -4,6 +4,7 @@
 #include "verb/functions.h"
 #include "verb/output.h"
 
+#include "base/clock.h"
 #include "service/print.h"
 #include "service/recount.h"
 
@@ -215,6 +216,15 @@ static bool show_drift(void *context, const CounterDrift *drift)
 
 static void show_progress(void *context, int64_t records) { progress_show(&((Showing *)context)->progress, records); }
 
+static Status compare_once(const Ports *ports, Showing *showing, const Rating *rating, Fault *fault)
+{
+    bool every = invocation_option(showing->invocation, "all") != NULL;
+    Status status = ports->unit.begin(ports->unit.self, fault);
+    status = status ? status : recount_compare(ports, rating, every, show_drift, showing, show_progress, fault);
+    ports->unit.rollback(ports->unit.self);
+    return status;
+}
+
 static int compare(const Invocation *invocation)
 {
     Desk desk;
@@ -228,10 +238,11 @@ static int compare(const Invocation *invocation)
     progress_init(&showing.progress, "recounting", records);
     showing.output = output_open(invocation, recount_columns, sizeof recount_columns / sizeof *recount_columns,
                                  "no drift: every counter equals its records");
-    Status status = ports->unit.begin(ports->unit.self, &fault);
-    status = status ? status : recount_compare(ports, &desk.app.settings.event.rating, invocation_option(invocation, "all") != NULL,
-                                               show_drift, &showing, show_progress, &fault);
-    ports->unit.rollback(ports->unit.self);
+    Status status;
+    int64_t began_ms = clock_elapsed_ms();
+    do
+        status = compare_once(ports, &showing, &desk.app.settings.event.rating, &fault);
+    while (recount_waits_for_turn(status, &fault, began_ms));
     progress_done(&showing.progress);
     output_close(showing.output, status);
     arena_done(&showing.arena);
@@ -239,19 +250,6 @@ static int compare(const Invocation *invocation)
     if (status)
         return verb_fail(&fault);
     return showing.count ? EXIT_DRIFT : EXIT_OK;
-}
-
-static Status fix_in_folder(Desk *desk, int64_t *ret_drifts, Fault *fault)
-{
-    const Ports *ports = &desk->app.ports;
-    Status status = ports->unit.begin(ports->unit.self, fault);
-    if (status)
-        return status;
-    status = recount_fix(ports, &desk->app.settings.event.rating, ret_drifts, fault);
-    if (!status)
-        return ports->unit.commit(ports->unit.self, fault);
-    ports->unit.rollback(ports->unit.self);
-    return status;
 }
 
 static Status fix_by_server(Desk *desk, int64_t *ret_drifts, Fault *fault)
@@ -284,7 +282,8 @@ static int fix(const Invocation *invocation)
         return EXIT_FAILED;
     Fault fault;
     int64_t drifts = 0;
-    Status status = desk.client ? fix_by_server(&desk, &drifts, &fault) : fix_in_folder(&desk, &drifts, &fault);
+    Status status = desk.client ? fix_by_server(&desk, &drifts, &fault)
+                                : recount_fix_alone(&desk.app.ports, &desk.app.settings.event.rating, &drifts, &fault);
     desk_close(&desk);
     if (status)
         return verb_fail(&fault);

@@ -185,6 +185,15 @@ def test_recount_finds_and_mends_what_somebody_did_to_a_counter(server, settings
     assert {"total_attempts", "active_calls"} & {each["counter"] for each in server.json("recount", "--all")}
 
 
+@pytest.mark.parametrize("verb", [("recount",), ("recount", "--fix")])
+def test_recount_waits_for_another_one(server, settings, verb):
+    publish(server, "call-events", ended("c1", "w", PHONE))
+    until(lambda: redis_cli(settings, "EXISTS", "pledgeline:whole") == "1")
+    redis_cli(settings, "SET", "pledgeline:recount", "1:history:somebody-else", "PX", "2000")
+    assert server.run(*verb).code == 0
+    assert redis_cli(settings, "EXISTS", "pledgeline:recount") == "0"
+
+
 def test_recount_mends_counters_that_are_apart_from_a_folder_in_use(make_server, settings):
     server = make_server(REDIS_URL=settings["REDIS_URL"])
     publish(server, "call-events", ended("c1", "w", PHONE))
