@@ -106,4 +106,4 @@ void sns_speech_close(SnsSpeech *sns)
     free(sns);
 }
 
-SpeechPort sns_speech(SnsSpeech *sns) { return (SpeechPort){.self = sns, .name = SLICE("topic"), .send = send_calls}; }
+SpeechPort sns_speech(SnsSpeech *sns) { return (SpeechPort){.self = sns, .name = sns_topic_name(&sns->topic, &sns->arena), .send = send_calls}; }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "event/handlers.h"
 #include "ingress/http_handlers.h"
 #include "ingress/http_parameters.h"
 #include "service/letters.h"
@@ -33,18 +32,13 @@ void dlq_list(Call *call, const Ports *ports)
     SpoolFilter filter = {.state = waiting ? SPOOL_WAITING : SPOOL_DEAD, .topic = call_query(call, "topic"),
                           .before_id = call_position(call, "cursor"), .limit = call_limit(call)};
     Listing listing = {.json = text_in(call->arena)};
-    char topics[EVENT_TOPICS_BYTES];
-    bool is_known = false;
     text_add_literal(&listing.json, "{\"messages\":[");
-    if (letters_know_topic(ports, &filter, &is_known, &fault)) {
-        answer_fault(call, 503, &fault);
+    Status status = letters_check_topic(ports, &filter, &fault);
+    if (status == STATUS_REJECT) {
+        answer_problem(call, 400, "parameter_invalid", "%s", fault.text);
         return;
     }
-    if (!is_known) {
-        answer_problem(call, 400, "parameter_invalid", "there is no such topic, and no message of it; there are %s", event_topics(topics));
-        return;
-    }
-    if (ports->spool.list(ports->spool.self, &filter, add_item, &listing, &fault)) {
+    if (status || ports->spool.list(ports->spool.self, &filter, add_item, &listing, &fault)) {
         answer_fault(call, 503, &fault);
         return;
     }

@@ -3,5 +3,5 @@
 
 #include "ports.h"
 
-/* Whether the filter's topic is one of ours, or that of a message which is there: one that was sent to another is a dead letter. */
-Status letters_know_topic(const Ports *ports, const SpoolFilter *filter, bool *ret_known, Fault *fault);
+/* REJECT "usage_topic" when the filter's topic is none of ours, and no message is there that was sent to it: a mistyped one would find nothing. */
+Status letters_check_topic(const Ports *ports, const SpoolFilter *filter, Fault *fault);

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "event/handlers.h"
 #include "service/letters.h"
 #include "service/print.h"
 #include "verb/desk.h"
@@ -35,14 +34,9 @@ static bool list_item(void *context, const SpoolItem *item)
 static Status list_letters(const Invocation *invocation, const Ports *ports, SpoolFilter *filter, Fault *fault)
 {
     const char *nothing = filter->state == SPOOL_WAITING ? "no message waits" : "no dead letters";
-    char topics[EVENT_TOPICS_BYTES];
-    bool is_known = false;
-    Status status = letters_know_topic(ports, filter, &is_known, fault);
+    Status status = letters_check_topic(ports, filter, fault);
     if (status)
         return status;
-    if (!is_known)
-        return fault_set(fault, STATUS_REJECT, "usage_topic", "there is no topic \"%.64s\", and no message of it; there are %s", filter->topic.at,
-                         event_topics(topics));
     Listing listing = {.output = output_open(invocation, columns, sizeof columns / sizeof *columns, nothing)};
     filter->limit = output_limit(listing.output, filter->limit);
     status = ports->spool.list(ports->spool.self, filter, list_item, &listing, fault);

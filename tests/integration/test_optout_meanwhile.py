@@ -9,7 +9,7 @@ import pytest
 from support import sms_provider_peer as peers
 from support.events import donation, optout, unique, unique_phone
 from support.http_peer import HttpPeer
-from support.sms_provider_peer import Twilio
+from support.sms_provider_peer import Gate, Twilio
 from support.stores import Stores, until
 
 
@@ -46,17 +46,6 @@ def opt_out(server, phones):
         server.publish("optout-events", optout(unique("call"), "winter", phone))
 
 
-class Gate:
-    """A provider's script: the first text is answered once somebody has opened it."""
-
-    def __init__(self):
-        self.first, self.opened = [], threading.Event()
-
-    def __call__(self, text, asked):
-        self.first.append(text.to)
-        return lambda text, accept: self.opened.wait(20) and accept()
-
-
 @pytest.fixture
 def gate():
     gate = Gate()
@@ -70,26 +59,26 @@ def test_text_that_waits_for_a_connection_is_cancelled_by_an_optout(make_server,
         server = make_server(**peer.settings, PLEDGELINE_SMS_CONNECTIONS="1")
         phones = [spelled(f"+4420794{number}") for number in range(60010, 60016)]
         server.publish("donation-events", *[donation(unique("call"), "winter", phone) for phone in phones])
-        [asked] = until(lambda: gate.first[:])
+        [asked] = until(lambda: gate.asked[:])
         waiting = [phone for phone in phones if phone != asked]
         opt_out(server, [phone.replace("+440", "+44") for phone in waiting])
         gate.opened.set()
         all_cancelled(server, waiting)
         until(lambda: held(server, "sent") == [asked])
-        assert gate.first == [asked]
+        assert gate.asked == [asked]
 
 
 def test_next_provider_is_not_asked_for_who_opted_out_at_the_first(make_server, gate):
     phone = unique_phone()
 
     def away(text, asked):
-        gate.first.append(text.to)
+        gate.asked.append(text.to)
         return lambda text, accept: gate.opened.wait(20) and peers.saying(503)(text, accept)
 
     with Twilio(away) as first, peers.Plivo() as second:
         server = make_server(**{**second.settings, **first.settings, "PLEDGELINE_SMS_PROVIDERS": "twilio,plivo"})
         server.publish("donation-events", donation(unique("call"), "winter", phone))
-        until(lambda: gate.first)
+        until(lambda: gate.asked)
         opt_out(server, [phone])
         gate.opened.set()
         all_cancelled(server, [phone])
@@ -158,14 +147,14 @@ def test_optout_that_another_process_took_is_known_a_few_seconds_later(make_serv
     stores = Stores(keeps=False)
     try:
         settings = stores.settings()
-        with Twilio(lambda text, asked: gate.first.append(text.to) or peers.late(4)) as peer:
+        with Twilio(lambda text, asked: gate.asked.append(text.to) or peers.late(4)) as peer:
             server, other = make_server(**settings, **peer.settings, PLEDGELINE_SMS_CONNECTIONS="1"), make_server(**settings)
             phones = [unique_phone() for _ in range(4)]
             server.publish("donation-events", *[donation(unique("call"), "winter", phone) for phone in phones])
-            [asked] = until(lambda: gate.first[:])
+            [asked] = until(lambda: gate.asked[:])
             waiting = [phone for phone in phones if phone != asked]
             opt_out(other, waiting)
             all_cancelled(server, waiting)
-            assert gate.first == [asked]
+            assert gate.asked == [asked]
     finally:
         stores.stop()

@@ -1,37 +1,19 @@
 """What one gateway was given is not asked of another one: after a change of settings, and by servers on one ledger that are set otherwise."""
-import threading
-
 import pytest
 from support.events import donation, event, unique, unique_phone
 from support.fault_proxy import FaultProxy
 from support.http_peer import HttpPeer
 from support.program import PATIENCE_S
-from support.sms_provider_peer import Generic, Twilio
+from support.sms_provider_peer import Gate, Generic, Twilio
 from support.stores import Stores, until
 
 LEASE_S = 31
 KNOWS_REPEATS = {"PLEDGELINE_SMS_HTTP_REPEAT": 86400}
 
 
-class Gate:
-    """A provider that takes every text, and answers once the gate is open."""
-
-    def __init__(self):
-        self.asked, self.opened = [], threading.Event()
-
-    def __call__(self, text, asked):
-        self.asked.append(text.to)
-
-        def says(text, accept):
-            answer = accept()
-            self.opened.wait(PATIENCE_S)
-            return answer
-        return says
-
-
 @pytest.fixture
 def gate():
-    gate = Gate()
+    gate = Gate(takes=True)
     yield gate
     gate.opened.set()
 

@@ -88,6 +88,7 @@ class FaultProxy:
 
     def stop(self):
         self._become(Fault(listens=False), ends_all=True)
+        self._do(self._end())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(PATIENCE_S)
         self.loop.close()
@@ -113,6 +114,12 @@ class FaultProxy:
             self.listener = None
         if fault.listens and not self.listener:
             await self._listen()
+
+    async def _end(self):
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _listen(self):
         self.listener = await asyncio.start_server(self._serve, "127.0.0.1", self.port)

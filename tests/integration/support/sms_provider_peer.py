@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from support.http_peer import HttpPeer
-from support.program import request_on
+from support.program import PATIENCE_S, request_on
 
 PUBLIC = "https://texts.example.org/pledge"  # a proxy that takes /pledge off
 NO_REPLY = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>\n"
@@ -130,6 +130,22 @@ def silent_after_accepting(text, accept):
 def unreadable(text, accept):
     accept()
     return 200, {}, b"<html>Welcome"
+
+
+class Gate:
+    """A script: it answers once somebody has opened it, also when it `takes` a text at once. asked: the numbers so far."""
+
+    def __init__(self, takes=False):
+        self.takes, self.asked, self.opened = takes, [], threading.Event()
+
+    def __call__(self, text, asked):
+        self.asked.append(text.to)
+        return self._says
+
+    def _says(self, text, accept):
+        answer = accept() if self.takes else None
+        self.opened.wait(PATIENCE_S)
+        return answer or accept()
 
 
 def late(seconds):
