@@ -157,6 +157,20 @@ static Status sending(void *self, const Effect *moving, size_t count, int64_t no
     return sqlite_leave(&work, status, fault);
 }
 
+typedef Status WriteEffect(SqliteEffects *effects, const Effect *effect, int64_t now_ms, bool *ret_moved, Fault *fault);
+
+static Status write_each(SqliteEffects *effects, WriteEffect *write, const Effect *moving, size_t count, int64_t now_ms, bool *ret_moved,
+                         Fault *fault)
+{
+    SqliteWork work;
+    Status status = sqlite_enter(effects->store, &work, fault);
+    if (status)
+        return status;
+    for (size_t i = 0; i < count && !status; i++)
+        status = write(effects, &moving[i], now_ms, &ret_moved[i], fault);
+    return sqlite_leave(&work, status, fault);
+}
+
 /* A receipt may have been faster. What it said stands: the name of the text (1: underway), and what became of it (2, 3). */
 static const char *const settle_sql =
     "UPDATE effect SET state = ?3, due_ms = ?4, attempts = ?5, asked_ms = ?6, segments = ?7, cost_micros = ?8, moved_ms = ?9,"
@@ -180,14 +194,7 @@ static Status settle_one(SqliteEffects *effects, const Effect *effect, int64_t n
 
 static Status settle(void *self, const Effect *moving, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
 {
-    SqliteEffects *effects = self;
-    SqliteWork work;
-    Status status = sqlite_enter(effects->store, &work, fault);
-    if (status)
-        return status;
-    for (size_t i = 0; i < count && !status; i++)
-        status = settle_one(effects, &moving[i], now_ms, &ret_moved[i], fault);
-    return sqlite_leave(&work, status, fault);
+    return write_each(self, settle_one, moving, count, now_ms, ret_moved, fault);
 }
 
 /* ---- what providers say ---- */
@@ -344,14 +351,7 @@ static Status carry_one(SqliteEffects *effects, const Effect *effect, int64_t no
 
 static Status carry(void *self, const Effect *moving, size_t count, int64_t now_ms, bool *ret_moved, Fault *fault)
 {
-    SqliteEffects *effects = self;
-    SqliteWork work;
-    Status status = sqlite_enter(effects->store, &work, fault);
-    if (status)
-        return status;
-    for (size_t i = 0; i < count && !status; i++)
-        status = carry_one(effects, &moving[i], now_ms, &ret_moved[i], fault);
-    return sqlite_leave(&work, status, fault);
+    return write_each(self, carry_one, moving, count, now_ms, ret_moved, fault);
 }
 
 EffectsPort sqlite_effects(SqliteStore *store)
