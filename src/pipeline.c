@@ -62,33 +62,28 @@ static const EventHandler *handler_of(const Message *message, bool decoded)
     return event_handler_of(message->topic);
 }
 
-static void parse_message(Batch *batch, size_t i)
+/* What could not be decoded stays rejected for that, but may be an opt-out whose number can be salvaged. */
+static Status parse_message(Message *message, bool decoded, Arena *arena, Event *ret, Fault *fault)
 {
-    Message *message = &batch->messages[i];
-    Event *event = &batch->events[i];
-    bool decoded = batch_is_alive(batch, i);
-    *event = (Event){.handler = handler_of(message, decoded)};
+    *ret = (Event){.handler = handler_of(message, decoded)};
     if (!decoded)
         message->body = NULL;
-    Fault why;
-    if (!event->handler) {
-        fault_set(&why, STATUS_REJECT, "topic_unknown", "no event comes by the topic \"%.64s\"",
-                  arena_copy(&batch->arena, message->topic).at);
-        if (decoded)
-            batch_stop(batch, i, &why);
-        return;
-    }
-    if (!decoded && !event->handler->salvages)
-        return;
-    if (event->handler->parse(message, &batch->arena, event, &why) && decoded)
-        batch_stop(batch, i, &why);
+    if (!ret->handler)
+        return fault_set(fault, STATUS_REJECT, "topic_unknown", "no event comes by the topic \"%.64s\"", arena_copy(arena, message->topic).at);
+    if (!decoded && !ret->handler->salvages)
+        return STATUS_REJECT;
+    return ret->handler->parse(message, arena, ret, fault);
 }
 
 Status step_parse(Batch *batch, Fault *fault)
 {
     (void)fault;
-    for (size_t i = 0; i < batch->count; i++)
-        parse_message(batch, i);
+    for (size_t i = 0; i < batch->count; i++) {
+        Fault why;
+        bool decoded = batch_is_alive(batch, i);
+        if (parse_message(&batch->messages[i], decoded, &batch->arena, &batch->events[i], &why) && decoded)
+            batch_stop(batch, i, &why);
+    }
     return STATUS_OK;
 }
 
@@ -142,36 +137,37 @@ Status step_decide(Batch *batch, Fault *fault)
     return STATUS_OK;
 }
 
-/* ---- opt-outs of an earlier run, before anybody is called or texted ---- */
+/* ---- opt-outs that are kept and not on the list yet ---- */
 
-static bool hold_blocks(void *context, const SpoolItem *item)
+void pipeline_hold(const Pipeline *line, const Delivery *optout)
 {
-    Batch *batch = context;
-    Fault ignored;
-    Delivery delivery = {.body = item->body, .topic = item->topic, .message_id = item->message_id, .received_ms = item->received_ms};
-    Delivery *deliveries[] = {&delivery};
-    arena_reset(&batch->arena);
-    batch->deliveries = deliveries;
-    step_decode(batch, &ignored);
-    step_parse(batch, &ignored);
-    const Event *event = &batch->events[0];
-    Decision *decision = &batch->decisions[0];
-    bool is_optout = event->handler && event->handler->lane == LANE_OPTOUT && batch_is_alive(batch, 0);
-    if (!is_optout && !event->salvaged)
-        return true;
-    event->handler->decide(event, &(Facts){0}, &batch->settings->event, &batch->arena, decision);
-    dnc_hold(decision->blocks, decision->block_count);
+    const EventSettings *settings = &line->batch.settings->event;
+    Arena arena = {0};
+    Message message;
+    Event event;
+    Decision decision = {0};
+    Fault why;
+    bool decoded = envelope_decode(optout, settings->carriers, &arena, &message, &why) == STATUS_OK;
+    bool parsed = parse_message(&message, decoded, &arena, &event, &why) == STATUS_OK;
+    bool is_optout = parsed && event.handler->lane == LANE_OPTOUT;
+    if (is_optout || event.salvaged)
+        event.handler->decide(&event, &(Facts){0}, settings, &arena, &decision);
+    dnc_hold(decision.blocks, decision.block_count);
+    arena_done(&arena);
+}
+
+static bool hold_item(void *context, const SpoolItem *item)
+{
+    Delivery kept = {.body = item->body, .topic = item->topic, .message_id = item->message_id, .received_ms = item->received_ms};
+    pipeline_hold(context, &kept);
     return true;
 }
 
-Status pipeline_hold_blocks(Pipeline *line, Fault *fault)
+Status pipeline_hold_spooled(Pipeline *line, Fault *fault)
 {
-    Batch *batch = &line->batch;
-    const SpoolPort *spool = &batch->ports->spool;
+    const SpoolPort *spool = &line->batch.ports->spool;
     const SpoolFilter waiting = {.state = SPOOL_WAITING};
-    batch->count = 1;
-    batch->call_count = 0;
-    return spool->self ? spool->list(spool->self, &waiting, hold_blocks, batch, fault) : STATUS_OK;
+    return spool->self ? spool->list(spool->self, &waiting, hold_item, line, fault) : STATUS_OK;
 }
 
 /* ---- unit of work ---- */

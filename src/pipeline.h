@@ -33,6 +33,10 @@ const Ports *pipeline_ports(const Pipeline *line);
  * ports. Deliveries are borrowed. */
 void pipeline_run(Pipeline *line, Delivery *const *deliveries, size_t count);
 
+/* The numbers of an opt-out that is kept elsewhere, and comes down the line until it has it, are blocked from now on; other events are
+ * nothing. Any thread. */
+void pipeline_hold(const Pipeline *line, const Delivery *optout);
+
 /* ---- couriers: effects are taken and settled on this thread, and carried on another one ---- */
 
 /* Takes up to max effects that wait, all texts or all calls, and may go out now: they are SENDING, durably, and ours until due_ms.
@@ -49,7 +53,7 @@ Status pipeline_settle(Pipeline *line, int64_t now_ms, Effect *effects, const Sm
 /* Effects that wait for somebody (a crash, a gateway that was down). Nothing waits longer than the longest wait from now. */
 Status pipeline_deliver_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
 /* At the start: numbers of opt-outs that wait in the spool are blocked from now on. */
-Status pipeline_hold_blocks(Pipeline *line, Fault *fault);
+Status pipeline_hold_spooled(Pipeline *line, Fault *fault);
 /* Spooled messages whose time has come. */
 Status pipeline_run_due(Pipeline *line, int64_t now_ms, size_t *ret_count, Fault *fault);
 /* Calls that were hung up for an opt-out and are over by now: their records. Never waits for a call. */

@@ -164,6 +164,8 @@ void agi_outbox_post(AgiOutbox *outbox, Slice topic, Slice body, AgiCall *call, 
     post->is_optout = slice_equal(topic, SLICE("optout-events"));
     post->posted_ms = clock_elapsed_ms();
     post->delivery = (Delivery){.body = {post->body, body.bytes}, .topic = topic, .received_ms = clock_wall_ms()};
+    if (post->is_optout)
+        intake_hold(outbox->intake, &post->delivery);
     if (call)
         call->holds++;
     post->following = outbox->posts;

@@ -292,7 +292,7 @@ Intake *intake_open(Pipeline *line, const IntakeSettings *settings, Fault *fault
     pthread_condattr_destroy(&attributes);
 
     size_t done;
-    Status status = pipeline_hold_blocks(line, fault);
+    Status status = pipeline_hold_spooled(line, fault);
     status = status ? status : run_beside(intake, &done, fault); /* what a crash left, before anything new comes in */
     if (status || pthread_create(&intake->worker, NULL, work, intake)) {
         if (!status)
@@ -326,6 +326,8 @@ Status intake_submit(Intake *intake, Ticket *ticket, Fault *fault)
     pthread_mutex_unlock(&intake->lock);
     return status;
 }
+
+void intake_hold(const Intake *intake, const Delivery *optout) { pipeline_hold(intake->line, optout); }
 
 Status intake_do(Intake *intake, Task *task, Fault *fault)
 {

@@ -31,6 +31,9 @@ Intake *intake_open(Pipeline *line, const IntakeSettings *settings, Fault *fault
  * Retry-After. Never blocks. Thread-safe. */
 Status intake_submit(Intake *intake, Ticket *ticket, Fault *fault);
 
+/* The numbers of an opt-out that its sender keeps, and submits until it is taken, are blocked from now on. Thread-safe. */
+void intake_hold(const Intake *intake, const Delivery *optout);
+
 /* A task for the worker's thread between batches (blacklist add, redrive, recount …): same ports, its own unit of work
  * inside run. finished as above. Thread-safe; RETRY when stopping. */
 typedef struct Task {

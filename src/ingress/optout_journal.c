@@ -15,6 +15,8 @@
 
 enum { TRY_AGAIN_MS = 1000 };
 
+static const Slice optouts = SLICE_INIT("optout-events");
+
 /* What is in the file, or will be in the next one. */
 typedef struct Line {
     struct Line *following;
@@ -141,7 +143,7 @@ static void offer_lines(OptoutJournal *journal)
         abort();
     size_t count = 0;
     for (Line *line = journal->first; line && count < BATCH_MAX; line = line->following) {
-        deliveries[count] = (Delivery){.body = {line->body, line->bytes}, .topic = SLICE("optout-events"), .received_ms = line->received_ms};
+        deliveries[count] = (Delivery){.body = {line->body, line->bytes}, .topic = optouts, .received_ms = line->received_ms};
         line->delivery = &deliveries[count++];
     }
     Fault fault;
@@ -237,7 +239,10 @@ bool optout_journal_waits(const char *folder)
 
 static void take_entry(void *context, Slice body, int64_t received_ms)
 {
-    add_line(context, body, received_ms ? received_ms : clock_wall_ms());
+    OptoutJournal *journal = context;
+    Delivery kept = {.body = body, .topic = optouts, .received_ms = received_ms ? received_ms : clock_wall_ms()};
+    intake_hold(journal->intake, &kept);
+    add_line(journal, body, kept.received_ms);
 }
 
 /* What could never be written is lost with the process; somebody has to know. */

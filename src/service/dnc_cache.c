@@ -120,7 +120,11 @@ static void tell_both_spellings(const BlockEntry *entries, size_t count, void (*
     arena_done(&arena);
 }
 
-void dnc_hold(const BlockEntry *entries, size_t count) { tell_both_spellings(entries, count, waiting_blocks_put); }
+void dnc_hold(const BlockEntry *entries, size_t count)
+{
+    tell_both_spellings(entries, count, recent_blocks_put);
+    tell_both_spellings(entries, count, waiting_blocks_put);
+}
 
 void dnc_let_go(const BlockEntry *entries, size_t count) { tell_both_spellings(entries, count, waiting_blocks_drop); }
 

@@ -9,7 +9,8 @@ import sqlite3
 
 import pytest
 from support.agi import AgiCall, agi_port, agi_settings, of_person
-from support.events import unique_phone
+from support.events import donation, unique_phone
+from support.sms_provider_peer import Generic
 from support.stores import check, until
 
 pytestmark = [pytest.mark.own_stores, pytest.mark.embedded("it holds up the folder's own file")]
@@ -94,6 +95,32 @@ def test_call_ends_at_once_and_the_journal_keeps_the_opt_out_until_the_store_is_
     until(lambda: entries(server) == [])
     assert optouts(server) == 1
     assert metric(server, "pledgeline_optouts_journaled_total") == 1
+
+
+def test_number_is_blocked_from_the_press_on_whatever_the_store_does(server):
+    phone = unique_phone()
+    with held_store(server):
+        press_9(server, "c1", phone)
+        assert is_blocked(server, phone)
+        until(lambda: calls_over(server) == ["c1"])
+        assert is_blocked(server, phone)
+        server.kill()
+        server.start()
+        assert is_blocked(server, phone)
+
+
+def test_nobody_is_texted_while_their_opt_out_is_in_the_journal(make_server, tmp_path):
+    phone = unique_phone()
+    with Generic() as peer:
+        server = make_server(**agi_settings(tmp_path), **peer.settings)
+        with held_store(server):
+            press_9(server, "c1", phone)
+            until(lambda: entries(server))
+            until(lambda: any("message not applied" in line for line in list(server.log)))  # the line has given it back
+        server.publish("donation-events", donation("c2", "w", phone))
+        until(lambda: entries(server) == [])
+        until(lambda: server.json("sms", "list", "--phone", phone, "--state", "cancelled"))
+        assert peer.ledger == []
 
 
 def test_journal_outlives_a_kill(server):

@@ -87,7 +87,7 @@ static void opt_outs_that_wait_in_the_spool_are_blocked_when_the_next_process_st
     world.line = pipeline_new(&world.ports, &world.settings);
     assert_false(is_said_to_be_blocked(&world, "+972501234567"));
     Fault fault;
-    assert_int_equal(pipeline_hold_blocks(world.line, &fault), STATUS_OK);
+    assert_int_equal(pipeline_hold_spooled(world.line, &fault), STATUS_OK);
     assert_true(is_said_to_be_blocked(&world, "+972501234567"));
     assert_true(is_said_to_be_blocked(&world, "+12125550123"));
     assert_true(is_said_to_be_blocked(&world, "+12125550124"));
