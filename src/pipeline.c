@@ -150,6 +150,8 @@ void pipeline_hold(const Pipeline *line, const Delivery *optout)
     bool decoded = envelope_decode(optout, settings->carriers, &arena, &message, &why) == STATUS_OK;
     bool parsed = parse_message(&message, decoded, &arena, &event, &why) == STATUS_OK;
     bool is_optout = parsed && event.handler->lane == LANE_OPTOUT;
+    if (parsed && event.receipt)
+        receipts_hold(event.receipt, 1);
     if (is_optout || event.salvaged)
         event.handler->decide(&event, &(Facts){0}, settings, &arena, &decision);
     dnc_hold(decision.blocks, decision.block_count);

@@ -33,8 +33,8 @@ const Ports *pipeline_ports(const Pipeline *line);
  * ports. Deliveries are borrowed. */
 void pipeline_run(Pipeline *line, Delivery *const *deliveries, size_t count);
 
-/* The numbers of an opt-out that is kept elsewhere, and comes down the line until it has it, are blocked from now on; other events are
- * nothing. Any thread. */
+/* The numbers of an opt-out, or a receipt that says as much, are blocked from now on: it is kept elsewhere, and comes down the line until
+ * that has it. Other events are nothing. Any thread. */
 void pipeline_hold(const Pipeline *line, const Delivery *optout);
 
 /* ---- couriers: effects are taken and settled on this thread, and carried on another one ---- */

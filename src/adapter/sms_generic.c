@@ -183,6 +183,7 @@ static Status read_receipt(const SmsSite *site, const SmsCallback *callback, Are
     Slice ref = json_text(json_get(body, "ref")), state = json_text(json_get(body, "state"));
     Receipt receipt = {.ref = slice_empty(ref) ? sms_callback_query(callback, "ref", arena) : ref,
                        .message_id = json_text(json_get(body, "messageId")), .code = json_text(json_get(body, "code")), .reason = json_text(json_get(body, "reason")),
+                       .phone = json_text(json_get(body, "phoneNumber")),
                        .at_ms = time_of(body, callback->now_ms)};
     for (int i = RECEIPT_UNDERWAY; i <= RECEIPT_DELIVERED; i++) {
         if (slice_equal(state, slice_of(receipt_state_name((ReceiptState)i))))

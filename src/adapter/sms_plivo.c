@@ -153,7 +153,7 @@ static Status read_receipt(const SmsSite *site, const SmsCallback *callback, Are
     if (slice_empty(said))
         return sms_malformed(fault, "a receipt needs a Status");
     Receipt receipt = {.ref = sms_callback_query(callback, "ref", arena), .message_id = form_get(form, "MessageUUID"), .code = code, .reason = said,
-                       .at_ms = callback->now_ms};
+                       .phone = sms_with_plus(form_get(form, "To"), arena), .at_ms = callback->now_ms};
     sms_judge_receipt(&receipt, said, states, codes);
     sms_take_receipt(ret, receipt, arena);
     return STATUS_OK;

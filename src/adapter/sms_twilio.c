@@ -130,7 +130,7 @@ static Status read_receipt(const SmsSite *site, const SmsCallback *callback, Are
     Slice said = form_get(form, "MessageStatus"), id = form_get(form, "MessageSid"), code = form_get(form, "ErrorCode");
     if (slice_empty(said) || slice_empty(id))
         return sms_malformed(fault, "a receipt needs MessageSid and MessageStatus");
-    Receipt receipt = {.ref = sms_callback_query(callback, "ref", arena), .message_id = id, .code = code, .reason = said,
+    Receipt receipt = {.ref = sms_callback_query(callback, "ref", arena), .message_id = id, .code = code, .reason = said, .phone = form_get(form, "To"),
                        .at_ms = callback->now_ms};
     sms_judge_receipt(&receipt, said, states, codes);
     sms_take_receipt(ret, receipt, arena);

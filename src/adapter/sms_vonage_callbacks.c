@@ -88,6 +88,7 @@ static Status read_status(const SmsSite *site, const SmsCallback *callback, Aren
         return sms_malformed(fault, "a receipt needs a status");
     Receipt receipt = {.ref = json_text(json_get(body, "client_ref")), .message_id = json_text(json_get(body, "message_uuid")),
                        .code = vonage_code_of_type(json_text(json_get(error, "type"))), .reason = said,
+                       .phone = sms_with_plus(sms_json_word(json_get(body, "to"), arena), arena),
                        .at_ms = time_of(json_text(json_get(body, "timestamp")), callback->now_ms)};
     sms_judge_receipt(&receipt, said, message_states, vonage_message_codes);
     sms_take_receipt(ret, receipt, arena);
@@ -185,7 +186,8 @@ static Status read_delivery(const SmsSite *site, const SmsCallback *callback, Ar
     if (slice_empty(said))
         return sms_malformed(fault, "a receipt needs a status");
     Receipt receipt = {.ref = form_get(form, "client-ref"), .message_id = form_get(form, "messageId"), .reason = said,
-                       .code = form_get(form, "err-code"), .at_ms = time_of_form(form, callback->now_ms, arena)};
+                       .code = form_get(form, "err-code"),
+                       .phone = sms_with_plus(form_get(form, "msisdn"), arena), .at_ms = time_of_form(form, callback->now_ms, arena)};
     sms_judge_receipt(&receipt, said, receipt_states, receipt_codes);
     sms_take_receipt(ret, receipt, arena);
     return STATUS_OK;

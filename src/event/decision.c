@@ -71,7 +71,7 @@ Effect effect_copy(const Effect *effect, Arena *arena)
 Receipt receipt_copy(const Receipt *receipt, Arena *arena)
 {
     Receipt copy = *receipt;
-    Slice *const texts[] = {&copy.ref, &copy.provider, &copy.message_id, &copy.code, &copy.reason};
+    Slice *const texts[] = {&copy.ref, &copy.provider, &copy.message_id, &copy.code, &copy.reason, &copy.phone};
     keep_texts(texts, sizeof texts / sizeof *texts, arena);
     return copy;
 }

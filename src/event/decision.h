@@ -100,6 +100,7 @@ typedef struct Receipt {
     ReceiptState state; /* never NONE */
     SmsClass sms_class; /* of UNDELIVERED */
     Slice code, reason;
+    Slice phone;        /* E.164: whom it was sent to, where the provider says so; the ledger knows it anyway */
     int64_t at_ms;      /* when it happened, as far as anybody knows */
 } Receipt;
 

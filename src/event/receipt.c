@@ -2,6 +2,7 @@
 #include "base/utf8.h"
 #include "event/event_parse.h"
 #include "event/link.h"
+#include "event/phone.h"
 
 enum { WORD_BYTES_MAX = 128, REASON_BYTES_MAX = 300 };
 
@@ -19,11 +20,12 @@ static Status receipt_parse(const Message *message, Arena *arena, Event *event, 
     if (status)
         return status;
     Receipt *receipt = ARENA_NEW(arena, Receipt);
+    Slice phone = json_text(json_get(body, "phoneNumber"));
     *receipt = (Receipt){
         .ref = json_text(json_get(body, "ref")), .provider = plain(body, "provider", WORD_BYTES_MAX, arena),
         .message_id = plain(body, "messageId", WORD_BYTES_MAX, arena), .state = receipt_state_of(json_text(json_get(body, "state"))),
         .sms_class = sms_class_of(json_text(json_get(body, "class"))), .code = plain(body, "code", WORD_BYTES_MAX, arena),
-        .reason = plain(body, "reason", REASON_BYTES_MAX, arena), .at_ms = event->at_known ? event->at_ms : event->received_ms,
+        .reason = plain(body, "reason", REASON_BYTES_MAX, arena), .phone = phone_is_e164(phone) ? phone : (Slice){0}, .at_ms = event->at_known ? event->at_ms : event->received_ms,
     };
     if (!link_is_ref(receipt->ref))
         return fault_set(fault, STATUS_REJECT, "field_type", "ref must be the 32 hex digits that we gave");

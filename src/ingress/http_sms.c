@@ -51,6 +51,8 @@ static Slice receipt_event(const Receipt *receipt, Arena *arena)
     json_add_text_member(&json, "class", slice_of(sms_class_name(receipt->sms_class)));
     json_add_text_member(&json, "code", receipt->code);
     json_add_text_member(&json, "reason", receipt->reason);
+    if (!slice_empty(receipt->phone))
+        json_add_text_member(&json, "phoneNumber", receipt->phone);
     json_add_time_member(&json, "timestamp", receipt->at_ms);
     text_add_byte(&json, '}');
     return text_slice(&json);

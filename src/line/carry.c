@@ -84,6 +84,16 @@ Status pipeline_take(Pipeline *line, int64_t now_ms, bool calls, size_t max, Are
     return status;
 }
 
+/* Their provider says so; the list hears of it with the rest. */
+static void tell_of_opted_out(const Effect *effects, size_t count, void (*tell)(const BlockEntry *entries, size_t count))
+{
+    for (size_t i = 0; i < count; i++) {
+        const BlockEntry entry = {.phone = effects[i].phone};
+        if (effects[i].sms_class == SMS_OPTED_OUT)
+            tell(&entry, 1);
+    }
+}
+
 Status pipeline_settle(Pipeline *line, int64_t now_ms, Effect *effects, const SmsOutcome *outcomes, size_t count, Fault *fault)
 {
     Batch *batch = pipeline_fresh_batch(line, now_ms);
@@ -92,6 +102,10 @@ Status pipeline_settle(Pipeline *line, int64_t now_ms, Effect *effects, const Sm
         settled[i] = effects[i];
         settle_take(batch, &settled[i], &outcomes[i]);
     }
+    tell_of_opted_out(settled, count, dnc_hold);
     Status status = step_begin(batch, fault);
-    return status ? status : batch_finish(batch, settle(batch, settled, count, fault), fault);
+    status = status ? status : batch_finish(batch, settle(batch, settled, count, fault), fault);
+    if (!status)
+        tell_of_opted_out(settled, count, dnc_let_go);
+    return status;
 }

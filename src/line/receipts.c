@@ -167,6 +167,27 @@ static Status record_calls(Batch *batch, const ReceiptList *list, Fault *fault)
     return status ? status : batch_record_actions(batch, records, count, is_new, fault);
 }
 
+/* ---- who opted out with the provider ---- */
+
+static void tell_of_opted_out(const Receipt *receipts, size_t count, void (*tell)(const BlockEntry *entries, size_t count))
+{
+    for (size_t i = 0; i < count; i++) {
+        const BlockEntry entry = {.phone = receipts[i].phone};
+        if (receipts[i].sms_class == SMS_OPTED_OUT && !slice_empty(entry.phone))
+            tell(&entry, 1);
+    }
+}
+
+void receipts_hold(const Receipt *receipts, size_t count) { tell_of_opted_out(receipts, count, dnc_hold); }
+
+static void mark_unblocked(Batch *batch, const ReceiptList *list, const size_t *messages)
+{
+    for (size_t i = 0; i < list->count; i++)
+        batch->decisions[messages[i]].unblocked = list->receipts[i].sms_class == SMS_OPTED_OUT;
+    if (batch->ports->spool.self)
+        receipts_hold(list->receipts, list->count);
+}
+
 /* ---- all of it ---- */
 
 static void answer(Batch *batch, const ReceiptList *list, const size_t *messages)
@@ -190,7 +211,11 @@ Status receipts_apply(Batch *batch, Fault *fault)
     status = status ? status : follow_up(batch, &list, fault);
     status = status ? status : record_proven(batch, &list, fault);
     status = status ? status : record_calls(batch, &list, fault);
-    if (!status)
+    if (status) {
+        mark_unblocked(batch, &list, messages);
+    } else {
         answer(batch, &list, messages);
+        tell_of_opted_out(list.receipts, list.count, dnc_let_go);
+    }
     return batch_port_failed(batch, status, fault, has_receipt);
 }

@@ -9,6 +9,7 @@ import pymongo
 import pytest
 from support.events import donation, ended, event, optout, unique, unique_phone
 from support.program import ROOT, run
+from support.sms_provider_peer import Generic, Plivo, Twilio, Vonage, VonageMessages
 from support.stores import Stores, check, is_away, lines, nothing_waits, redis_cli, until
 
 pytestmark = pytest.mark.own_stores
@@ -297,6 +298,35 @@ def test_who_opts_out_while_the_registry_is_away_gets_no_text_when_it_is_back(ma
     assert all(check(server, phone)["blocked"] for phone in phones)
     until(lambda: nothing_waits(server))
     assert [text["phoneNumber"] for text in server.json("sms", "list") if text["phoneNumber"] in [other, *phones]] == [other]
+
+
+OPTED_OUT_BY_RECEIPT = {Twilio: ("undelivered", "21610"), Vonage: ("rejected", "9"), VonageMessages: ("rejected", "1240"), Plivo: ("failed", "200"),
+                        Generic: ("undelivered", "opted_out")}
+
+
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["same_process", "after_a_crash"])
+@pytest.mark.parametrize("provider", OPTED_OUT_BY_RECEIPT)
+def test_whom_a_receipt_opts_out_while_the_registry_is_away_gets_no_text_when_it_is_back(make_server, settings, stores, provider, is_restarted):
+    phone = unique_phone()
+    with provider() as peer:
+        server = make_server(**settings, **peer.settings)
+        server.publish("donation-events", donation(unique("call"), "w", phone))
+        [text] = until(lambda: peer.texts_to(phone))
+        until(lambda: server.json("sms", "list", "--state", "sent"))
+        stores.postgres.crash()
+        try:
+            assert peer.receipt(server, text, *OPTED_OUT_BY_RECEIPT[provider]).status == 503
+            if is_restarted:
+                server.kill()
+                server = make_server(server.data, **server.settings)
+        finally:
+            stores.postgres.start()
+        until(lambda: not check(server, unique_phone())["blocked"])
+        assert check(server, phone)["blocked"]
+        server.publish("donation-events", donation(unique("call"), "w", phone))
+        until(lambda: nothing_waits(server))
+        assert server.run("blacklist", "check", phone).code == 3
+        assert len(peer.texts_to(phone)) == 1
 
 
 def test_everything_else_goes_on_while_redis_is_away(make_server, settings, stores):

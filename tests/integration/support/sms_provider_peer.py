@@ -403,7 +403,8 @@ class Generic(SmsPeer):
         return self.post(server, kind, body, {"Content-Type": "application/json", "X-Pledgeline-Signature": f"sha256={signature}"})
 
     def receipt(self, server, text, state="delivered", sms_class=None, code=None):
-        return self.send(server, "receipts", {"ref": text.ref, "messageId": text.id, "state": state, "class": sms_class, "code": code, "reason": "so it is"})
+        return self.send(server, "receipts", {"ref": text.ref, "messageId": text.id, "state": state, "class": sms_class, "code": code, "reason": "so it is",
+                                              "phoneNumber": text.to})
 
     def message(self, server, phone, text, id="m-1"):
         return self.send(server, "inbound", {"messageId": id, "phoneNumber": phone, "to": "Charity", "text": text})
