@@ -443,14 +443,28 @@ void sms_gateway_close(SmsGateway *gateway)
 
 Breaker *const *sms_gateway_breakers(SmsGateway *gateway) { return gateway->in_use; }
 
-/* Of two gateways of the form `generic`, neither knows the other's repeats. */
+/* Of two gateways of the form `generic`, or two accounts of one, neither knows the other's repeats; nor does one that is told the ref in another
+ * place. */
+static void add_what_knows_repeats(Text *name, const Config *config, Arena *arena)
+{
+    enum { ENOUGH_BYTES = 4 };
+    const char *const asked[] = {config->sms_http_url, config->sms_http_headers, config->sms_http_body, config->sms_http_content_type};
+    Slice parts[sizeof asked / sizeof *asked];
+    uint8_t digest[DIGEST_BYTES];
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+        parts[i] = (Slice){asked[i], strlen(asked[i]) + 1}; /* with its end, so that nothing moves from one to the next */
+    digest_sha256(parts, sizeof parts / sizeof *parts, digest);
+    text_add_byte(name, ':');
+    text_add(name, digest_hex(arena, digest, ENOUGH_BYTES));
+}
+
 static Slice name_of(SmsGateway *gateway, bool knows_repeats)
 {
     Text name = text_in(&gateway->arena);
     for (size_t i = 0; i < gateway->provider_count; i++)
         text_printf(&name, "%s%s", i ? "," : "", gateway->providers[i]->name);
     if (knows_repeats)
-        text_printf(&name, ":%08x", (unsigned)slice_hash(slice_of(gateway->site.config->sms_http_url)));
+        add_what_knows_repeats(&name, gateway->site.config, &gateway->arena);
     return text_slice(&name);
 }
 

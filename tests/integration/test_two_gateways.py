@@ -85,6 +85,17 @@ def test_text_that_one_gateway_may_have_is_not_given_to_another_one_of_its_form(
         assert not other.ledger
 
 
+@pytest.mark.embedded("restart")
+@pytest.mark.parametrize("changed", [{"PLEDGELINE_SMS_HTTP_HEADERS": "X-Key: another-account"}, {"PLEDGELINE_SMS_HTTP_CONTENT_TYPE": "text/json"},
+                                     {"PLEDGELINE_SMS_HTTP_BODY": '{"to":"{to}","from":"{from}","text":"{text}","id":"{ref}"}'}], ids=["headers", "type", "body"])
+def test_text_that_one_account_may_have_is_not_given_to_another_one(make_server, clock, gate, changed):
+    with Generic(gate) as peer:
+        server, phone = killed_while_asked(make_server, clock, gate, {**peer.settings, **KNOWS_REPEATS})
+        after = make_server(server.data, **{**peer.settings, **KNOWS_REPEATS, **changed}, **clock.settings)
+        until(lambda: in_state(after, "unknown"))
+        assert len(peer.texts_to(phone)) == 1 and not peer.wrong
+
+
 @pytest.mark.own_stores
 def test_text_that_another_servers_provider_may_have_is_not_sent_again(make_server, ledger, clock, gate):
     with Twilio(gate) as twilio, Generic() as generic:
