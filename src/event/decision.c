@@ -86,6 +86,12 @@ bool effect_is_lost(const Effect *effect, int64_t now_ms, const Gateway *gateway
     return effect->asked_ms && (is_too_late || !slice_equal(effect->provider, gateway->name));
 }
 
+Slice effect_provider(const Effect *effect)
+{
+    const char *colon = effect->provider.bytes ? memchr(effect->provider.at, ':', effect->provider.bytes) : NULL;
+    return colon ? (Slice){effect->provider.at, (size_t)(colon - effect->provider.at)} : effect->provider;
+}
+
 /* It may bear the name of who is asked, which is no provider's. */
 static bool is_provider_open(const Effect *effect)
 {

@@ -127,6 +127,9 @@ typedef struct Gateway {
 /* Whether a gateway may have it, and it is not this one, or did not get it within its last repeat_ms: asking for it may be another message. */
 bool effect_is_lost(const Effect *effect, int64_t now_ms, const Gateway *gateway);
 
+/* Who has it, or may have it, for people to read: what tells gateways of one name apart, behind a colon, is left out. */
+Slice effect_provider(const Effect *effect);
+
 Effect effect_copy(const Effect *effect, Arena *arena);
 
 /* Its message with the placeholders filled in. REJECT names one that nobody knows. */

@@ -1,6 +1,6 @@
 /* Deliver: effects that are ours, through one last look at the do-not-call list, to the gateway and back into the ledger.
  *
- *   CLAIMED -> (blocked? CANCELLED) -> SENDING -> send -> SENT | FAILED | UNKNOWN | PENDING again
+ *   CLAIMED -> (blocked? CANCELLED, or UNKNOWN where a gateway may have it) -> SENDING -> send -> SENT | FAILED | UNKNOWN | PENDING again
  *
  * SENDING must be durable before the gateway is asked, unless the gateway joins the unit of work. */
 #include "line/batch.h"
@@ -48,10 +48,12 @@ Status deliver_claim(Batch *batch, Effect *effects, size_t count, bool *claimed,
 
 /* ---- the last look ---- */
 
-static void cancel(Effect *effect, Slice reason)
+/* What a gateway may have is not undone by that. It is not asked again, so nobody can say what became of it but a receipt. */
+static void cancel(Batch *batch, Effect *effect, Slice reason)
 {
-    effect->state = EFFECT_CANCELLED;
-    effect->reason = reason;
+    bool is_asked = effect->asked_ms != 0;
+    effect->state = is_asked ? EFFECT_UNKNOWN : EFFECT_CANCELLED;
+    effect->reason = is_asked ? arena_printf(&batch->arena, "it was asked for before, and may have gone out: %.*s", SLICE_ARG(reason)) : reason;
 }
 
 /* 9 beats 1: whoever opted out since the press gets no text, but for the one that says so. */
@@ -65,7 +67,7 @@ static Status cancel_blocked(Batch *batch, Effect *effects, size_t count, Fault 
     Status status = dnc_are_blocked(batch->ports, phones, count, blocked, fault);
     for (size_t i = 0; !status && i < count; i++) {
         if (blocked[i] && effects[i].kind != EFFECT_REPLY)
-            cancel(&effects[i], REASON_BLOCKED);
+            cancel(batch, &effects[i], REASON_BLOCKED);
     }
     return status;
 }
@@ -81,7 +83,7 @@ static Status look_behind(Batch *batch, Effect *effects, Slice *leaving, size_t 
     size_t left = 0;
     for (size_t k = 0; !status && k < *count; k++) {
         if (found[k] && before[k].receipt == RECEIPT_DELIVERED)
-            cancel(&effects[places[k]], REASON_OVERTAKEN);
+            cancel(batch, &effects[places[k]], REASON_OVERTAKEN);
         else if (found[k] && !slice_empty(before[k].follows)) {
             leaving[left] = before[k].follows;
             places[left++] = places[k];
@@ -110,12 +112,12 @@ static Status cancel_overtaken(Batch *batch, Effect *effects, size_t count, Faul
 }
 
 /* One that a provider may have is asked for again: it is the same one. */
-static void cancel_late_replies(Effect *effects, size_t count)
+static void cancel_late_replies(Batch *batch, Effect *effects, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         bool is_late = clock_wall_ms() - effects[i].created_ms > REPLY_WITHIN_MS;
         if (effects[i].kind == EFFECT_REPLY && !effects[i].asked_ms && is_late)
-            cancel(&effects[i], REASON_LATE);
+            cancel(batch, &effects[i], REASON_LATE);
     }
 }
 
@@ -150,7 +152,7 @@ static Status look_once_more(Batch *batch, Effect *effects, size_t count, Fault 
     status = status ? status : cancel_overtaken(batch, effects, count, fault);
     if (status)
         return status;
-    cancel_late_replies(effects, count);
+    cancel_late_replies(batch, effects, count);
     wait_for_hours(batch, effects, count);
     forget_gateway(effects, count);
     return STATUS_OK;

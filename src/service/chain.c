@@ -158,7 +158,7 @@ static void add_effect(const Effect *effect, Text *out)
     json_add_text_member(out, "state", slice_of(effect_state_name(effect->state)));
     json_add_text_member(out, "receipt", effect->receipt ? slice_of(receipt_state_name(effect->receipt)) : (Slice){0});
     json_add_text_member(out, "reason", effect->reason);
-    json_add_text_member(out, "provider", effect->provider);
+    json_add_text_member(out, "provider", effect_provider(effect));
     json_add_text_member(out, "messageId", effect->message_id);
     json_add_text_member(out, "ref", effect->ref);
     json_add_time_member(out, "enteredAt", effect->created_ms);

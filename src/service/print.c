@@ -29,7 +29,7 @@ void print_text(Text *out, const ListedText *text)
     json_add_time_member(out, "queuedAt", effect->created_ms);
     json_add_time_member(out, "sentAt", text->sent_ms);
     json_add_text_member(out, "failureReason", effect->reason);
-    json_add_text_member(out, "provider", effect->provider);
+    json_add_text_member(out, "provider", effect_provider(effect));
     json_add_text_member(out, "class", slice_of(sms_class_name(effect->sms_class)));
     json_add_text_member(out, "code", effect->code);
     json_add_text_member(out, "receipt", slice_of(receipt_state_name(effect->receipt)));

@@ -23,7 +23,7 @@ static void show_effect(const Effect *effect, Arena *arena)
     if (!slice_empty(effect->reason))
         text_printf(&line, ": %.*s", SLICE_ARG(effect->reason));
     if (!slice_empty(effect->provider))
-        text_printf(&line, " (%.*s)", SLICE_ARG(effect->provider));
+        text_printf(&line, " (%.*s)", SLICE_ARG(effect_provider(effect)));
     show_line(effect->kind == EFFECT_SPEECH ? "spoken" : "text", text_slice(&line));
 }
 

@@ -66,7 +66,7 @@ static bool list_of_ledger(void *context, const ListedText *text)
     const Effect *effect = &text->effect;
     arena_reset(&listing->arena);
     const Slice cells[] = {cell_time(&listing->arena, effect->created_ms), cell_time(&listing->arena, text->sent_ms), effect->phone,
-                           effect->campaign_id, effect->call_id, slice_of(effect_kind_name(effect->kind)), text->status, effect->reason, effect->provider,
+                           effect->campaign_id, effect->call_id, slice_of(effect_kind_name(effect->kind)), text->status, effect->reason, effect_provider(effect),
                            slice_of(receipt_state_name(effect->receipt)), slice_of(sms_class_name(effect->sms_class)), effect->message};
     add_row(listing, text, cells);
     return true;

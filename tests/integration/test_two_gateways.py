@@ -1,6 +1,6 @@
 """What one gateway was given is not asked of another one: after a change of settings, and by servers on one ledger that are set otherwise."""
 import pytest
-from support.events import donation, event, unique, unique_phone
+from support.events import donation, event, optout, unique, unique_phone
 from support.fault_proxy import FaultProxy
 from support.http_peer import HttpPeer
 from support.program import PATIENCE_S
@@ -117,6 +117,43 @@ def test_text_that_another_servers_provider_may_have_does_not_go_to_the_outbox(m
         sender.start()
         until(lambda: in_state(beside, "sent"))
         assert {text.to for text in peer.ledger} == {phone}
+
+
+# ---- sending, and the number opts out before anybody knows ----
+
+@pytest.fixture
+def opted_out_while_asked(make_server, clock, gate):
+    """A gateway that has the text, the text, and a server that finds it when its number has opted out."""
+    with Generic(gate) as peer:
+        server, phone = make_server(**peer.settings, **KNOWS_REPEATS, **clock.settings), unique_phone()
+        press(server, phone)
+        until(lambda: gate.asked)
+        server.kill()
+        gate.opened.set()
+        server.start()
+        server.publish("optout-events", optout("later", "winter", phone))
+        clock.advance(seconds=LEASE_S)
+        until(lambda: in_state(server, "unknown"))
+        yield server, peer, *peer.texts_to(phone)
+
+
+@pytest.mark.embedded("restart")
+def test_text_that_a_gateway_may_have_is_not_said_to_be_stopped_by_an_optout(opted_out_while_asked):
+    server, peer, _ = opted_out_while_asked
+    [text] = server.json("sms", "list", "--state", "unknown")
+    assert text["failureReason"] == "it was asked for before, and may have gone out: the number is on the do-not-call list"
+    assert text["provider"] == "generic"
+    assert in_state(server, "cancelled") == [] and len(peer.ledger) == 1
+
+
+@pytest.mark.embedded("restart")
+def test_receipt_says_what_became_of_a_text_whose_number_opted_out_meanwhile(opted_out_while_asked):
+    server, peer, text = opted_out_while_asked
+    assert peer.receipt(server, text).status == 200
+    until(lambda: in_state(server, "sent"))
+    assert [action["actionType"] for action in server.json("actions", "list")] == ["donation_sms_sent", "optout_blacklist_added"]
+    assert server.get("/v1/campaigns/winter/live").json()["counters"]["donations"] == 1
+    assert server.run("recount").code == 0
 
 
 # ---- claimed ----

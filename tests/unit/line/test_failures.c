@@ -96,6 +96,36 @@ static void opt_outs_that_wait_in_the_spool_are_blocked_when_the_next_process_st
     world_done(&world);
 }
 
+static void whom_a_receipt_opts_out_while_the_registry_is_away_is_blocked_from_then_on(void **state)
+{
+    (void)state;
+    World world;
+    Fault fault;
+    world_init(&world, false, true);
+    assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_DONE);
+    Slice receipt = arena_printf(&world.arena, "{\"ref\":\"%.*s\",\"state\":\"undelivered\",\"class\":\"opted_out\",\"phoneNumber\":\"+972501234567\"}",
+                                 SLICE_ARG(world.effects[0].ref));
+    Delivery delivery = world_delivery("delivery-receipts", receipt.at);
+    world.registry_status = STATUS_RETRY;
+    world_run(&world, &delivery, 1);
+    assert_int_equal(delivery.verdict, VERDICT_RETRY);
+    assert_false(delivery.kept); /* not acknowledged, and safe all the same */
+    world.registry_status = STATUS_OK;
+    assert_true(is_said_to_be_blocked(&world, "+972501234567"));
+
+    pipeline_free(world.line);
+    world.line = pipeline_new(&world.ports, &world.settings);
+    assert_false(is_said_to_be_blocked(&world, "+972501234567"));
+    assert_int_equal(pipeline_hold_spooled(world.line, &fault), STATUS_OK);
+    assert_true(is_said_to_be_blocked(&world, "+972501234567"));
+
+    assert_int_equal(run_one(&world, "delivery-receipts", receipt.at), VERDICT_DONE);
+    assert_int_equal(world.blocked_count, 1);
+    world.blocked_count = 0; /* somebody takes it off the list */
+    assert_false(is_said_to_be_blocked(&world, "+972501234567"));
+    world_done(&world);
+}
+
 static void an_opt_out_that_is_not_on_the_list_waits_a_second_at_most(void **state)
 {
     (void)state;
@@ -382,6 +412,7 @@ int main(void)
         cmocka_unit_test(waits_grow_up_to_the_most_and_the_twelfth_try_is_the_last),
         cmocka_unit_test(who_opted_out_while_the_registry_was_away_is_blocked_from_then_on),
         cmocka_unit_test(opt_outs_that_wait_in_the_spool_are_blocked_when_the_next_process_starts),
+        cmocka_unit_test(whom_a_receipt_opts_out_while_the_registry_is_away_is_blocked_from_then_on),
         cmocka_unit_test(an_opt_out_that_is_not_on_the_list_waits_a_second_at_most),
         cmocka_unit_test(what_came_from_the_spool_and_is_done_leaves_it),
         cmocka_unit_test(without_a_spool_a_text_that_waits_keeps_its_message),
