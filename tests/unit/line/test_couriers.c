@@ -87,6 +87,26 @@ static void what_went_out_has_the_time_of_that_and_not_of_its_press(void **state
     }
 }
 
+static void whom_a_provider_opts_out_is_blocked_before_the_list_can_have_it(void **state)
+{
+    (void)state;
+    World world;
+    Bag bag;
+    init_carried(&world, false);
+    must_take(&world, &bag);
+    const SmsOutcome outcome = {.result = SMS_REFUSED, .sms_class = SMS_OPTED_OUT, .code = SLICE("21610"), .reason = SLICE("no")};
+    world.registry_status = STATUS_RETRY;
+    assert_int_equal(pipeline_settle(world.line, clock_wall_ms(), bag.effects, &outcome, 1, &bag.fault), STATUS_RETRY);
+    world.registry_status = STATUS_OK;
+    assert_true(world_says_blocked(&world, "+972501234567"));
+    assert_int_equal(world.blocked_count, 0);
+    assert_int_equal(pipeline_settle(world.line, clock_wall_ms(), bag.effects, &outcome, 1, &bag.fault), STATUS_OK);
+    assert_int_equal(world.blocked_count, 1);
+    world.blocked_count = 0; /* somebody takes it off the list */
+    assert_false(world_says_blocked(&world, "+972501234567"));
+    world_done(&world);
+}
+
 static void what_somebody_else_has_settled_is_theirs_to_record(void **state)
 {
     (void)state;
@@ -348,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_courier_carried_is_recorded_and_counted_once_whatever_failed_behind_the_ledger),
         cmocka_unit_test(what_went_out_has_the_time_of_that_and_not_of_its_press),
+        cmocka_unit_test(whom_a_provider_opts_out_is_blocked_before_the_list_can_have_it),
         cmocka_unit_test(what_somebody_else_has_settled_is_theirs_to_record),
         cmocka_unit_test(a_receipt_that_is_there_before_a_lost_answer_proves_its_text),
         cmocka_unit_test(the_press_again_heals_what_its_courier_left),

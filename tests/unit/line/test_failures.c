@@ -2,7 +2,6 @@
 #include "world.h"
 
 #include "base/clock.h"
-#include "service/dnc_cache.h"
 
 static void a_store_that_fails_for_itself_puts_off_only_its_messages(void **state)
 {
@@ -37,16 +36,6 @@ static void a_malformed_opt_out_waits_for_the_registry(void **state)
     world_done(&world);
 }
 
-static bool is_said_to_be_blocked(World *world, const char *phone)
-{
-    Slice number = slice_of(phone), why;
-    bool blocked = false;
-    Fault fault;
-    assert_int_equal(dnc_are_blocked(&world->ports, &number, 1, &blocked, &fault), STATUS_OK);
-    assert_int_equal(dnc_ask(&world->ports, number, &world->arena, &why) != DNC_CLEAR, blocked);
-    return blocked;
-}
-
 static void who_opted_out_while_the_registry_was_away_is_blocked_from_then_on(void **state)
 {
     (void)state;
@@ -55,17 +44,17 @@ static void who_opted_out_while_the_registry_was_away_is_blocked_from_then_on(vo
     world.registry_status = STATUS_RETRY;
     assert_int_equal(run_one(&world, "optout-events", OPTOUT), VERDICT_RETRY);
     world.registry_status = STATUS_OK;
-    assert_true(is_said_to_be_blocked(&world, "+972501234567"));
-    assert_true(is_said_to_be_blocked(&world, "+9720501234567"));
-    assert_false(is_said_to_be_blocked(&world, "+972501234568"));
+    assert_true(world_says_blocked(&world, "+972501234567"));
+    assert_true(world_says_blocked(&world, "+9720501234567"));
+    assert_false(world_says_blocked(&world, "+972501234568"));
     assert_int_equal(run_one(&world, "donation-events", DONATION), VERDICT_DONE);
     assert_int_equal(world.sent, 0);
 
     assert_int_equal(run_one(&world, "optout-events", OPTOUT), VERDICT_DONE);
     assert_int_equal(world.blocked_count, 1);
     world.blocked_count = 0; /* somebody takes it off the list */
-    assert_false(is_said_to_be_blocked(&world, "+972501234567"));
-    assert_false(is_said_to_be_blocked(&world, "+9720501234567"));
+    assert_false(world_says_blocked(&world, "+972501234567"));
+    assert_false(world_says_blocked(&world, "+9720501234567"));
     world_done(&world);
 }
 
@@ -85,14 +74,14 @@ static void opt_outs_that_wait_in_the_spool_are_blocked_when_the_next_process_st
     world.registry_status = STATUS_OK;
     pipeline_free(world.line);
     world.line = pipeline_new(&world.ports, &world.settings);
-    assert_false(is_said_to_be_blocked(&world, "+972501234567"));
+    assert_false(world_says_blocked(&world, "+972501234567"));
     Fault fault;
     assert_int_equal(pipeline_hold_spooled(world.line, &fault), STATUS_OK);
-    assert_true(is_said_to_be_blocked(&world, "+972501234567"));
-    assert_true(is_said_to_be_blocked(&world, "+12125550123"));
-    assert_true(is_said_to_be_blocked(&world, "+12125550124"));
-    assert_false(is_said_to_be_blocked(&world, "+12125550125"));
-    assert_false(is_said_to_be_blocked(&world, "+972501234568"));
+    assert_true(world_says_blocked(&world, "+972501234567"));
+    assert_true(world_says_blocked(&world, "+12125550123"));
+    assert_true(world_says_blocked(&world, "+12125550124"));
+    assert_false(world_says_blocked(&world, "+12125550125"));
+    assert_false(world_says_blocked(&world, "+972501234568"));
     world_done(&world);
 }
 
@@ -111,18 +100,18 @@ static void whom_a_receipt_opts_out_while_the_registry_is_away_is_blocked_from_t
     assert_int_equal(delivery.verdict, VERDICT_RETRY);
     assert_false(delivery.kept); /* not acknowledged, and safe all the same */
     world.registry_status = STATUS_OK;
-    assert_true(is_said_to_be_blocked(&world, "+972501234567"));
+    assert_true(world_says_blocked(&world, "+972501234567"));
 
     pipeline_free(world.line);
     world.line = pipeline_new(&world.ports, &world.settings);
-    assert_false(is_said_to_be_blocked(&world, "+972501234567"));
+    assert_false(world_says_blocked(&world, "+972501234567"));
     assert_int_equal(pipeline_hold_spooled(world.line, &fault), STATUS_OK);
-    assert_true(is_said_to_be_blocked(&world, "+972501234567"));
+    assert_true(world_says_blocked(&world, "+972501234567"));
 
     assert_int_equal(run_one(&world, "delivery-receipts", receipt.at), VERDICT_DONE);
     assert_int_equal(world.blocked_count, 1);
     world.blocked_count = 0; /* somebody takes it off the list */
-    assert_false(is_said_to_be_blocked(&world, "+972501234567"));
+    assert_false(world_says_blocked(&world, "+972501234567"));
     world_done(&world);
 }
 

@@ -3,6 +3,7 @@
 
 #include "app/carriers.h"
 #include "base/clock.h"
+#include "service/dnc_cache.h"
 
 static World *noted(void *self, const char *what)
 {
@@ -481,4 +482,14 @@ void world_run(World *world, Delivery *deliveries, size_t count)
     for (size_t i = 0; i < count; i++)
         pointers[i] = &deliveries[i];
     pipeline_run(world->line, pointers, count);
+}
+
+bool world_says_blocked(World *world, const char *phone)
+{
+    Slice number = slice_of(phone), why;
+    bool blocked = false;
+    Fault fault;
+    assert_int_equal(dnc_are_blocked(&world->ports, &number, 1, &blocked, &fault), STATUS_OK);
+    assert_int_equal(dnc_ask(&world->ports, number, &world->arena, &why) != DNC_CLEAR, blocked);
+    return blocked;
 }

@@ -70,3 +70,6 @@ static inline Verdict run_one(World *world, const char *topic, const char *body)
 }
 
 static inline void assert_log(World *world, const char *expected) { assert_slice(text_slice(&world->log), expected); }
+
+/* What a check of the number says, both ways of asking. */
+bool world_says_blocked(World *world, const char *phone);
