@@ -50,6 +50,17 @@ static Status in_unit(const Ports *ports, Status (*work)(const Ports *ports, voi
     return status;
 }
 
+/* A number that is blocked where nobody looks is called all the same: who mistyped the folder must see it. */
+static Slice in_new_folder(const Desk *desk)
+{
+    if (desk->client || !desk->made_folder)
+        return SLICE("");
+    const Config *config = desk->app.config;
+    if (*config->database_url || *config->database_api_url)
+        return SLICE("");
+    return arena_printf(desk->arena, ", in %s, which is new: was another folder meant?", config->data_folder);
+}
+
 /* ---- add ---- */
 
 typedef struct Addition {
@@ -100,7 +111,10 @@ int blacklist_add_verb(const Invocation *invocation)
         Addition addition = {.invocation = invocation, .phone = slice_of(invocation->arguments[i])};
         Status status = desk.client ? add_by_server(&desk, &addition, &fault)
                                     : in_unit(&desk.app.ports, add_in_folder, &addition, &fault);
-        verb_note("%s%s%s", invocation->arguments[i], status ? ": " : " is blocked", status ? fault.text : "");
+        if (status)
+            verb_note("%s: %s", invocation->arguments[i], fault.text);
+        else
+            verb_note("%s is blocked%.*s", invocation->arguments[i], SLICE_ARG(in_new_folder(&desk)));
         code = status ? EXIT_FAILED : code;
     }
     desk_close(&desk);
@@ -283,10 +297,10 @@ static Status import_by_server(Desk *desk, Import *import, Slice csv, Fault *fau
     return STATUS_OK;
 }
 
-static int report_import(const ImportReport *report)
+static int report_import(const ImportReport *report, Slice where)
 {
-    verb_note("%lld numbers blocked, %lld were blocked before, %lld lines could not be read", (long long)report->added,
-              (long long)report->known, (long long)report->rejected);
+    verb_note("%lld numbers blocked, %lld were blocked before, %lld lines could not be read%.*s", (long long)report->added,
+              (long long)report->known, (long long)report->rejected, SLICE_ARG(where));
     if (!report->rejected)
         return EXIT_OK;
     verb_note("the first of them is line %zu: %s", report->first_bad_line, report->first_bad_reason);
@@ -305,8 +319,9 @@ int blacklist_import_verb(const Invocation *invocation)
         return EXIT_FAILED;
     Import import = {.invocation = invocation};
     Status status = desk.client ? import_by_server(&desk, &import, csv, &fault) : import_in_folder(&desk, &import, csv, &fault);
+    Slice where = in_new_folder(&desk);
     desk_close(&desk);
-    return status ? verb_fail(&fault) : report_import(&import.report);
+    return status ? verb_fail(&fault) : report_import(&import.report, where);
 }
 
 /* ---- sync ---- */

@@ -1,6 +1,7 @@
 /* The choice between folder and server is made here, once, so that no verb has to. */
 #include "verb/desk.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 enum { ASK_TIMEOUT_MS = 60 * 1000 };
@@ -31,10 +32,16 @@ bool desk_open_to_read(Desk *desk, const Invocation *invocation)
     return opened(desk, status ? status : app_open(&desk->app, invocation->config, APP_READER, &fault), &fault);
 }
 
+static bool is_missing(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) && errno == ENOENT;
+}
+
 bool desk_open_to_change(Desk *desk, const Invocation *invocation)
 {
     Fault fault;
-    *desk = (Desk){.arena = invocation->arena};
+    *desk = (Desk){.arena = invocation->arena, .made_folder = is_missing(invocation->config->data_folder)};
     desk->server = app_running_server(invocation->config, invocation->arena);
     if (!slice_empty(desk->server)) {
         desk->client = http_client_new(invocation->config->server_token);

@@ -7,6 +7,7 @@
 typedef struct Desk {
     App app;
     bool is_open;        /* app is */
+    bool made_folder;    /* it was not there before */
     HttpClient *client;  /* set when a server does the work */
     Slice server;        /* its base URL */
     Arena *arena;

@@ -326,6 +326,15 @@ def test_blacklist_add_show_remove(data, make_server, held):
     assert run(data, "audit", "verify").code == 0
 
 
+@pytest.mark.embedded("the list is in the folder")
+@pytest.mark.parametrize("command", [["add", PHONE], ["import", "-"]], ids=" ".join)
+def test_number_that_is_blocked_in_a_new_folder_names_it(data, command):
+    done = run(data, "blacklist", *command, stdin=PHONE)
+    assert done.code == 0 and f", in {data}, which is new: was another folder meant?\n" in done.err and done.out == ""
+    again = run(data, "blacklist", *command, stdin=PHONE)
+    assert again.code == 0 and "folder" not in again.err
+
+
 def test_blacklist_show_tells_all_on_stdout(folder):
     shown = run(folder, "blacklist", "show", PHONE)
     assert shown.code == 3 and shown.err == ""
