@@ -126,7 +126,9 @@ int audit_show_verb(const Invocation *invocation)
     Desk desk;
     if (!desk_open_to_read(&desk, invocation))
         return EXIT_FAILED;
-    Listing listing = {.output = output_open(invocation, audit_columns, sizeof audit_columns / sizeof *audit_columns, "the audit log is empty")};
+    const char *nothing = slice_empty(phone) ? "the audit log is empty"
+                                             : arena_printf(invocation->arena, "the audit log has nothing about %.*s", SLICE_ARG(phone)).at;
+    Listing listing = {.output = output_open(invocation, audit_columns, sizeof audit_columns / sizeof *audit_columns, nothing)};
     const RegistryPort *registry = &desk.app.ports.registry;
     Status status = registry->audit(registry->self, 1, phone, list_entry, &listing, &fault);
     return finish(&desk, &listing, status, &fault);

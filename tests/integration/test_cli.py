@@ -401,6 +401,11 @@ def test_call_without_a_record_yet_is_told_apart_from_one_that_nobody_knows(data
 
 # ---- dead letters ----
 
+def test_audit_show_of_a_number_without_entries_does_not_call_the_log_empty(folder):
+    shown = run(folder, "audit", "show", "--phone", "+12125550199")
+    assert shown.code == 0 and shown.err == "pledgeline: the audit log has nothing about +12125550199\n"
+
+
 def test_dlq_list_show_drop(folder):
     [letter] = as_json(folder, "dlq", "list")
     assert letter["code"] == "phone_invalid"
