@@ -50,6 +50,8 @@ Output *output_open(const Invocation *invocation, const Column *columns, size_t 
     return output;
 }
 
+void output_nothing(Output *output, const char *nothing) { output->nothing = nothing; }
+
 size_t output_limit(Output *output, size_t limit)
 {
     output->limit = output->format == OUTPUT_TABLE ? limit : 0;

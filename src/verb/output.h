@@ -16,6 +16,8 @@ typedef struct Output Output;
 
 /* nothing: what to say on stderr when there is no row ("no dead letters"). */
 Output *output_open(const Invocation *invocation, const Column *columns, size_t count, const char *nothing);
+/* Says it otherwise, once it is known why there is none. */
+void output_nothing(Output *output, const char *nothing);
 /* At most so many rows (0 = all) of a list that takes --limit. Returns how many to ask for: of a table one more, which is not shown,
  * so that output_close can tell that there is more. */
 size_t output_limit(Output *output, size_t limit);

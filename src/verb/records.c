@@ -11,6 +11,7 @@
 typedef struct Listing {
     Output *output;
     Arena arena;
+    bool is_empty; /* of texts: none was shown yet */
 } Listing;
 
 static int finish(Desk *desk, Listing *listing, Status status, const Fault *fault)
@@ -38,6 +39,7 @@ static void add_row(Listing *listing, const ListedText *text, const Slice *cells
 {
     Text json = text_in(&listing->arena);
     print_text(&json, text);
+    listing->is_empty = false;
     output_row(listing->output, cells, text_slice(&json));
 }
 
@@ -72,6 +74,24 @@ static bool list_of_ledger(void *context, const ListedText *text)
     return true;
 }
 
+static bool is_there(void *context, const ListedText *text)
+{
+    (void)text;
+    *(bool *)context = true;
+    return false;
+}
+
+/* Who asks what became of a press must not read that there was none. */
+static Status look_for_cancelled(const Ports *ports, const TextsFilter *filter, Output *output, Fault *fault)
+{
+    bool found = false;
+    TextsFilter cancelled = {.campaign_id = filter->campaign_id, .phone = filter->phone, .state = EFFECT_CANCELLED, .limit = 1};
+    Status status = texts_list(ports, &cancelled, is_there, &found, fault);
+    if (found)
+        output_nothing(output, "no texts but cancelled ones; --state cancelled shows them");
+    return status;
+}
+
 /* People get a short table where texts go to our outbox: no provider says anything of those. */
 static Status list_texts(const Invocation *invocation, const Ports *ports, TextsFilter *filter, Listing *listing, Fault *fault)
 {
@@ -79,7 +99,9 @@ static Status list_texts(const Invocation *invocation, const Ports *ports, Texts
     listing->output = is_short ? output_open(invocation, columns_of_outbox, sizeof columns_of_outbox / sizeof *columns_of_outbox, "no texts")
                                : output_open(invocation, columns_of_ledger, sizeof columns_of_ledger / sizeof *columns_of_ledger, "no texts");
     filter->limit = output_limit(listing->output, filter->limit);
-    return texts_list(ports, filter, is_short ? list_of_outbox : list_of_ledger, listing, fault);
+    Status status = texts_list(ports, filter, is_short ? list_of_outbox : list_of_ledger, listing, fault);
+    bool may_hide_some = !status && listing->is_empty && filter->state == TEXTS_OF_ALL_STATES;
+    return may_hide_some ? look_for_cancelled(ports, filter, listing->output, fault) : status;
 }
 
 int sms_list_verb(const Invocation *invocation)
@@ -93,7 +115,7 @@ int sms_list_verb(const Invocation *invocation)
     Desk desk;
     if (!desk_open_to_read(&desk, invocation))
         return EXIT_FAILED;
-    Listing listing = {0};
+    Listing listing = {.is_empty = true};
     Status status = list_texts(invocation, &desk.app.ports, &filter, &listing, &fault);
     return finish(&desk, &listing, status, &fault);
 }

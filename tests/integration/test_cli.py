@@ -237,6 +237,14 @@ def test_sms_list(folder):
     assert as_json(folder, "sms", "list", "--phone", PHONE) == []
 
 
+def test_sms_list_does_not_hide_that_there_are_cancelled_ones(folder):
+    assert run(folder, "sms", "list", "--phone", PHONE).err == "pledgeline: no texts\n"
+    run(folder, "publish", "--topic", "donation-events", "--message", json.dumps(donation("call-5", "winter", PHONE)))
+    listed = run(folder, "sms", "list", "--phone", PHONE)
+    assert listed.code == 0 and "no texts but cancelled ones; --state cancelled" in listed.err
+    assert [text["callId"] for text in as_json(folder, "sms", "list", "--phone", PHONE, "--state", "cancelled")] == ["call-5"]
+
+
 def test_texts_of_a_state_are_shown_as_the_ledger_has_them(folder):
     [text] = as_json(folder, "sms", "list", "--state", "sent")
     assert (text["actionId"], text["kind"], text["status"]) == ("call-1_donation", "donation", "sent")
