@@ -232,6 +232,15 @@ static bool is_cross_site(const Call *call)
     return !slice_equal(origin_host, host);
 }
 
+static void answer_no_role(Call *call, Slice authorization)
+{
+    if (tokens_came(authorization))
+        answer_problem(call, 401, "token_unknown", "this server does not know the token; it must be one of its PLEDGELINE_TOKENS, without the role");
+    else
+        answer_problem(call, 401, "token_required", "a token is needed: Authorization: Bearer TOKEN (for the SNS API, the token as AWS access key id)");
+    http_add_header(call->request, "WWW-Authenticate", "Bearer");
+}
+
 static bool may(Call *call, Role needed)
 {
     if (needed == ROLE_NONE || needed == ROLE_PROVEN)
@@ -242,16 +251,15 @@ static bool may(Call *call, Role needed)
         answer_problem(call, 403, "cross_site", "requests from web pages of other sites, or by other host names, are refused");
         return false;
     }
-    Role role = tokens_role(call->api->tokens, http_header(call->request, "Authorization"));
+    Slice authorization = http_header(call->request, "Authorization");
+    Role role = tokens_role(call->api->tokens, authorization);
     if (role >= needed)
         return true;
-    if (role == ROLE_NONE) {
-        answer_problem(call, 401, "token_required", "a token is needed: Authorization: Bearer TOKEN (for the SNS API, the token as AWS access key id)");
-        http_add_header(call->request, "WWW-Authenticate", "Bearer");
-    } else {
+    if (role == ROLE_NONE)
+        answer_no_role(call, authorization);
+    else
         answer_problem(call, 403, "role_too_low", "the token's role is %s; this takes %s%s", role_name(role), role_name(needed),
                        needed == ROLE_ADMIN ? "" : " or above");
-    }
     return false;
 }
 

@@ -72,6 +72,8 @@ static Slice token_of(Slice authorization)
     return (Slice){credential + 11, strcspn(credential + 11, "/, ")};
 }
 
+bool tokens_came(Slice authorization) { return !slice_empty(token_of(authorization)); }
+
 Role tokens_role(const TokenList *tokens, Slice authorization)
 {
     Slice token = token_of(authorization);

@@ -11,5 +11,7 @@ void tokens_free(TokenList *tokens);
 
 const char *role_name(Role role);
 
+/* Whether the header brings a token at all, known or not. */
+bool tokens_came(Slice authorization);
 /* Of an Authorization header: "Bearer TOKEN", or AWS Signature Version 4, whose access key id is the token. */
 Role tokens_role(const TokenList *tokens, Slice authorization);

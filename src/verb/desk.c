@@ -57,10 +57,11 @@ void desk_close(Desk *desk)
     http_client_free(desk->client);
 }
 
-static const char *what_to_do_about(long code)
+static const char *what_to_do_about(long status, Slice code)
 {
-    return code == 401 ? "; give one with --token or PLEDGELINE_TOKEN"
-         : code == 403 ? "; give another one with --token or PLEDGELINE_TOKEN" : "";
+    if (status == 403 || slice_equal(code, SLICE("token_unknown")))
+        return "; give another one with --token or PLEDGELINE_TOKEN";
+    return status == 401 ? "; give one with --token or PLEDGELINE_TOKEN" : "";
 }
 
 /* RFC 9457: "detail" is for people. */
@@ -73,7 +74,7 @@ Status desk_fault_of_answer(const HttpAnswer *answer, Arena *arena, Fault *fault
         code = json_text(json_get(problem, "code"));
     }
     Status status = answer->code == 503 || answer->code == 429 ? STATUS_RETRY : STATUS_REJECT;
-    const char *what_to_do = what_to_do_about(answer->code);
+    const char *what_to_do = what_to_do_about(answer->code, code);
     if (slice_empty(detail))
         return fault_set(fault, status, "server", "the server answered %ld%s", answer->code, what_to_do);
     return fault_set(fault, status, slice_empty(code) ? "server" : arena_copy(arena, code).at, "%.*s%s", SLICE_ARG(detail), what_to_do);

@@ -117,7 +117,8 @@ def test_publish_says_once_that_it_goes_on_trying(data):
 TOKENS = {"PLEDGELINE_TOKENS": "reader:token-of-a-reader,service:token-of-a-service"}
 
 
-@pytest.mark.parametrize("token, said", [("", "a token is needed"), ("wrong-token", "a token is needed"), ("token-of-a-reader", "token's role is")],
+@pytest.mark.parametrize("token, said", [("", "a token is needed"), ("wrong-token", "this server does not know the token"),
+                                         ("token-of-a-reader", "token's role is")],
                          ids=["none", "wrong", "role too low"])
 @pytest.mark.parametrize("command", [["publish", "--topic", "optout-events", "--message", json.dumps(optout("c", "winter", PHONE))],
                                      ["blacklist", "add", PHONE]], ids=["publish", "blacklist add"])

@@ -442,11 +442,13 @@ def test_role_decides(guarded, method, path, body, roles):
         assert answer.status != 401
 
 
-@pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Bearer ", "Basic cmVhZGVyOng=", "Bearer reader:reader-token-1234567890",
-                                           "bearer-reader-token-1234567890"])
-def test_without_a_good_token_it_is_401(guarded, authorization):
+@pytest.mark.parametrize("authorization, code", [
+    (None, "token_required"), ("Bearer ", "token_required"), ("Basic cmVhZGVyOng=", "token_required"), ("bearer-reader-token-1234567890", "token_required"),
+    ("Bearer wrong", "token_unknown"), ("Bearer reader:reader-token-1234567890", "token_unknown")])
+def test_without_a_good_token_it_is_401(guarded, authorization, code):
     answer = guarded.get("/v1/cdrs", authorization=authorization)
     assert answer.status == 401 and answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert answer.json()["code"] == code
 
 
 def test_command_line_sends_its_token(guarded):
