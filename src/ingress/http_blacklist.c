@@ -158,6 +158,10 @@ void blacklist_put(Call *call, const Ports *ports)
     BlockEntry entry = entry_of(body, clock_wall_ms());
     Fault fault;
     BlockResult result;
+    if (!json_get(body, "phoneNumber")) {
+        answer_problem(call, 422, "field_missing", "phoneNumber is missing; it must be + and 8 to 15 digits, like +972501234567");
+        return;
+    }
     if (!phone_is_e164(entry.phone)) {
         answer_problem(call, 422, "phone_invalid", "phoneNumber is not E.164: it must be + and 8 to 15 digits, like +972501234567");
         return;
@@ -249,6 +253,10 @@ void blacklist_check(Call *call, const Ports *ports)
         return;
     Text json = text_in(call->arena);
     const Json *many = json_get(body, "phoneNumbers");
+    if (!many && !json_get(body, "phoneNumber")) {
+        answer_problem(call, 422, "field_missing", "phoneNumber is missing, or phoneNumbers, a list of them");
+        return;
+    }
     if (!json_is_array(many)) {
         check_number(call, ports, json_text(json_get(body, "phoneNumber")), &json);
         text_add_byte(&json, '\n');

@@ -72,7 +72,7 @@ const Route routes[] = {
      "`{phoneNumber,reason,source,actor,addedAt,metadata}`, of an opt-out `{actionId,pressedAt}`; only the first is required, texts up to 1,000 bytes",
      "201 the entry with `result` `added`, 200 `known` or `repeated`, 422", false},
     {"POST", "/v1/blacklist/check", ROLE_READER, ROUTE_CHECK, blacklist_check, none, "may these numbers be called?",
-     "`{phoneNumber}` or `{phoneNumbers:[…]}`, 10,000 at most", "200 `{phoneNumber,blocked,reason}`, with `unknown` where nobody can say now, or `{results:[…]}` of them", false},
+     "`{phoneNumber}` or `{phoneNumbers:[…]}`, 10,000 at most", "200 `{phoneNumber,blocked,reason}`, with `unknown` where nobody can say now, or `{results:[…]}` of them; 422 no number is named", false},
     {"POST", "/v1/blacklist/import", ROLE_ADMIN, ROUTE_CHANGE, blacklist_import, import, "block the numbers of a list",
      "CSV with a header in any order, or one number a line", "200 `{added,known,rejected,firstBadLine}`", false},
     {"GET", "/v1/blacklist/export", ROLE_READER, ROUTE_READ, blacklist_export, none, "the whole list", "", "200 CSV", false},

@@ -105,6 +105,19 @@ def test_check_of_what_is_no_number_says_blocked(shared_server):
     assert answer.json()["results"][0]["blocked"] is True
 
 
+@pytest.mark.parametrize("path", ["/v1/blacklist", "/v1/blacklist/check"])
+def test_number_under_another_name_is_missing(shared_server, path):
+    answer = shared_server.post(path, {"phone": unique_phone()})
+    assert_problem(answer, 422)
+    assert answer.json()["code"] == "field_missing" and "phoneNumber is missing" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("number", ["", "0815", None, 12125550100])
+def test_check_of_a_number_that_is_malformed_says_blocked(shared_server, number):
+    answer = shared_server.post("/v1/blacklist/check", {"phoneNumber": number})
+    assert answer.status == 200 and answer.json()["blocked"] is True
+
+
 def test_removal_needs_an_actor_and_a_reason(shared_server):
     phone = unique_phone()
     shared_server.publish("optout-events", optout(unique("call"), "winter", phone))
