@@ -165,6 +165,13 @@ static void set_cancellable(HttpClient *client, CURL *curl)
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 }
 
+/* What a person reads. Whether the other side may have had the request is told by has_left and never_left, not by these words. */
+static const char *words_of(CURLcode code)
+{
+    bool is_broken = code == CURLE_SEND_FAIL_REWIND || code == CURLE_GOT_NOTHING;
+    return is_broken ? "the connection broke before an answer" : curl_easy_strerror(code);
+}
+
 /* Any byte of it may have been all of it. */
 static bool has_left(CURL *curl)
 {
@@ -194,7 +201,7 @@ Status http_client_ask(HttpClient *client, const HttpRequest *request, Arena *ar
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return fault_set(fault, STATUS_RETRY, "cancelled", "%s was not waited for any longer", request->url);
     if (code)
-        return fault_set(fault, STATUS_RETRY, "unreachable", "%s does not answer: %s", request->url, curl_easy_strerror(code));
+        return fault_set(fault, STATUS_RETRY, "unreachable", "%s does not answer: %s", request->url, words_of(code));
     read_answer(curl, &received.body, ret);
     return STATUS_OK;
 }
@@ -296,7 +303,7 @@ static void land(HttpClient *client, Flight *flight, CURLcode code, int64_t dead
 {
     HttpExchange *exchange = flight->exchange;
     exchange->answer = (HttpAnswer){0};
-    exchange->error = code ? curl_easy_strerror(code) : NULL;
+    exchange->error = code ? words_of(code) : NULL;
     if (!code)
         read_answer(flight->curl, &flight->received.body, &exchange->answer);
     curl_multi_remove_handle(client->many, flight->curl);
