@@ -99,6 +99,28 @@ static Status read_number(const Reading *reading, const Json *value, int32_t lea
 typedef Status (*MemberReader)(const Reading *reading, const Json *value, IvrMenu *menu);
 typedef struct Member { const char *name; MemberReader read; } Member;
 
+/* "name, prompts and keys" */
+static void add_name(Text *list, const char *name, bool is_last)
+{
+    text_printf(list, "%s%s", !list->bytes ? "" : is_last ? " and " : ", ", name);
+}
+
+static Status refuse_member(const Reading *reading, const Json *value, const Member *members)
+{
+    Text there_are = text_in(reading->arena);
+    for (const Member *member = members; member->name; member++)
+        add_name(&there_are, member->name, !member[1].name);
+    return refuse(reading, value, "there is no member \"%.64s\" here; there are %.*s", value->string, SLICE_ARG(text_slice(&there_are)));
+}
+
+static Status refuse_prompt(const Reading *reading, const Json *value)
+{
+    Text there_are = text_in(reading->arena);
+    for (size_t i = 0; i < IVR_PROMPT_COUNT; i++)
+        add_name(&there_are, prompt_names[i], i + 1 == IVR_PROMPT_COUNT);
+    return refuse(reading, value, "there is no prompt \"%.64s\"; there are %.*s", value->string, SLICE_ARG(text_slice(&there_are)));
+}
+
 static Status read_members(const Reading *reading, const Json *object, const Member *members, IvrMenu *menu)
 {
     Status status = require_object(reading, object);
@@ -106,7 +128,7 @@ static Status read_members(const Reading *reading, const Json *object, const Mem
         const Member *member = members;
         while (member->name && strcmp(member->name, value->string))
             member++;
-        status = member->name ? member->read(reading, value, menu) : refuse(reading, value, "there is no member \"%.64s\" here", value->string);
+        status = member->name ? member->read(reading, value, menu) : refuse_member(reading, value, members);
     }
     return status;
 }
@@ -126,7 +148,7 @@ static Status read_prompts(const Reading *reading, const Json *prompts, IvrMenu 
         while (prompt < IVR_PROMPT_COUNT && strcmp(prompt_names[prompt], value->string))
             prompt++;
         status = prompt < IVR_PROMPT_COUNT ? read_sound(reading, value, &menu->prompts[prompt])
-                                           : refuse(reading, value, "there is no prompt \"%.64s\"", value->string);
+                                           : refuse_prompt(reading, value);
     }
     return status;
 }
