@@ -239,7 +239,7 @@ static Status listen_on(Agi *agi, Fault *fault)
     bool is_open = agi->listener >= 0 && !setsockopt(agi->listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) &&
                    !bind(agi->listener, (const struct sockaddr *)&wanted->socket, wanted->bytes) && !listen(agi->listener, SOMAXCONN);
     if (!is_open)
-        return fault_set(fault, STATUS_FATAL, "agi_listen", "cannot listen for FastAGI on %s: %s", printed, strerror(errno));
+        return fault_set(fault, STATUS_FATAL, "agi_listen", "cannot listen for FastAGI on %s: %s; choose another PLEDGELINE_AGI", printed, strerror(errno));
     agi->address.bytes = sizeof agi->address.socket;
     getsockname(agi->listener, (struct sockaddr *)&agi->address.socket, &agi->address.bytes);
     return STATUS_OK;

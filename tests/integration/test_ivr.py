@@ -359,6 +359,12 @@ def test_settings_that_cannot_work_are_refused_at_the_start(tmp_path, settings, 
     assert refused.code != 0 and said in refused.err
 
 
+def test_port_that_is_taken_is_said_with_what_to_do(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refused = run(tmp_path / "data", "serve", PORT=0, PLEDGELINE_AGI="127.0.0.1:%d" % taken.getsockname()[1])
+    assert refused.code != 0 and "cannot listen for FastAGI" in refused.err and "choose another PLEDGELINE_AGI" in refused.err
+
+
 def test_start_without_a_menu_says_that_calls_will_find_none(make_server):
     server = make_server(PLEDGELINE_AGI="127.0.0.1:0")
     until(lambda: any("PLEDGELINE_MENU is not set" in line for line in list(server.log)))
