@@ -61,8 +61,11 @@ static Status read_rating(const Config *config, Arena *arena, Rating *rating, Fa
     Slice rates;
     if (!*config->rates_file)
         return STATUS_OK;
+    Fault why;
     Status status = settings_read_file("PLEDGELINE_RATES_FILE", config->rates_file, arena, &rates, fault);
-    return status ? status : rating_parse(rates, arena, rating, fault);
+    if (status || rating_parse(rates, arena, rating, &why) == STATUS_OK)
+        return status;
+    return fault_set(fault, STATUS_REJECT, why.code, "PLEDGELINE_RATES_FILE %.120s: %s", config->rates_file, why.text);
 }
 
 static Status read_country_code(const Config *config, Slice *ret, Fault *fault)

@@ -64,7 +64,7 @@ Status rating_parse(Slice csv, Arena *arena, Rating *rating, Fault *fault)
             count++;
         } else if (lines.number > 1 || !pair.left.at) { /* the first line may be a header */
             return fault_set(fault, STATUS_REJECT, "rates_invalid",
-                             "line %zu of the rates is not prefix,rate (like 972,0.015)", lines.number);
+                             "line %zu is not prefix,rate (like 972,0.015)", lines.number);
         }
     }
     qsort(prefixes, count, sizeof *prefixes, compare_prefixes);

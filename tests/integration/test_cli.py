@@ -674,6 +674,13 @@ def test_rates_by_prefix_make_the_cost(data, tmp_path, table):
     assert json.loads(done.out)[0]["costMicros"] == 60000
 
 
+def test_rates_that_cannot_be_read_are_named_with_their_setting_and_file(data, tmp_path):
+    rates = tmp_path / "rates.csv"
+    rates.write_text("prefix,rate\n1212,cheap\n")
+    done = run(data, "stats", PLEDGELINE_RATES_FILE=rates)
+    assert done.code == 1 and f"PLEDGELINE_RATES_FILE {rates}: line 2 is not prefix,rate" in done.err
+
+
 # ---- one process a folder ----
 
 def test_second_server_on_a_folder_is_refused_and_told_who_holds_it(server):
