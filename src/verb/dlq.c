@@ -158,6 +158,18 @@ static Status run_redriven(Desk *desk, Fault *fault)
     return status;
 }
 
+static int report_change(const Change *change)
+{
+    if (change->count == 1 && !change->changed) {
+        verb_note("there is no dead letter %lld; dlq list shows them", (long long)change->ids[0]);
+        return EXIT_FAILED;
+    }
+    bool lacks_some = change->changed < change->count;
+    verb_note("%zu dead letters %s%s", change->changed, change->redrive ? "go down the line again" : "deleted",
+              lacks_some ? "; there are no others of those ids, dlq list shows them" : "");
+    return lacks_some ? EXIT_FAILED : EXIT_OK;
+}
+
 static int change_verb(const Invocation *invocation, bool redrive)
 {
     Change change = {.redrive = redrive};
@@ -176,10 +188,7 @@ static int change_verb(const Invocation *invocation, bool redrive)
     if (!status && redrive && !desk.client)
         status = run_redriven(&desk, &fault);
     desk_close(&desk);
-    if (status)
-        return verb_fail(&fault);
-    verb_note("%zu dead letters %s", change.changed, redrive ? "go down the line again" : "deleted");
-    return all || change.changed == change.count ? EXIT_OK : EXIT_FAILED;
+    return status ? verb_fail(&fault) : report_change(&change);
 }
 
 int dlq_redrive_verb(const Invocation *invocation) { return change_verb(invocation, true); }

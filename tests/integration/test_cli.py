@@ -440,6 +440,18 @@ def test_dlq_redrive_tries_again_and_gives_up_again(folder, make_server, held):
     assert len(left) == 1
 
 
+@pytest.mark.parametrize("held", [False, True], ids=["folder", "through its server"])
+@pytest.mark.parametrize("verb", ["redrive", "drop"])
+def test_dead_letter_that_is_not_there_is_named(folder, make_server, held, verb):
+    if held:
+        make_server(data=folder)
+    [letter] = as_json(folder, "dlq", "list")
+    done = run(folder, "dlq", verb, "999")
+    assert done.code == 1 and "there is no dead letter 999" in done.err
+    both = run(folder, "dlq", verb, letter["id"], "999")
+    assert both.code == 1 and "1 dead letter" in both.err and "no others" in both.err
+
+
 def test_dlq_drop_of_nothing_in_particular_is_refused(folder):
     assert run(folder, "dlq", "drop").code == 2
     assert len(as_json(folder, "dlq", "list")) == 1
