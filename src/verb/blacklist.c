@@ -95,7 +95,20 @@ static Status add_by_server(Desk *desk, Addition *addition, Fault *fault)
     add_member(&json, "actor", slice_of(actor_of(invocation)));
     text_add_byte(&json, '}');
     Slice body;
-    return desk_ask(desk, "POST", SLICE("/v1/blacklist"), "application/json", text_slice(&json), &body, fault);
+    const Json *answer = NULL;
+    Status status = desk_ask(desk, "POST", SLICE("/v1/blacklist"), "application/json", text_slice(&json), &body, fault);
+    status = status ? status : json_parse(body, desk->arena, &answer, fault);
+    bool is_new = !status && slice_equal(json_text(json_get(answer, "result")), SLICE("added"));
+    addition->result = is_new ? BLOCK_ADDED : BLOCK_KNOWN;
+    return status;
+}
+
+static void report_addition(const Desk *desk, const Addition *addition)
+{
+    if (addition->result == BLOCK_ADDED)
+        verb_note("%.*s is blocked%.*s", SLICE_ARG(addition->phone), SLICE_ARG(in_new_folder(desk)));
+    else
+        verb_note("%.*s was blocked before, and what was entered first stands; blacklist show tells it", SLICE_ARG(addition->phone));
 }
 
 int blacklist_add_verb(const Invocation *invocation)
@@ -114,7 +127,7 @@ int blacklist_add_verb(const Invocation *invocation)
         if (status)
             verb_note("%s: %s", invocation->arguments[i], fault.text);
         else
-            verb_note("%s is blocked%.*s", invocation->arguments[i], SLICE_ARG(in_new_folder(&desk)));
+            report_addition(&desk, &addition);
         code = status ? EXIT_FAILED : code;
     }
     desk_close(&desk);

@@ -335,6 +335,17 @@ def test_blacklist_add_show_remove(data, make_server, held):
     assert run(data, "audit", "verify").code == 0
 
 
+@pytest.mark.parametrize("held", [False, True], ids=["folder", "through its server"])
+def test_number_that_was_blocked_before_keeps_what_was_entered_first_and_that_is_said(data, make_server, held):
+    if held:
+        make_server(data=data)
+    first = run(data, "blacklist", "add", PHONE, "--reason", "asked by letter")
+    assert first.code == 0 and f"{PHONE} is blocked" in first.err
+    again = run(data, "blacklist", "add", PHONE, "--reason", "asked by phone")
+    assert again.code == 0 and f"{PHONE} was blocked before, and what was entered first stands" in again.err
+    assert "asked by letter" in run(data, "blacklist", "show", PHONE).out
+
+
 @pytest.mark.embedded("the list is in the folder")
 @pytest.mark.parametrize("command", [["add", PHONE], ["import", "-"]], ids=" ".join)
 def test_number_that_is_blocked_in_a_new_folder_names_it(data, command):
