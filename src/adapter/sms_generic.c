@@ -128,6 +128,15 @@ static SmsReply not_named(long code, Arena *arena)
     return (SmsReply){.outcome = {.result = SMS_UNKNOWN, .reason = reason}};
 }
 
+static SmsReply accepted_with_id(const Config *config, const Json *body, Arena *arena)
+{
+    Slice id = sms_pointer_text(body, slice_of(config->sms_http_id_pointer), arena);
+    if (!slice_empty(id))
+        return sms_accepted(id);
+    Slice reason = arena_printf(arena, "its answer has no id at %.80s (PLEDGELINE_SMS_HTTP_ID_POINTER)", config->sms_http_id_pointer);
+    return (SmsReply){.outcome = {.result = SMS_UNKNOWN, .reason = reason}};
+}
+
 static void answer(const SmsSite *site, const HttpAnswer *answer, int64_t now_ms, Arena *arena, SmsReply *ret)
 {
     (void)now_ms;
@@ -137,7 +146,7 @@ static void answer(const SmsSite *site, const HttpAnswer *answer, int64_t now_ms
     if (is_success(site->config, answer->code, arena) && !*site->config->sms_http_id_pointer)
         *ret = (SmsReply){.outcome.result = SMS_ACCEPTED};
     else if (is_success(site->config, answer->code, arena))
-        *ret = sms_accepted(sms_pointer_text(body, slice_of(site->config->sms_http_id_pointer), arena));
+        *ret = accepted_with_id(site->config, body, arena);
     else if (answer->code <= 299)
         *ret = not_named(answer->code, arena);
     else

@@ -189,6 +189,18 @@ static void gateway_whose_answers_have_no_id_says_yes_by_its_code(void **state)
     config_done(&config);
 }
 
+static void answer_without_an_id_names_where_it_was_looked_for(void **state)
+{
+    Config config;
+    const ConfigOverride settings[] = {{"PLEDGELINE_SMS_HTTP_ID_POINTER", "/messages/0/id"}, {NULL, NULL}};
+    SmsSite site = site_with(&config, "", settings);
+    SmsReply reply = {0};
+    sms_generic.answer(&site, &(HttpAnswer){.code = 200, .body = SLICE("{\"id\":\"1\"}")}, 0, *state, &reply);
+    assert_int_equal(reply.outcome.result, SMS_UNKNOWN);
+    assert_slice(reply.outcome.reason, "its answer has no id at /messages/0/id (PLEDGELINE_SMS_HTTP_ID_POINTER)");
+    config_done(&config);
+}
+
 static void blanks_in_the_list_of_codes_say_nothing(void **state)
 {
     Config config;
@@ -268,6 +280,7 @@ int main(void)
         cmocka_unit_test(generic_text_without_a_sender_goes_out_only_where_no_template_names_one),
         cmocka_unit_test(answers_have_their_result_and_class),
         cmocka_unit_test(gateway_whose_answers_have_no_id_says_yes_by_its_code),
+        cmocka_unit_test(answer_without_an_id_names_where_it_was_looked_for),
         cmocka_unit_test(blanks_in_the_list_of_codes_say_nothing),
         cmocka_unit_test(generic_setting_that_spoils_every_text_is_refused_at_the_start),
         cmocka_unit_test(only_what_is_said_of_the_account_parks_a_provider),
