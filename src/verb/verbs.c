@@ -62,7 +62,7 @@ const Verb verbs[] = {
     {"blacklist", "add", "PHONE...", 1, -1, "Put numbers on the do-not-call list", "blacklist add +12125550105 --reason 'asked by letter'", add_options, blacklist_add_verb},
     {"blacklist", "remove", "PHONE", 1, 1, "Take a number off the list; its history stays", "blacklist remove +12125550105 --actor jane --reason 'asked to be called'", remove_options, blacklist_remove_verb},
     {"blacklist", "check", "PHONE...", 1, -1, "May these numbers be called? Exit code 0: clear, 3: blocked", "blacklist check +12125550105", NULL, blacklist_check_verb},
-    {"blacklist", "show", "PHONE", 1, 1, "A number's entry and its history", "blacklist show +12125550105", NULL, blacklist_show_verb},
+    {"blacklist", "show", "PHONE", 1, 1, "A number's entry and its history. Exit code 0: clear, 3: blocked", "blacklist show +12125550105", NULL, blacklist_show_verb},
     {"blacklist", "list", "", 0, 0, "Blocked numbers", "blacklist list --limit 0", list_options, blacklist_list_verb},
     {"blacklist", "import", "FILE", 1, 1, "Block the numbers of a CSV file (any column order) or of one number a line; - is stdin", "blacklist import dnc.csv --actor jane", import_options, blacklist_import_verb},
     {"blacklist", "export", "", 0, 0, "The whole list as CSV (or --output json)", "blacklist export > dnc.csv", NULL, blacklist_export_verb},
