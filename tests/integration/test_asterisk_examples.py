@@ -11,6 +11,8 @@ from support.events import unique_phone
 from support.stores import until
 
 LOOPBACK = "0100007F"  # as /proc/net/tcp writes 127.0.0.1
+TOKEN = "token-of-a-service"
+GUARDED = {"PLEDGELINE_TOKENS": f"service:{TOKEN}"}
 
 
 @pytest.fixture
@@ -89,6 +91,25 @@ def test_call_records_name_call_campaign_contact_and_number(pbx):
     pbx.ami.until("Hangup", Uniqueid=call)
     [row] = [row for row in until_written(pbx) if row["uniqueid"] == call]
     assert (row["call"], row["campaign"], row["contact"], row["phone"], row["disposition"]) == (call, "winter", "jane", phone, "ANSWERED")
+
+
+@pytest.mark.parametrize("tokens", [{}, GUARDED], ids=["without tokens", "with tokens"])
+def test_key_9_of_an_ivr_of_ones_own_blocks_the_number(pbx, make_server, tokens):
+    """Nobody follows the call here: it is what the dialplan publishes that blocks."""
+    server, phone = make_server(**tokens), unique_phone()
+    call = pbx.originate(phone, "press", keys="9", context="own-ivr", contact="jane", PLEDGELINE_URL=server.url, PLEDGELINE_TOKEN=TOKEN)
+    [entry] = until(lambda: server.get("/v1/blacklist", authorization=f"Bearer {TOKEN}").json()["entries"])
+    assert (entry["phoneNumber"], entry["metadata"]["callId"], entry["metadata"]["campaignId"]) == (phone, call, "winter")
+    pbx.ami.until("Hangup", Uniqueid=call)
+    assert "Publish it by hand" not in pbx.log()
+
+
+@pytest.mark.parametrize("settings", [None, GUARDED], ids=["nobody is there", "refused"])
+def test_key_9_of_an_ivr_of_ones_own_that_nobody_takes_is_in_the_log(pbx, make_server, settings):
+    url, phone = make_server(**settings).url if settings else f"http://127.0.0.1:{pbx.nobody_port}", unique_phone()
+    call = pbx.originate(phone, "press", keys="9", context="own-ivr", PLEDGELINE_URL=url)
+    pbx.ami.until("Hangup", Uniqueid=call)
+    assert f'"phoneNumber":"{phone}"' in until(lambda: [line for line in pbx.log().splitlines() if "Publish it by hand" in line and phone in line])[0]
 
 
 def until_written(pbx):

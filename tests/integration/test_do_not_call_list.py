@@ -122,6 +122,14 @@ def test_import_of_old_entries_is_audited_when_it_happened(data):
     assert all(not each["at"].startswith("2019") for each in audit)
 
 
+def test_key_and_outcome_of_a_call_event_are_recorded_and_block_nobody(data):
+    publish(data, "call-events", event("c", "w", ISRAELI, eventType="dtmf_pressed", dtmfInput="9"))
+    publish(data, "call-events", event("c", "w", ISRAELI, eventType="call_ended", outcome="opted_out"))
+    assert run(data, "blacklist", "check", ISRAELI).code == 0
+    publish(data, "optout-events", optout("c", "w", ISRAELI))
+    assert run(data, "blacklist", "check", ISRAELI).code == 3
+
+
 # ---- the list against its history ----
 
 def test_audit_verify_finds_a_number_that_was_taken_off_behind_its_back(data):

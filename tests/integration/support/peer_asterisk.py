@@ -68,7 +68,7 @@ class Asterisk:
     def __init__(self, agi_port=None, sip=False, dtmf_mode="info", dial="Local/${NUMBER}@callees/n"):
         self.root = asterisk_packages.tree()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pledgeline-pbx-"))  # short: a socket's path has 108 bytes
-        self.ami_port, self.http_port, free_agi_port, self.sip_port, self.trunk_port = free_ports(5)
+        self.ami_port, self.http_port, free_agi_port, self.sip_port, self.trunk_port, self.nobody_port = free_ports(6)
         self.agi_port = agi_port or free_agi_port
         self.sip, self.dtmf_mode, self.dial = sip, dtmf_mode, dial
         self.process = self._ami = None
@@ -105,6 +105,7 @@ class Asterisk:
                  "RTP_END": rtp + RTP_PORTS, "SIP": self.sip_port, "TRUNK": self.trunk_port, "DTMF_MODE": self.dtmf_mode, **more}
         text = re.sub(r"@([A-Z]\w*)@", lambda name: str(names[name[1]]), text)
         text = re.sub(r"^(port|bindport) = (5038|8088)$", lambda line: f"{line[1]} = {self.port_instead_of(line[2])}", text, flags=re.M)
+        text = text.replace("127.0.0.1:8080", f"127.0.0.1:{self.nobody_port}")  # a test names its server in PLEDGELINE_URL
         return text.replace("127.0.0.1:4573", f"127.0.0.1:{self.agi_port}").replace("PJSIP/${NUMBER}@trunk", self.dial)
 
     def port_instead_of(self, port):
