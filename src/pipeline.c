@@ -207,8 +207,11 @@ static void log_message(const Delivery *delivery, const Message *message)
 static void let_go(const Decision *decision, Verdict verdict)
 {
     bool waits = decision->unblocked && verdict != VERDICT_REJECT;
-    if (decision->block_count && !waits)
-        dnc_let_go(decision->blocks, decision->block_count);
+    if (waits)
+        return;
+    dnc_let_go(decision->blocks, decision->block_count);
+    if (decision->receipt)
+        receipts_let_go(decision->receipt, 1);
 }
 
 /* Also of a message that a person must read. */

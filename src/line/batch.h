@@ -174,6 +174,8 @@ Status receipts_apply(Batch *batch, Fault *fault);
 
 /* The numbers of those that opted out with their provider are blocked from now on, as far as it names them. Any thread. */
 void receipts_hold(const Receipt *receipts, size_t count);
+/* The list has them, or never will. */
+void receipts_let_go(const Receipt *receipts, size_t count);
 
 /* Those of the effects that nobody can say anything of, but for a receipt that is there already: they are SENT. In a unit. */
 Status receipts_prove(Batch *batch, const Effect *effects, size_t count, Fault *fault);

@@ -180,6 +180,8 @@ static void tell_of_opted_out(const Receipt *receipts, size_t count, void (*tell
 
 void receipts_hold(const Receipt *receipts, size_t count) { tell_of_opted_out(receipts, count, dnc_hold); }
 
+void receipts_let_go(const Receipt *receipts, size_t count) { tell_of_opted_out(receipts, count, dnc_let_go); }
+
 static void mark_unblocked(Batch *batch, const ReceiptList *list, const size_t *messages)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -211,11 +213,9 @@ Status receipts_apply(Batch *batch, Fault *fault)
     status = status ? status : follow_up(batch, &list, fault);
     status = status ? status : record_proven(batch, &list, fault);
     status = status ? status : record_calls(batch, &list, fault);
-    if (status) {
+    if (status)
         mark_unblocked(batch, &list, messages);
-    } else {
+    else
         answer(batch, &list, messages);
-        tell_of_opted_out(list.receipts, list.count, dnc_let_go);
-    }
     return batch_port_failed(batch, status, fault, has_receipt);
 }
