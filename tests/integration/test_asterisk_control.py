@@ -62,7 +62,8 @@ def live_call(pbx, **more):
 
 
 def channels(pbx):
-    return sorted(channel["Uniqueid"] for channel in pbx.ami.channels())
+    """Asterisk lists one twice that is given another name meanwhile."""
+    return sorted({channel["Uniqueid"] for channel in pbx.ami.channels()})
 
 
 # ---- ending calls ----
@@ -112,7 +113,7 @@ def terminate_and_see(server, call_id):
 def test_legs_behind_another_pair_of_local_channels_are_ended_with_the_call(server, pbx, end, call_id):
     other = live_call(pbx)
     channel = live_call(pbx, through="dials-on", **({"PLEDGELINE_CALL_ID": call_id} if call_id else {}))
-    assert len(channels(pbx)) == 6
+    until(lambda: len(channels(pbx)) == 6)
     end(server, call_id or channel)
     until(lambda: channels(pbx) == [other, f"{other};2"])
 
