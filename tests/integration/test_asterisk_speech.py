@@ -84,7 +84,7 @@ def test_call_is_placed_with_what_the_dialplan_needs(server, pbx):
         assert variable(pbx, leg, "PLEDGELINE_PHONE") == phone
     text = variable(pbx, call, "PLEDGELINE_TEXT")
     assert base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode() == TEXT
-    [channel] = [each for each in pbx.ami.channels() if each["Uniqueid"] == call]
+    channel = next(each for each in pbx.ami.channels() if each["Uniqueid"] == call)
     assert (channel["Context"], channel["Exten"]) == ("held", "s")
     assert (channel["CallerIDNum"], channel["CallerIDName"]) == ("+12025550100", "Winter Appeal")
     assert channel["Channel"].startswith(f"Local/{phone}@callee-silent")
