@@ -63,14 +63,18 @@ class Function:
 
     def __init__(self, name, timeout_s=30, program=None, **settings):
         self.name, self.log, self.secrets = name, [], private.secrets_of(settings)
-        self.port, api_port = free_port(), free_port()
-        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout_s), **settings}
+        self.has_answered, self.program = False, str(program or FUNCTIONS / name)
+        self.environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout_s), **settings}
         for key, value in os.environ.items():
             if key.endswith("SAN_OPTIONS"):
-                environment[key] = value
+                self.environment[key] = value
+        self._start()
+
+    def _start(self):
+        self.port, api_port = free_port(), free_port()
         self.process = subprocess.Popen(
             [emulator(), "--runtime-api-address", f"127.0.0.1:{api_port}", "--runtime-interface-emulator-address", f"127.0.0.1:{self.port}",
-             str(program or FUNCTIONS / name)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+             self.program], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             start_new_session=True)
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -82,11 +86,12 @@ class Function:
     def invoke(self, event, patience_s=60):
         """What it answers, as JSON; where it died or ran out of time, what the emulator says of that."""
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations", data=body, method="POST")
         deadline = time.monotonic() + PATIENCE_S
         while True:
+            request = urllib.request.Request(f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations", data=body, method="POST")
             try:
                 with urllib.request.urlopen(request, timeout=patience_s) as answer:
+                    self.has_answered = True
                     return as_json(answer.read().decode())
             except urllib.error.HTTPError as error:
                 said = error.read().decode()
@@ -95,6 +100,8 @@ class Function:
             except urllib.error.URLError as error:  # the emulator begins to listen a moment after its start
                 if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > deadline:
                     raise
+                if self.process.poll() is not None and not self.has_answered:  # somebody else took one of its ports meanwhile
+                    self._start()
 
     def lines(self, message):
         """Our log lines with that message."""
