@@ -114,6 +114,14 @@ static inline Gateway batch_gateway(const Batch *batch, bool calls)
     return calls ? (Gateway){.name = ports->speech.name} : (Gateway){ports->sms.name, ports->sms.repeat_ms};
 }
 
+/* Where a provider says that the number opted out: tells of it by dnc_hold or dnc_let_go. */
+static inline void batch_tell_if_opted_out(SmsClass sms_class, Slice phone, void (*tell)(const BlockEntry *entries, size_t count))
+{
+    const BlockEntry entry = {.phone = phone};
+    if (sms_class == SMS_OPTED_OUT && !slice_empty(phone))
+        tell(&entry, 1);
+}
+
 /* What the ledger holds under the ids of these. */
 Status batch_load_effects(Batch *batch, const Effect *effects, size_t count, Effect *ret_held, bool *ret_found, Fault *fault);
 

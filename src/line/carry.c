@@ -87,11 +87,8 @@ Status pipeline_take(Pipeline *line, int64_t now_ms, bool calls, size_t max, Are
 /* Their provider says so; the list hears of it with the rest. */
 static void tell_of_opted_out(const Effect *effects, size_t count, void (*tell)(const BlockEntry *entries, size_t count))
 {
-    for (size_t i = 0; i < count; i++) {
-        const BlockEntry entry = {.phone = effects[i].phone};
-        if (effects[i].sms_class == SMS_OPTED_OUT)
-            tell(&entry, 1);
-    }
+    for (size_t i = 0; i < count; i++)
+        batch_tell_if_opted_out(effects[i].sms_class, effects[i].phone, tell);
 }
 
 Status pipeline_settle(Pipeline *line, int64_t now_ms, Effect *effects, const SmsOutcome *outcomes, size_t count, Fault *fault)

@@ -171,11 +171,8 @@ static Status record_calls(Batch *batch, const ReceiptList *list, Fault *fault)
 
 static void tell_of_opted_out(const Receipt *receipts, size_t count, void (*tell)(const BlockEntry *entries, size_t count))
 {
-    for (size_t i = 0; i < count; i++) {
-        const BlockEntry entry = {.phone = receipts[i].phone};
-        if (receipts[i].sms_class == SMS_OPTED_OUT && !slice_empty(entry.phone))
-            tell(&entry, 1);
-    }
+    for (size_t i = 0; i < count; i++)
+        batch_tell_if_opted_out(receipts[i].sms_class, receipts[i].phone, tell);
 }
 
 void receipts_hold(const Receipt *receipts, size_t count) { tell_of_opted_out(receipts, count, dnc_hold); }
